@@ -1,0 +1,57 @@
+"""Small texts on the command line, and what they mean."""
+
+from __future__ import annotations
+
+import re
+
+from fogcatcher.errors import UserError
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Return the seeds of "7", "0-63" or "0-7,100,205-207".
+
+    Raises UserError when it is none of these, or names over a million seeds.
+    """
+    seeds: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part)
+        if not match:
+            raise UserError(f"--seeds '{text}' is not a list of seeds: write 0-63, or 1,5,10-20.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first or last - first >= 1_000_000:
+            raise UserError(f"--seeds '{part}' must rise, and name at most a million seeds.")
+        seeds.extend(range(first, last + 1))
+    return seeds
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return (height, width) of "16" or "24x32" (width x height). Raises UserError for anything else."""
+    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text.strip().lower())
+    if not match:
+        raise UserError(f"'{text}' is not a size: write 16 for a square, or 24x32 for width x height.")
+    return int(match[2] or match[1]), int(match[1])
+
+
+def parse_condition(texts: tuple[str, ...]) -> dict[str, str | dict[str, float]]:
+    """Return the wish of "kind=food", or of the mix "kind=hero:1,food:0.6"; attribute by attribute.
+
+    Raises UserError where the form is wrong. Whether the names exist, the model knows.
+    """
+    wish: dict[str, str | dict[str, float]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise UserError(f"--condition '{text}' needs the form NAME=CLASS, for example kind=food.")
+        wish[name] = _parse_mix(text, value) if ":" in value else value
+    return wish
+
+
+def _parse_mix(text: str, value: str) -> dict[str, float]:
+    mix = {}
+    for part in value.split(","):
+        name, _, weight = part.rpartition(":")
+        try:
+            mix[name] = float(weight)
+        except ValueError:
+            raise UserError(f"--condition '{text}': a mix has the form hero:1,food:0.6.") from None
+    return mix

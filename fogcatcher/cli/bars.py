@@ -1,0 +1,56 @@
+"""Progress bars, silent where nobody watches."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from fogcatcher.training.fit import Progress
+
+
+@contextmanager
+def sampling_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar for ``Model.sample(progress=...)``; it appears only when drawing takes a while."""
+    with tqdm(total=1, unit="call", delay=2, leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield advance
+
+
+class TrainingBar:
+    """Steps, images per second, loss and time left; a plain line now and then where there is no screen."""
+
+    LINE_EVERY_SECONDS = 15.0
+
+    def __init__(self, done: int, steps: int, batch_size: int) -> None:
+        self._bar = tqdm(total=steps, initial=done, unit="step", disable=not sys.stderr.isatty())
+        self._steps, self._batch_size = steps, batch_size
+        self._start = self._line_at = time.monotonic()
+        self._done = 0
+        self._loss: float | None = None
+
+    @property
+    def images_per_second(self) -> float:
+        return self._done * self._batch_size / max(time.monotonic() - self._start, 1e-9)
+
+    def add(self, progress: Progress) -> None:
+        self._done += 1
+        self._loss = progress.loss if self._loss is None else 0.98 * self._loss + 0.02 * progress.loss
+        told = f"{self.images_per_second:,.0f} images/s, loss {self._loss:.4f}"
+        self._bar.set_postfix_str(told, refresh=False)
+        self._bar.update()
+        now = time.monotonic()
+        if self._bar.disable and now - self._line_at >= self.LINE_EVERY_SECONDS:
+            self._line_at = now
+            left = (self._steps - progress.step) * (now - self._start) / self._done
+            print(f"step {progress.step:,}: {told}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        self._bar.close()

@@ -1,0 +1,78 @@
+"""``fogcatcher demo``: the whole of the program in five minutes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fogcatcher.model import Drawing, Model
+
+COLUMNS = 8
+
+
+@dataclass
+class Demo:
+    """Draw sprites with the shipped model, train a new one in three minutes, draw with that.
+
+    Example:  fogcatcher demo --out demo
+    """
+
+    out: Path = Path("demo")
+    """Folder for everything the demo makes."""
+    minutes: float = 3.0
+    """Time to train."""
+
+    def run(self) -> None:
+        from fogcatcher.cli.train import describe_run, follow_on_screen
+        from fogcatcher.data.sheets import save_gif, save_png
+        from fogcatcher.model import load
+        from fogcatcher.runs import Setup, prepare
+
+        self.out.mkdir(parents=True, exist_ok=True)
+        print("1. Sprites from the model that comes with the program")
+        start = time.perf_counter()
+        shipped = draw_by_class(load("sprites"))
+        shipped_sheet = self.out / "shipped-sheet.png"
+        save_png(shipped.sheet(), shipped_sheet)
+        print(f"   {len(shipped.pictures)} sprites in {time.perf_counter() - start:.1f} s: {shipped_sheet}")
+
+        print(f"\n2. A new model, trained on the built-in sprites for {self.minutes:g} minutes")
+        run = prepare(Setup("sprites", self._free_run(), minutes=self.minutes))
+        describe_run(run)
+        follow_on_screen(run)
+
+        print("\n3. Sprites from the new model")
+        model = load(run.folder)
+        drawn = draw_by_class(model, keep_frames=True)
+        drawn.save(run.folder / "sprites")
+        new_sheet, gif = self.out / "new-sheet.png", self.out / "denoising.gif"
+        save_png(drawn.sheet(), new_sheet)
+        save_gif([drawn.sheet(frame=frame) for frame in drawn.frames], gif)
+
+        print(f"""
+Where everything lies:
+  {shipped_sheet}   from the shipped model
+  {new_sheet}   the same seeds from the model you have just trained
+  {gif}   from noise to sprites
+  {run.folder / "sprites"}/   {len(drawn.pictures)} sprites, a PNG each
+  {run.folder}/   the model: config.json, model.safetensors, metrics.jsonl, samples/
+
+Your own pictures, one folder per class or all in one:
+  fogcatcher train path/to/pictures --minutes 10""")
+
+    def _free_run(self) -> Path:
+        """A folder that holds no run yet: the demo may be repeated."""
+        folder, number = self.out / "run", 1
+        while folder.exists():
+            number += 1
+            folder = self.out / f"run-{number}"
+        return folder
+
+
+def draw_by_class(model: Model, keep_frames: bool = False) -> Drawing:
+    """Draw eight pictures of every class of the model's first attribute, a class a row."""
+    classes = len(model.conditions.attributes[0].classes)
+    return model.sample(seeds=range(COLUMNS * classes), keep_frames=keep_frames)

@@ -1,0 +1,53 @@
+"""``fogcatcher``: chooses the command, and turns a person's mistake into one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import tyro
+
+from fogcatcher import __version__
+from fogcatcher.cli.demo import Demo
+from fogcatcher.cli.inspect import Inspect
+from fogcatcher.cli.sample import Sample
+from fogcatcher.cli.train import Train
+from fogcatcher.errors import UserError
+
+DESCRIPTION = """Train a small diffusion model on your own pictures, and draw new ones with it.
+
+See it all:   fogcatcher demo
+
+Your folder:  fogcatcher train my-sprites --minutes 10
+
+Then:         fogcatcher sample runs/my-sprites -n 64
+"""
+
+Command = (
+    Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Sample, tyro.conf.subcommand("sample")]
+    | Annotated[Inspect, tyro.conf.subcommand("inspect")]
+    | Annotated[Demo, tyro.conf.subcommand("demo")]
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line. Exits with 0 when done, 2 for wrong input, 1 for a failed training."""
+    if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+        print(f"fogcatcher {__version__}")
+        return
+    command = tyro.cli(
+        Command,  # type: ignore[arg-type]
+        args=arguments,
+        prog="fogcatcher",
+        description=DESCRIPTION,
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
+    try:
+        command.run()
+    except UserError as error:
+        print(f"fogcatcher: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nfogcatcher: stopped.", file=sys.stderr)
+        sys.exit(130)

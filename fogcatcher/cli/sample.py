@@ -1,0 +1,86 @@
+"""``fogcatcher sample``: draw pictures with a trained model."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from fogcatcher.errors import UserError
+
+
+@dataclass
+class Sample:
+    """Draw pictures with a trained model: one PNG each, named by its seed, and a sheet.
+
+    Example:  fogcatcher sample sprites -n 16 --condition kind=food --guidance 2 --out food
+    """
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
+    """Run directory, or a model that comes with the program: sprites."""
+    n: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
+    """Number of pictures. Default: one per seed, or as many as the sheet has cells."""
+    condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=CLASS")]] = ()
+    """What to draw, for example kind=food; a mix: kind=hero:1,food:0.6. Default: each class in turn, for
+    eight seeds."""
+    guidance: float = 2.0
+    """How strongly to follow the condition: 1 as the data did, 0 not at all, 2 to 4 more clearly."""
+    sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
+    """How to step: dpmpp_2m, heun, euler, ddim, ddpm."""
+    steps: int = 20
+    """Number of sampling steps."""
+    eta: Annotated[float | None, tyro.conf.arg(metavar="ETA", help_behavior_hint="")] = None
+    """Fresh noise in ddim steps: 0 none, 1 as much as ddpm."""
+    grid: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
+    """Spacing of the steps: karras, uniform, leading, log_snr. Default: the model's own."""
+    seeds: Annotated[str | None, tyro.conf.arg(metavar="SEEDS", help_behavior_hint="")] = None
+    """Seeds, one picture each: 7, or 0-63, or 1,5,10-20. Default: 0, 1, 2 ..."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder for the pictures. Default: samples-NAME, next to where you are."""
+    sheet: Annotated[str, tyro.conf.arg(metavar="CxR")] = "8x8"
+    """Columns x rows of the sheet; more pictures make more rows."""
+    gif: bool = False
+    """Also write denoising.gif: the sheet, from noise to pictures."""
+
+    def run(self) -> None:
+        from fogcatcher.cli.arguments import parse_condition, parse_seeds
+        from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.data.sheets import save_gif
+        from fogcatcher.model import load
+
+        columns, rows = self._grid()
+        model = load(self.model)
+        count = columns * rows if self.n is None else self.n
+        seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
+        start = time.perf_counter()
+        with sampling_bar() as progress:
+            drawing = model.sample(
+                self.n,
+                parse_condition(self.condition) or None,
+                guidance=self.guidance,
+                sampler=self.sampler,
+                steps=self.steps,
+                seeds=seeds,
+                eta=self.eta,
+                grid=self.grid,
+                keep_frames=self.gif,
+                progress=progress,
+            )
+        seconds = time.perf_counter() - start
+        out = self.out or Path(f"samples-{Path(self.model).name}")
+        drawing.save(out, columns)
+        print(f"{len(seeds)} pictures in {seconds:.1f} s: {out}, all in one: {out / 'sheet.png'}")
+        if self.gif:
+            save_gif([drawing.sheet(columns, frame) for frame in drawing.frames], out / "denoising.gif")
+            print(f"from noise to pictures: {out / 'denoising.gif'}")
+
+    def _grid(self) -> tuple[int, int]:
+        """Return columns and rows."""
+        match = re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,3})", self.sheet)
+        if not match:
+            raise UserError(f"--sheet '{self.sheet}' is not a grid: write 8x8 for 8 columns and 8 rows.")
+        return int(match[1]), int(match[2])

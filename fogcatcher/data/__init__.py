@@ -1,0 +1,1 @@
+"""Pictures in and out: reading folders, what labels mean, the built-in sprites, sheets."""

@@ -1,0 +1,722 @@
+"""Hand-drawn people and animals seen from the side, all facing right.
+
+c is the main colour, d a second one. Animals are a body with a head, given as
+whole rows; legs and tails come apart so that they can step and swing.
+"""
+
+from __future__ import annotations
+
+from .canvas import Art, art
+
+HEADS: tuple[Art, ...] = (
+    art("""
+    .hhhhh.
+    hhhhhhh
+    hhhssss
+    hhsssks
+    4hsssks
+    .4sssss
+    ..ssss.
+    """),
+    art("""
+    .hhhhhh
+    hhhhhhh
+    hhhhss.
+    hhhssks
+    hhsssks
+    hh4ssss
+    hh.sss.
+    h4.....
+    """),
+    art("""
+    h.hhhh.
+    .hhhhhh
+    hhhhsss
+    hhsssks
+    .hssskS
+    h.sssss
+    ...sss.
+    """),
+    art("""
+    ..hhhh.
+    hhhhhhh
+    hhhhsss
+    h.hssks
+    hh.sskS
+    4h.ssss
+    h..sss.
+    """),
+    art("""
+    .sssss.
+    sssssss
+    sssssss
+    ssssks.
+    3ssskss
+    .ssshhh
+    ..hhhh.
+    """),
+)
+
+HATS: dict[str, Art] = {
+    "none": art("."),
+    "helm": art("""
+    ..mmmm..
+    .mmmmmm.
+    .mmmmmM.
+    .mmmkkk.
+    .mmm....
+    .5mm....
+    """),
+    "plume": art("""
+    cccmmm..
+    .ccmmmm.
+    .cmmmmM.
+    .1gGGgg.
+    .mm.....
+    """),
+    "pointed": art("""
+    ..cc....
+    ...ccc..
+    ..ccccc.
+    ..dDdddd
+    cccccccc
+    """),
+    "hood": art("""
+    ..cccc..
+    .cccccc.
+    .ccccc1.
+    cccc1...
+    ccc1....
+    .cc1....
+    .1cc1...
+    """),
+    "cap": art("""
+    ..ccccc.
+    .ccccccc
+    .ddddd..
+    """),
+    "feather": art("""
+    .w......
+    .ww.cc..
+    ..cccccc
+    cccccccc
+    """),
+    "straw": art("""
+    ..tttt..
+    .ttttt..
+    .ccccc..
+    tttttttt
+    """),
+    "band": art("""
+    ........
+    .dddddd.
+    d.......
+    """),
+    "crown": art("""
+    .G.G.G..
+    .ggggg..
+    .7g7g7..
+    """),
+}
+
+TORSOS: tuple[Art, ...] = (
+    art("""
+    .ccccc.
+    .ccccc.
+    .cc1sc.
+    .ll1lg.
+    .ccccc.
+    """),
+    art("""
+    .ccddc.
+    ccc1dc.
+    cc1ccss
+    .lllll.
+    .ccccc.
+    """),
+    art("""
+    .mmcc..
+    .mm1cc.
+    .mm1cc.
+    .5ssll.
+    .cccc1.
+    """),
+    art("""
+    .wccw..
+    wwcccw.
+    .w8css.
+    .cllcg.
+    .ccc11.
+    """),
+)
+
+ROBE: tuple[Art, ...] = (
+    art("""
+    .ccccc.
+    .ccccc.
+    .cc1css
+    .cddddd
+    .ccccc.
+    ccccccc
+    ccccccc
+    1c1cc1c
+    """),
+    art("""
+    .cccd..
+    .ccc1d.
+    ccc1cd.
+    cccssd.
+    .ccccd.
+    .ccccd.
+    ccccccd
+    .ll.ll.
+    """),
+)
+
+STEPS: tuple[Art, ...] = (
+    art("""
+    .ll.ll.
+    .ll..ll
+    66....l
+    """),
+    art("""
+    ..l6l..
+    ..ll6..
+    ..lll..
+    """),
+    art("""
+    .dd.dd.
+    .dd.ddd
+    .ll.lll
+    """),
+    art("""
+    ..d22d.
+    .dd.ddl
+    .ll..l.
+    """),
+)
+
+CAPES: tuple[Art, ...] = (
+    art("."),
+    art("."),
+    art("""
+    ..dd
+    .ddd
+    .ddd
+    ddd2
+    dd2.
+    """),
+    art("""
+    .dd
+    dd2
+    d2.
+    """),
+    art("""
+    .ll
+    lLl
+    lll
+    66l
+    """),
+)
+
+TOOLS: dict[str, Art] = {
+    "none": art("."),
+    "sword": art("""
+    ..M
+    .Mm
+    .m.
+    gg.
+    l..
+    """),
+    "staff": art("""
+    .Dd
+    .dd
+    .l.
+    .l.
+    .l.
+    .l.
+    .l.
+    .l.
+    """),
+    "spear": art("""
+    .M.
+    .m.
+    .l.
+    .l.
+    .l.
+    .l.
+    .l.
+    .l.
+    .l.
+    """),
+    "bow": art("""
+    ll.
+    .bl
+    .bl
+    .bl
+    .bl
+    ll.
+    """),
+    "lantern": art("""
+    .g.
+    gFg
+    gfg
+    """),
+    "fork": art("""
+    m.m
+    mmm
+    .l.
+    .l.
+    .l.
+    .l.
+    .l.
+    """),
+    "shield": art("""
+    .dd
+    dDd
+    ddd
+    .d2
+    """),
+    "basket": art("""
+    lll
+    tTt
+    ttt
+    """),
+}
+
+DOGS: tuple[Art, ...] = (
+    art("""
+    .........cc...
+    ........ccccc.
+    ........c1cckc
+    .......cc1cccn
+    .cccccccc1WWW.
+    cccccccccdd...
+    cccccccccc....
+    .ccc1ccccc....
+    """),
+    art("""
+    ........c.c...
+    ........cccc..
+    ........cckcc.
+    ........cccccn
+    cccccccccWWWW.
+    cccccccccddd..
+    ccccccccccc...
+    .ccccWWWccc...
+    """),
+    art("""
+    ........cccc..
+    .......1ccccc.
+    .......11ckccn
+    .......11ccccc
+    cccccccc1cWW..
+    cccccccccdd...
+    cccccccccc....
+    """),
+)
+
+HORSES: tuple[Art, ...] = (
+    art("""
+    ........dc....
+    .......ddccc..
+    ......ddcckcc.
+    ......ddcccccc
+    .....ddccc.11c
+    .ccccdcccc....
+    ccccccccc1....
+    cccccccccc....
+    cccccccccc....
+    .cc1111ccc....
+    """),
+    art("""
+    .........c....
+    ......d.ccc...
+    .....dddckcc..
+    ....ddddccccc.
+    ....ddccccWWW.
+    .cccdccccc....
+    cccccccccc....
+    cccccccccc....
+    .ccccccccc....
+    """),
+)
+
+COWS: tuple[Art, ...] = (
+    art("""
+    ..........w.w.
+    .........ccccc
+    cccccccccccckc
+    ccccccccccWWWW
+    cccccccccccWvW
+    ccccccccccc...
+    ccccccccccc...
+    .ccccccvccc...
+    """),
+    art("""
+    .........w..w.
+    .........wccw.
+    ..ccccccccckcc
+    .cccccccccccWW
+    ccccccccccccWW
+    cccccccccccc..
+    ccccccccccc...
+    .cccccccccc...
+    """),
+)
+
+PIGS: tuple[Art, ...] = (
+    art("""
+    ...ccccc.c....
+    ..ccccccccc.c.
+    .cccccccccccc.
+    ccccccccccckcc
+    cccccccccccccd
+    cccccccccccccd
+    .ccccccccccc..
+    .1cccccccc1...
+    """),
+    art("""
+    ..ccccccc.....
+    .ccccccccccc..
+    ccccccccc1ccc.
+    cccccccc11ckcd
+    ccccccccccccd2
+    .ccccccccccccd
+    .ccccccccccw..
+    """),
+)
+
+LEGS: tuple[Art, ...] = (
+    art("""
+    .cc....cc...
+    .c1....1c...
+    .c1.....c...
+    """),
+    art("""
+    .c1c...c1c..
+    .c.1...c.1..
+    c..1..c...1.
+    """),
+    art("""
+    .cc....cc...
+    cc1....1cc..
+    c........c..
+    """),
+    art("""
+    cc1....cc1..
+    c.1....c.1..
+    """),
+)
+
+TAILS: tuple[Art, ...] = (
+    art("""
+    c..
+    cc.
+    .cc
+    """),
+    art("""
+    .c
+    c.
+    cc
+    """),
+    art("""
+    cc
+    .c
+    """),
+    art("""
+    .c
+    .c
+    c.
+    c.
+    """),
+    art("""
+    ccc
+    """),
+)
+
+SNAIL_SHELLS: tuple[Art, ...] = (
+    art("""
+    ..cccc..
+    .cccccc.
+    cc1111cc
+    cc1cc1cc
+    cc1c11cc
+    cc1ccccc
+    .cc1111.
+    ..cccc..
+    """),
+    art("""
+    ...ccc..
+    .cccccc.
+    .c1cc1cc
+    cc1cc1cc
+    cc1cc1cc
+    cc1cc1cc
+    .cccccc.
+    """),
+    art("""
+    ....cc..
+    ...cccc.
+    ..111111
+    .ccccccc
+    .1111111
+    ccccccccc
+    1ccccccc
+    """),
+)
+
+SNAIL_BODIES: tuple[Art, ...] = (
+    art("""
+    ..........z..z
+    ..........k..k
+    ..........w..w
+    ..........wwww
+    ..........wwkw
+    .........wwwww
+    ...wwwwwwwwww.
+    wwwwwwwwwwww..
+    88888888888...
+    """),
+    art("""
+    ..........k.k.
+    ..........w.w.
+    ..........wwww
+    ..........wkww
+    ..........wwww
+    ..wwwwwwwwwww.
+    .wwwwwwwwwwww.
+    wwwwwwwwwww8..
+    """),
+)
+
+BIRDS: tuple[Art, ...] = (
+    art("""
+    ........cccc..
+    .......cccccc.
+    .......ccczkc.
+    .......ccccccg
+    ......ccccccgg
+    c..ccccccccc..
+    ccc1111cdddd..
+    .ccc111cdddd..
+    ..cccccddddd..
+    ....cccdddd...
+    .....gg.g.....
+    """),
+    art("""
+    ...cc.........
+    ...ccc...ccc..
+    ...cccc.ccccc.
+    ....cccccckcc.
+    cc..c1ccccccgg
+    cccccc1cccccg.
+    .ccccc1cdddd..
+    ...ccccddddd..
+    .....cddddd...
+    .......g.g....
+    """),
+    art("""
+    .........vv...
+    ........vvccc.
+    ........cccc..
+    cc......cckcg.
+    ccc.....ccccgg
+    cccc..cccccv..
+    .cccccccccc...
+    .ccc111ccdd...
+    ..ccc11cddd...
+    ...cccccdd....
+    .....g.g......
+    ....gg.gg.....
+    """),
+)
+
+SNAKES: tuple[Art, ...] = (
+    art("""
+    .......cccc...
+    ......cccccc..
+    ......ccczkcc.
+    ......ccccccvv
+    .......ddd....
+    ......cdd.....
+    ..ccccccd.....
+    .ccccccccc....
+    cc11..11ccc...
+    cc.....ccc....
+    .cccccccccccc.
+    ...cccccc11ccc
+    """),
+    art("""
+    .........cccc.
+    ........ccckcc
+    ........cccccv
+    ........cdd...
+    ........cdd...
+    .ccc....cdd...
+    ccccc..ccdd...
+    cc1cccccccd...
+    c1.cccccc1....
+    cc...cc1......
+    .cc...........
+    """),
+    art("""
+    .......ccc....
+    .....cccccc...
+    .....ccczkcc..
+    .....cccccccv.
+    ....cccddd..v.
+    ...cccdd......
+    ...cccd.......
+    ....cccccccc..
+    .....11cccccc.
+    .cc.......1ccc
+    ccccccccccccc1
+    ..cccccccccc..
+    """),
+)
+
+TURTLES: tuple[Art, ...] = (
+    art("""
+    ...ccccc......
+    ..cCccccc.....
+    .cc1cc1ccc.ee.
+    .cccc1ccccekee
+    cc1cc1cc1ceeee
+    ccccccccccee..
+    1111111111e...
+    .eee...eee....
+    .ee....ee.....
+    """),
+    art("""
+    ....cccc......
+    ...cc1ccc.....
+    ..cc1c1ccc....
+    .cc1ccc1ccc.ee
+    .ccccccccccekE
+    ccc1ccc1ccceee
+    gGgGgGgGgGee..
+    ..ee....ee....
+    ..eee...eee...
+    """),
+)
+
+MICE: tuple[Art, ...] = (
+    art("""
+    ........ccc...
+    .......cdddc..
+    .......cdddcc.
+    ...ccccccdccc.
+    ..cccccccccccc
+    .cccccccccckcc
+    cccccccccccccv
+    ccccccccWWWWW.
+    1cccccccWWWW..
+    .cccccccccc...
+    ..ddd...ddd...
+    """),
+    art("""
+    .......cc.cc..
+    ......cddcddc.
+    ......cddcddc.
+    ......ccccccc.
+    .......ccckcc.
+    ......ccccccvv
+    .....cccccWW..
+    ...ccccccWWd..
+    ..cccc1ccWWc..
+    ..ccc1cccWW...
+    ..cccc1ccWW...
+    ...ccccccc....
+    ....ddd.ddd...
+    """),
+    art("""
+    ..............
+    ......ccc.....
+    .....cdddc....
+    ..ccccdddccc..
+    .ccccccdccccc.
+    ccccccccccckcc
+    cccccccccccccv
+    cccccccccWWW..
+    .1ccccccWWW...
+    ..dd..dd.dd...
+    """),
+)
+
+DINOS: tuple[Art, ...] = (
+    art("""
+    .......cccccc.
+    .......cckcccc
+    .......ccccccc
+    .......ccccww.
+    d.....cccccc..
+    c.....ccdd....
+    cc...cccddcc..
+    .cc.ccccdd.c..
+    .cccccccdd....
+    ..cccccccd....
+    ...cccccc.....
+    ....cc.cc.....
+    ....c1.c1.....
+    ....cc.ccc....
+    """),
+    art("""
+    .........ccc..
+    .........ckccc
+    .........ccccc
+    .........cc...
+    ........ccc...
+    ...d.d.ccc....
+    ..cccccccc....
+    .ccccccccc....
+    cccccccccc....
+    c.cccddddc....
+    c.cc1..cc1....
+    ..cc1..cc1....
+    ..cc...cc.....
+    """),
+    art("""
+    ........ccc...
+    .......ccccc..
+    .......ckccccc
+    ......dcccccc.
+    ......dccw.w..
+    .....dcccddc..
+    ....dccccdd...
+    ...dcccccdd...
+    .dcccccccdd...
+    ccccc11ccd....
+    .cc..cccc.....
+    .....c1.cc....
+    ....ccc.ccc...
+    """),
+)
+
+FROGS: tuple[Art, ...] = (
+    art("""
+    ........ccc...
+    ........czkcc.
+    .....cccccccc.
+    ...ccccccccccc
+    ..ccccccccckkk
+    .cccccccdddddd
+    cccc1cccddddd.
+    ccccc1cccddd..
+    .cccc1cc1cc...
+    ccc111.cc1....
+    .cccccc.ccc...
+    """),
+    art("""
+    .........cc...
+    ........czkc..
+    ......ccccccc.
+    ....cccccccccc
+    ..cccccccccdkk
+    .ccc11cccddddd
+    .cc1cc1cccdd..
+    cc1ccc1c.cc...
+    c11ccc..cc....
+    cccc....ccc...
+    """),
+)

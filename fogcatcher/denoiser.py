@@ -1,0 +1,152 @@
+"""From a raw network to a denoiser.
+
+    x0_hat(x_t, t, cond) = c_skip(t) x_t + c_out(t) F(c_in(t) x_t; c_noise(t), cond)
+
+Karras et al. 2022, equation 7, written for any alpha and sigma. A preconditioning is the choice of
+the four c's, and with it of what the network F has to predict.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from fogcatcher.process import Process
+from fogcatcher.schedules import Schedule
+from fogcatcher.tensors import Condition, Samples, Times, expand_to
+
+
+@runtime_checkable
+class DenoiserLike(Protocol):
+    """The one contract: anything that answers "what is the clean sample?" can be sampled.
+
+    A trained network, an exact solution and a guided denoiser all obey it.
+    """
+
+    @property
+    def process(self) -> Process: ...
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples: ...
+
+
+@dataclass(frozen=True)
+class Preconditioning(ABC):
+    """c_skip, c_out, c_in as functions of the rates, and the number the network is told.
+
+    ``steps`` None tells the network ``-log_snr / 8``, which is EDM's ln(sigma) / 4 and fits every
+    schedule; a number T tells it the step index ``t T`` of a network trained with T discrete steps.
+    """
+
+    steps: int | None = None
+
+    @abstractmethod
+    def c_skip(self, alpha: Times, sigma: Times) -> Times: ...
+
+    @abstractmethod
+    def c_out(self, alpha: Times, sigma: Times) -> Times: ...
+
+    def c_in(self, alpha: Times, sigma: Times) -> Times:
+        """Scale to unit variance, for data of unit variance."""
+        return (alpha**2 + sigma**2).rsqrt()
+
+    def c_noise(self, schedule: Schedule, t: Times) -> Times:
+        if self.steps is not None:
+            return t.double() * self.steps
+        # The ends have infinite log-SNR; 40 is beyond what float32 data can tell from clean.
+        return -schedule.log_snr(t).clamp(-40, 40) / 8
+
+
+@dataclass(frozen=True)
+class PredictEps(Preconditioning):
+    """F predicts the noise (Ho et al. 2020). Undefined where no signal is left (alpha = 0)."""
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return 1 / alpha
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return -sigma / alpha
+
+
+@dataclass(frozen=True)
+class PredictX0(Preconditioning):
+    """F predicts the clean sample."""
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return alpha * 0
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return alpha * 0 + 1
+
+
+@dataclass(frozen=True)
+class PredictV(Preconditioning):
+    """F predicts v = alpha eps - sigma x0, the rates scaled to alpha^2 + sigma^2 = 1.
+
+    Salimans & Ho 2022, appendix D; on variance-preserving schedules the scaling does nothing.
+    """
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return alpha / (alpha**2 + sigma**2)
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return -sigma * (alpha**2 + sigma**2).rsqrt()
+
+
+@dataclass(frozen=True)
+class PredictVelocity(Preconditioning):
+    """F predicts eps - x0 (flow matching) and sees x_t as it is."""
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return 1 / (alpha + sigma)
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return -sigma / (alpha + sigma)
+
+    def c_in(self, alpha: Times, sigma: Times) -> Times:
+        return alpha * 0 + 1
+
+
+@dataclass(frozen=True)
+class EDMPreconditioning(Preconditioning):
+    """F sees and predicts unit variance at every noise level (Karras et al. 2022, Table 1).
+
+    With n^2 = alpha^2 sigma_data^2 + sigma^2 the paper's c's become, for any alpha,
+    c_skip = alpha sigma_data^2 / n^2, c_out = sigma sigma_data / n, c_in = 1 / n.
+    ``sigma_data`` is the standard deviation of the data.
+    """
+
+    sigma_data: float = 0.5
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return alpha * self.sigma_data**2 * self.c_in(alpha, sigma) ** 2
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return sigma * self.sigma_data * self.c_in(alpha, sigma)
+
+    def c_in(self, alpha: Times, sigma: Times) -> Times:
+        return ((alpha * self.sigma_data) ** 2 + sigma**2).rsqrt()
+
+
+class Denoiser(nn.Module):
+    """A network with its process and preconditioning: ``denoiser(x_t, t, cond) -> x0_hat``.
+
+    The network is called as ``network(x, c_noise, cond)``: (B, ...), (B,), mapping -> (B, ...).
+    """
+
+    def __init__(self, network: nn.Module, process: Process, preconditioning: Preconditioning) -> None:
+        super().__init__()
+        self.network = network
+        self.process = process
+        self.preconditioning = preconditioning
+
+    def forward(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        """Return the expected clean sample, (B, ...), of ``x_t``, (B, ...), at times ``t``, (B,)."""
+        c = self.preconditioning
+        alpha, sigma = self.process.schedule.alpha(t), self.process.schedule.sigma(t)
+        noise_label: Tensor = c.c_noise(self.process.schedule, t).to(x_t)
+        raw = self.network(expand_to(c.c_in(alpha, sigma), x_t) * x_t, noise_label, cond)
+        skip, out = expand_to(c.c_skip(alpha, sigma), x_t), expand_to(c.c_out(alpha, sigma), x_t)
+        return skip * x_t + out * raw.to(x_t.dtype)

@@ -1,0 +1,238 @@
+"""A trained model: what lives on disk and what people hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+import fogcatcher
+from fogcatcher.data.conditions import ConditionSpec, Wish
+from fogcatcher.data.sheets import save_png, sheet, to_image
+from fogcatcher.data.spec import Pictures
+from fogcatcher.denoiser import Denoiser, DenoiserLike
+from fogcatcher.errors import UserError
+from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned
+from fogcatcher.randomness import SampleGenerator
+from fogcatcher.recipes.build import build_denoiser, build_grid, build_sampler
+from fogcatcher.recipes.config import RunConfig, read_config
+from fogcatcher.samplers import State, Step, sample
+from fogcatcher.tensors import Samples, Times
+from fogcatcher.training.checkpoints import write_atomically
+
+WEIGHTS = "model.safetensors"
+SHIPPED = Path(__file__).with_name("shipped")
+BATCH = 64
+SEEDS_PER_CLASS = 8
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Generated pictures with the recipe of each."""
+
+    pictures: Pictures
+    """(N, C, H, W) uint8."""
+    raw: Samples
+    """The same before quantisation, (N, C, H, W), about [-1, 1]."""
+    recipes: list[dict[str, object]]
+    """How each picture was made; enough to make it again."""
+    frames: list[Pictures]
+    """What was there after every sampling step, if it was asked for."""
+
+    @property
+    def images(self) -> list[Image.Image]:
+        """The pictures for Pillow."""
+        return [to_image(self.pictures[i : i + 1]) for i in range(len(self.pictures))]
+
+    def sheet(self, columns: int = 8, frame: Pictures | None = None) -> Image.Image:
+        """All pictures in one, enlarged, or one of ``frames``; rows of one class carry its name."""
+        return sheet(self.pictures if frame is None else frame, columns, rows=self._row_names(columns))
+
+    def _row_names(self, columns: int) -> list[str]:
+        """What each row was asked for, if that differs between rows and not within them."""
+        said = [_in_words(recipe["condition"]) for recipe in self.recipes]
+        rows = [set(said[i : i + columns]) for i in range(0, len(said), columns)]
+        clear = all(len(row) == 1 for row in rows) and len(set(said)) > 1
+        return [row.pop() for row in rows] if clear else []
+
+    def save(self, folder: Path, columns: int = 8) -> list[Path]:
+        """Write one PNG per picture, named by its seed, and ``sheet.png``; return all paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for image, recipe in zip(self.images, self.recipes, strict=True):
+            paths.append(folder / f"{recipe['seed']:05d}.png")
+            save_png(image, paths[-1], recipe)
+        paths.append(folder / "sheet.png")
+        save_png(self.sheet(columns), paths[-1], {"pictures": self.recipes})
+        return paths
+
+
+def _in_words(condition: object) -> str:
+    """ "food" for {"kind": "food"}; a mix as hero:1,food:0.6; nothing for nothing."""
+    wishes = condition.values() if isinstance(condition, dict) else []
+    mixes = (",".join(f"{k}:{v:g}" for k, v in w.items()) if isinstance(w, dict) else w for w in wishes)
+    return " ".join(str(mix) for mix in mixes if mix is not None)
+
+
+class Model:
+    """A denoiser with all that is needed to draw with it: sizes, names of classes, default sampler."""
+
+    def __init__(
+        self, denoiser: Denoiser, config: RunConfig, conditions: ConditionSpec, hash: str = "unsaved"
+    ) -> None:
+        """``hash`` is the start of the SHA-256 of the weights file, for the recipes."""
+        self.denoiser = denoiser.eval()
+        self.config = config
+        self.conditions = conditions
+        self.hash = hash
+
+    def sample(
+        self,
+        n: int | None = None,
+        condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None = None,
+        *,
+        guidance: float = 2.0,
+        sampler: str = "dpmpp_2m",
+        steps: int = 20,
+        seeds: Sequence[int] | None = None,
+        eta: float | None = None,
+        grid: str | None = None,
+        clip: bool = True,
+        keep_frames: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Drawing:
+        """Draw pictures.
+
+        ``condition`` is one wish for all pictures or one for each; without any, eight seeds in a row
+        ask for one class and the next eight for the next (see ``class_of_seed``). ``seeds`` default to
+        0 ... n - 1; the picture of a seed does not depend on the others. ``progress`` hears how many of
+        all picture-steps are done. Raises UserError for unknown names and impossible numbers.
+        """
+        seeds = list(range(8 if n is None else n) if seeds is None else seeds)
+        if not seeds or (n is not None and n != len(seeds)):
+            raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
+        if steps < 1:
+            raise UserError(f"sampling needs at least 1 step, not {steps}.")
+        wishes = self._wishes(condition, seeds)
+        step = build_sampler(sampler, eta)
+        try:
+            times = build_grid(grid or self.config.method.grid)(self.denoiser.process.schedule, steps)
+        except ValueError as error:
+            raise UserError(f"{error}.") from error
+
+        batches: list[list[Samples]] = []
+        for start in range(0, len(seeds), BATCH):
+            part = slice(start, start + BATCH)
+            states = []
+            for state in self._states(seeds[part], wishes[part], guidance, clip, times, step):
+                states = [*states, state] if keep_frames else [state]
+                if progress:
+                    progress(start * steps + state.i * len(state.x), len(seeds) * steps)
+            batches.append([self._at_usual_contrast(s.x, s.t) for s in states])
+        *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
+
+        settings = {
+            "fogcatcher": fogcatcher.__version__,
+            "model": self.hash,
+            "sampler": sampler,
+            "steps": steps,
+            "guidance": guidance,
+            "grid": grid or self.config.method.grid,
+            "eta": eta,
+            "clip": clip,
+        }
+        to_pictures = self.config.pictures.to_pictures
+        return Drawing(
+            pictures=to_pictures(raw),
+            raw=raw,
+            recipes=[
+                settings | {"seed": seed, "condition": dict(wish)}
+                for seed, wish in zip(seeds, wishes, strict=True)
+            ],
+            frames=[to_pictures(x) for x in (*earlier, raw)] if keep_frames else [],
+        )
+
+    def _states(
+        self,
+        seeds: Sequence[int],
+        wishes: Sequence[Mapping[str, Wish]],
+        guidance: float,
+        clip: bool,
+        times: Times,
+        step: Step,
+    ) -> Iterator[State]:
+        """Yield the states of one batch."""
+        device = next(self.denoiser.parameters()).device
+        cond = {name: weights.to(device) for name, weights in self.conditions.encode(wishes).items()}
+        denoiser: DenoiserLike = Conditioned(ClassifierFree(self.denoiser, guidance), cond)
+        if clip:
+            denoiser = Clipped(denoiser)
+        generator = SampleGenerator(seeds)
+        noise = generator.randn_like(torch.empty(len(seeds), *self.config.pictures.shape, device=device))
+        return sample(denoiser, denoiser.process.prior(times[0], noise), times, step, generator)
+
+    def _at_usual_contrast(self, x: Samples, t: float) -> Samples:
+        """``x`` divided by what signal and noise rates add up to: 1 at t = 0."""
+        alpha, sigma = self.denoiser.process.rates(torch.tensor(t, dtype=torch.float64), x)
+        return x / (alpha**2 + sigma**2).sqrt()
+
+    def _wishes(
+        self, condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None, seeds: Sequence[int]
+    ) -> list[Mapping[str, Wish]]:
+        if condition is None:
+            attributes = self.conditions.attributes
+            return [
+                {a.name: a.classes[class_of_seed(seed, len(a.classes))] for a in attributes} for seed in seeds
+            ]
+        wishes = [condition] * len(seeds) if isinstance(condition, Mapping) else list(condition)
+        if len(wishes) != len(seeds):
+            raise UserError(f"{len(wishes)} conditions cannot serve {len(seeds)} pictures.")
+        self.conditions.encode(wishes)
+        return wishes
+
+    def save_weights(self, folder: Path) -> None:
+        tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
+        write_atomically(folder / WEIGHTS, lambda part: save_file(tensors, part))
+
+
+def class_of_seed(seed: int, classes: int) -> int:
+    """Return the class that a seed asks for by default: a sheet of 8 columns shows a class a row."""
+    return seed // SEEDS_PER_CLASS % classes
+
+
+def load(run: str | Path) -> Model:
+    """Return the model of a run directory, or a shipped one by its name ("sprites").
+
+    Loading reads JSON and safetensors and never runs code. Raises UserError when there is no model.
+    """
+    folder = Path(run)
+    if not folder.exists():
+        shipped = sorted(path.name for path in SHIPPED.iterdir() if (path / WEIGHTS).exists())
+        if str(run) not in shipped:
+            raise UserError(
+                f"there is no run directory {run}, and no shipped model of that name "
+                f"(shipped: {', '.join(shipped) or 'none'})."
+            )
+        folder = SHIPPED / str(run)
+    config, conditions = read_config(folder)
+    weights = folder / WEIGHTS
+    if not weights.exists():
+        raise UserError(f"{folder} has no checkpoint yet ({WEIGHTS} is missing): train it first, or wait.")
+    denoiser = build_denoiser(config, conditions)
+    try:
+        denoiser.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise UserError(f"{weights} is damaged or does not fit its config.json ({error}).") from error
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+    return Model(denoiser.to(best_device()), config, conditions, digest)
+
+
+def best_device() -> torch.device:
+    """Return the GPU if there is one that counts in float64, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,1 @@
+"""Raw networks F(x, c_noise, cond). Images, sound and points differ here and in ``data/`` only."""

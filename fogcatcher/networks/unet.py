@@ -1,0 +1,149 @@
+"""A U-Net for small pictures on a CPU: little work at full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding
+from fogcatcher.tensors import Condition, Samples, Times
+
+ATTENTION_AT_MOST = 8 * 8
+"""Attention looks at every pair of positions, so it stands only where there are few."""
+HEAD_CHANNELS = 32
+GROUP_CHANNELS = 16
+
+
+class UNet(nn.Module):
+    """Down through ``widths``, one resolution each, and up again with the features of the way down.
+
+    Blocks of ``patch`` x ``patch`` pixels become channels first, which loses nothing and leaves a
+    quarter of the positions to work on for a patch of 2. Any height and width: the picture is padded to
+    what the halving needs, and cut back. ``size`` (height, width) only decides where attention stands.
+    ``classes`` names the attributes it can be conditioned on, with their numbers of classes.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, int],
+        widths: Sequence[int] = (32, 64, 128),
+        blocks: int = 1,
+        patch: int = 2,
+        classes: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.patch, self.multiple = patch, patch * 2 ** (len(widths) - 1)
+        embedding = 4 * widths[0]
+        self.noise = NoiseEmbedding(embedding)
+        self.condition = ConditionEmbedding(embedding, classes or {})
+        self.enter = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        positions = [self._positions(size, level) for level in range(len(widths))]
+
+        width, skips = widths[0], [widths[0]]
+        for level, w in enumerate(widths):
+            if level > 0:
+                self.down.append(nn.Conv2d(width, w, 2, stride=2))
+                width = w
+                skips.append(width)
+            for _ in range(blocks):
+                self.down.append(Stage(width, w, embedding, positions[level]))
+                width = w
+                skips.append(width)
+        self.middle = Stage(width, width, embedding, positions[-1])
+        for level, w in reversed(list(enumerate(widths))):
+            for _ in range(blocks + 1):
+                self.up.append(Stage(width + skips.pop(), w, embedding, positions[level]))
+                width = w
+            if level > 0:
+                self.up.append(nn.ConvTranspose2d(width, widths[level - 1], 2, stride=2))
+                width = widths[level - 1]
+        self.exit = nn.Sequential(
+            _norm(width), nn.SiLU(), _zeroed(nn.Conv2d(width, channels * patch**2, 3, padding=1))
+        )
+
+    def _positions(self, size: tuple[int, int], level: int) -> int:
+        """The number of positions at a level."""
+        height, width = (-(-side // self.multiple) * self.multiple // self.patch for side in size)
+        return (height >> level) * (width >> level)
+
+    def forward(self, x: Samples, noise_label: Times, cond: Condition | None = None) -> Samples:
+        """Return the raw answer, (B, C, H, W), for ``x``, (B, C, H, W), and the noise label, (B,)."""
+        height, width = x.shape[-2:]
+        embedding = self.noise(noise_label)
+        embedding = F.silu(embedding + self.condition(cond, embedding))
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        h = F.pixel_unshuffle(F.pad(x, padding, mode="replicate"), self.patch)
+        h = self.enter(h.contiguous(memory_format=torch.channels_last))
+        skips = [h]
+        for layer in self.down:
+            h = layer(h, embedding) if isinstance(layer, Stage) else layer(h)
+            skips.append(h)
+        h = self.middle(h, embedding)
+        for layer in self.up:
+            h = layer(torch.cat([h, skips.pop()], 1), embedding) if isinstance(layer, Stage) else layer(h)
+        return F.pixel_shuffle(self.exit(h), self.patch)[..., :height, :width]
+
+
+class Stage(nn.Module):
+    """A residual block, and attention where there are few positions."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, positions: int) -> None:
+        super().__init__()
+        self.block = ResidualBlock(inputs, outputs, embedding)
+        self.attention = Attention(outputs) if positions <= ATTENTION_AT_MOST else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        return self.attention(self.block(x, embedding))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions; noise level and condition scale and shift what is between them.
+
+    The scale-shift is AdaGN of Dhariwal & Nichol 2021, "Diffusion Models Beat GANs", equation 4.
+    """
+
+    def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = _norm(inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.modulate = _zeroed(nn.Linear(embedding, 2 * outputs))
+        self.norm2, self.conv2 = _norm(outputs), _zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, dim=1)
+        h = self.conv2(F.silu(torch.addcmul(shift, self.norm2(h), 1 + scale)))
+        return self.shortcut(x) + h
+
+
+class Attention(nn.Module):
+    """Self-attention over all positions, in heads of 32 channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.heads = max(1, channels // HEAD_CHANNELS)
+        self.norm, self.qkv = _norm(channels), nn.Conv2d(channels, 3 * channels, 1)
+        self.out = _zeroed(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x)).flatten(2).transpose(1, 2)  # (B, HW, 3C)
+        q, k, v = qkv.reshape(b, h * w, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, h, w, c)
+        return x + self.out(mixed.permute(0, 3, 1, 2))
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(max(1, channels // GROUP_CHANNELS), channels)
+
+
+def _zeroed(layer: nn.Module) -> nn.Module:
+    """A layer that starts as "nothing", so that every block starts as the identity."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer

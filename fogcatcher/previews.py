@@ -1,0 +1,68 @@
+"""The preview of a run: the same seeds again and again, in one sheet that fills in as training goes on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fogcatcher.data.conditions import ConditionSpec
+from fogcatcher.data.sheets import MODES, save_png, sheet
+from fogcatcher.data.spec import Pictures
+from fogcatcher.model import SEEDS_PER_CLASS, Model
+
+COLUMNS = 10
+EARLY = (0, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
+
+
+class Preview:
+    """``preview.png``: one row per previewed step, the rows to come still empty.
+
+    Each row is also kept as a strip, ``step-N.png``, so that a resumed run shows the earlier ones.
+    """
+
+    def __init__(self, folder: Path, steps: int, conditions: ConditionSpec) -> None:
+        self.folder = folder
+        self.due = [*(step for step in EARLY if step < 0.8 * steps), steps]
+        self.seeds = _seeds(conditions)
+
+    def is_due(self, step: int) -> bool:
+        return step in self.due
+
+    def add(self, step: int, model: Model) -> None:
+        """Draw the row of this step and write the sheet again."""
+        pictures = model.sample(seeds=self.seeds).pictures
+        _save_strip(pictures, self.folder / f"step-{step:09d}.png")
+        rows = {}
+        for path in self.folder.glob("step-*.png"):
+            rows[int(re.sub(r"\D", "", path.stem))] = _read_strip(path, pictures)
+        blank = torch.zeros_like(pictures)
+        image = sheet(
+            torch.cat([rows.get(due, blank) for due in self.due]),
+            COLUMNS,
+            rows=[f"step {due:,}" for due in self.due],
+        )
+        save_png(image, self.folder / "preview.png")
+
+
+def _save_strip(pictures: Pictures, path: Path) -> None:
+    strip = pictures.permute(2, 0, 3, 1).flatten(1, 2).numpy()  # (H, N W, C)
+    mode = MODES[strip.shape[-1]]
+    save_png(Image.fromarray(strip[..., 0] if mode == "L" else strip, mode), path)
+
+
+def _read_strip(path: Path, like: Pictures) -> Pictures:
+    n, channels, height, width = like.shape
+    with Image.open(path) as image:
+        strip = torch.from_numpy(np.array(image)).reshape(height, n, width, channels)
+    return strip.permute(1, 3, 0, 2)
+
+
+def _seeds(conditions: ConditionSpec) -> list[int]:
+    """Ten seeds whose default classes stand side by side, as evenly as ten allows."""
+    classes = max((len(a.classes) for a in conditions.attributes), default=1)
+    shown = [column * classes // COLUMNS if classes < COLUMNS else column for column in range(COLUMNS)]
+    return [SEEDS_PER_CLASS * k + shown[:column].count(k) for column, k in enumerate(shown)]

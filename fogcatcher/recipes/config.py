@@ -1,0 +1,119 @@
+"""The config tree of a run: what ``config.json`` holds and what a model is rebuilt from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fogcatcher
+from fogcatcher.data.conditions import ConditionSpec
+from fogcatcher.data.spec import PictureSpec
+from fogcatcher.errors import UserError
+from fogcatcher.training.fit import Plan
+
+FORMAT = 1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One choice per column of the table in docs/architecture.md."""
+
+    schedule: str = "edm"
+    """How alpha and sigma run: edm, flow, cosine, ddpm, iddpm."""
+    prediction: str = "edm"
+    """What the raw network predicts: edm, eps, x0, v, velocity."""
+    times: str = "lognormal"
+    """Which times are trained: lognormal, uniform, discrete, logitnormal."""
+    grid: str = "karras"
+    """Sampling times: karras, uniform, leading, log_snr."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The U-Net; its width is the one dial."""
+
+    width: int = 32
+    """Channels of the first level; each lower level has twice as many."""
+    levels: int = 2
+    """Number of resolutions."""
+    blocks: int = 2
+    """Residual blocks per level, on the way down; one more on the way up."""
+    patch: int = 2
+    """Side of the pixel blocks that become channels at the input (space to depth)."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the pictures came from."""
+
+    path: str
+    """The folder, as it was given, or "sprites" for the built-in set."""
+    column: str | None
+    """The column of labels asked for; None takes the usual one."""
+    pictures: int
+    """How many pictures were trained on."""
+    fingerprint: str
+    """Hash of the decoded pictures."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that determines a run, but the pictures themselves."""
+
+    pictures: PictureSpec
+    method: Method
+    network: NetworkConfig
+    training: Plan
+    data: DataConfig
+
+    def to_json(self) -> dict[str, Any]:
+        return {"fogcatcher": fogcatcher.__version__, "format": FORMAT, **dataclasses.asdict(self)}
+
+    @staticmethod
+    def from_json(tree: Mapping[str, Any]) -> RunConfig:
+        """Raises UserError when the tree was written by a newer version or is not complete."""
+        if tree.get("format") != FORMAT:
+            raise UserError(
+                f"this model was written by fogcatcher {tree.get('fogcatcher', '(unknown)')} in format "
+                f"{tree.get('format')}; this is {fogcatcher.__version__}, which reads format {FORMAT}."
+            )
+        return RunConfig(
+            _node(PictureSpec, tree, "pictures"),
+            _node(Method, tree, "method"),
+            _node(NetworkConfig, tree, "network"),
+            _node(Plan, tree, "training"),
+            _node(DataConfig, tree, "data"),
+        )
+
+
+def _node(kind: type[T], tree: Mapping[str, Any], name: str) -> T:
+    try:
+        return kind(**tree[name])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"config.json: '{name}' is missing or does not fit ({error}).") from error
+
+
+def write_json(path: Path, tree: object) -> None:
+    path.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
+
+
+def read_config(folder: Path) -> tuple[RunConfig, ConditionSpec]:
+    """Return what ``config.json`` and ``conditions.json`` say.
+
+    Raises UserError when they are missing or damaged.
+    """
+    try:
+        tree = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        attributes = json.loads((folder / "conditions.json").read_text(encoding="utf-8"))
+        return RunConfig.from_json(tree), ConditionSpec.from_json(attributes)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{folder} is not a run directory: it has no {Path(str(error.filename)).name}."
+        ) from error
+    except (ValueError, AttributeError, OSError) as error:
+        raise UserError(f"{folder}: config.json or conditions.json is damaged ({error}).") from error

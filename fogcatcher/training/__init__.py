@@ -1,0 +1,1 @@
+"""The training loop, its averages and its checkpoints."""

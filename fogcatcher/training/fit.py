@@ -1,0 +1,133 @@
+"""The training loop, a generator: logging, previews and checkpoints are what its reader does."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from fogcatcher.denoiser import Denoiser
+from fogcatcher.guidance import drop_conditions
+from fogcatcher.objectives import Objective
+from fogcatcher.randomness import step_generator
+from fogcatcher.training.batches import Batches
+from fogcatcher.training.ema import PowerEMA
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a denoiser is trained. Every number of a run follows from this, the data and the network."""
+
+    steps: int
+    """Number of training steps."""
+    batch_size: int = 64
+    """Pictures per step."""
+    learning_rate: float = 2.5e-3
+    """Highest learning rate: reached after the warm-up, falling to 0 along a cosine."""
+    warmup: int = 200
+    """Steps in which the learning rate rises, at most a tenth of all steps."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay of AdamW."""
+    gradient_clip: float = 1.0
+    """Longest gradient; longer ones are scaled down to it."""
+    condition_dropout: float = 0.1
+    """Share of samples trained without their label, for guidance."""
+    ema_gamma: float = 6.94
+    """Exponent of the power-function average; 6.94 averages over about the last tenth of the run."""
+    seed: int = 0
+    """Seed of the weights, the order of the pictures and the noise."""
+
+    def learning_rate_at(self, step: int) -> float:
+        """Return the learning rate of step 0, 1, ..., steps - 1."""
+        warmup = min(self.warmup, self.steps // 10)
+        rise = min(1.0, (step + 1) / (warmup + 1))
+        return self.learning_rate * rise * (1 + math.cos(math.pi * step / self.steps)) / 2
+
+
+@dataclass
+class TrainingState:
+    """All that changes during training; with the plan it determines every later step."""
+
+    denoiser: Denoiser
+    ema: PowerEMA
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    """Steps done."""
+
+    @staticmethod
+    def start(denoiser: Denoiser, plan: Plan) -> TrainingState:
+        optimizer = torch.optim.AdamW(
+            denoiser.parameters(),
+            lr=plan.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=plan.weight_decay,
+            fused=True,
+        )
+        return TrainingState(denoiser, PowerEMA(denoiser, plan.ema_gamma), optimizer)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one finished step tells."""
+
+    step: int
+    """Steps done, this one included."""
+    loss: float
+    gradient_norm: float
+    learning_rate: float
+
+
+class Diverged(RuntimeError):
+    """The loss or the gradient is no longer a number."""
+
+
+def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan) -> Iterator[Progress]:
+    """Train until ``plan.steps``, yielding after each step and its EMA update.
+
+    ``state`` is changed in place and may be saved whenever this yields. To stop, stop iterating.
+    Raises Diverged, before the weights are touched, when loss or gradient is not finite.
+    """
+    denoiser, parameters = state.denoiser, list(state.denoiser.parameters())
+    device = parameters[0].device
+    batches = batches.to(device)
+    while state.step < plan.steps:
+        generator = step_generator(plan.seed, state.step, "noise", device)
+        x0, condition = batches.at(state.step, plan.batch_size)
+        condition = drop_conditions(condition, plan.condition_dropout, generator)
+        loss = objective(denoiser, x0, condition, generator)
+        state.optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(parameters, plan.gradient_clip)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            raise Diverged(f"step {state.step + 1}: the loss is {loss.item()}, the gradient {norm.item()}")
+        learning_rate = plan.learning_rate_at(state.step)
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate
+        state.optimizer.step()
+        state.ema.update(denoiser)
+        state.step += 1
+        yield Progress(state.step, loss.item(), norm.item(), learning_rate)
+
+
+def seconds_per_step(
+    denoiser: Denoiser, batches: Batches, objective: Objective, plan: Plan, seconds: float = 3.0
+) -> float:
+    """Return the typical duration of a step, from at least 10 steps of a copy of the denoiser.
+
+    Nothing of the real run is touched. The first three steps only warm up.
+    """
+    state = TrainingState.start(copy.deepcopy(denoiser), plan)
+    durations: list[float] = []
+    start = last = time.perf_counter()
+    for _ in fit(state, batches, objective, plan):
+        now = time.perf_counter()
+        durations.append(now - last)
+        last = now
+        if len(durations) >= 13 and now - start > seconds:
+            break
+    kept = sorted(durations[3:]) or durations
+    return kept[len(kept) // 2]

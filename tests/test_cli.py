@@ -1,0 +1,152 @@
+"""The command line: help at once, one sentence for every mistake, and the files it promises."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fogcatcher.cli.arguments import parse_condition, parse_seeds, parse_size
+from fogcatcher.cli.main import main
+from fogcatcher.errors import UserError
+
+
+def fogcatcher(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Run the command in this process; return exit code, output and errors."""
+    code = 0
+    try:
+        main(list(arguments))
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def save_pictures(folder: Path, n: int = 6) -> Path:
+    for i in range(n):
+        target = folder / ("a" if i % 2 else "b") / f"{i}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (10 * i, 0, 200)).save(target)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, Path]:
+    """(data, run) of a tiny training."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = save_pictures(folder / "data")
+    main(["train", str(data), "--out", str(folder / "run"), "--steps", "3", "--width", "16"])
+    return data, folder / "run"
+
+
+def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path, capsys, trained):
+    data, run = trained
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text").mkdir()
+    for name in ("a.txt", "b.txt", "c.PDF"):
+        (tmp_path / "text" / name).write_text("x")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_text("x")
+    (tmp_path / "new").mkdir()
+    cases = [
+        (("train", str(tmp_path / "missing")), "there is no folder"),
+        (("train", str(tmp_path / "empty")), "is empty: put PNG"),
+        (("train", str(tmp_path / "text")), "no pictures among the 3 files"),
+        (("train", str(tmp_path / "text")), ".txt x 2, .pdf x 1"),
+        (("train", str(tmp_path / "broken")), "none of the 1 pictures"),
+        (("train", str(tmp_path / "text" / "a.txt")), "is a file"),
+        (("train", str(data), "--out", str(run), "--steps", "3"), "already holds a run: add --resume"),
+        (("train", str(data), "--out", str(tmp_path / "new"), "--resume"), "not a run directory"),
+        (("train", str(data), "--steps", "0"), "at least 1"),
+        (("train", str(data), "--minutes", "-1"), "more than 0"),
+        (("train", str(data), "--steps", "3", "--minutes", "1"), "not both"),
+        (("train", str(data), "--size", "4"), "at least 8"),
+        (("train", str(data), "--size", "big"), "is not a size"),
+        (("train", str(data), "--condition", "mood"), "unknown condition column 'mood'"),
+        (("train", str(data), "--method", "gan"), "unknown method 'gan'"),
+        (("sample", str(tmp_path / "missing")), "no run directory"),
+        (("sample", str(tmp_path / "new")), "not a run directory"),
+        (("sample", str(run), "--condition", "label=c"), "unknown label 'c'. Valid: a, b."),
+        (("sample", str(run), "--condition", "label"), "NAME=CLASS"),
+        (("sample", str(run), "--seeds", "1-x"), "is not a list of seeds"),
+        (("sample", str(run), "--sampler", "magic"), "unknown sampler 'magic'"),
+        (("sample", str(run), "--sheet", "wide"), "is not a grid"),
+        (("sample", str(run), "-n", "0"), "0 pictures"),
+        (("inspect", str(tmp_path / "missing")), "there is no folder"),
+    ]
+    for arguments, sentence in cases:
+        code, _, errors = fogcatcher(*arguments, capsys=capsys)
+        assert code == 2, arguments
+        assert sentence in errors, (arguments, errors)
+        assert errors.startswith("fogcatcher: ") and errors.count("\n") == 1, errors
+    assert not (Path.cwd() / "runs").exists()  # nothing was written
+
+
+def test_train_then_sample_writes_what_it_says(tmp_path, capsys, trained):
+    _, run = trained
+    code, said, _ = fogcatcher(
+        "sample", str(run), "--seeds", "3-4,9", "--steps", "4", "--gif", "--out", str(tmp_path / "o"),
+        "--condition", "label=a", capsys=capsys,
+    )  # fmt: skip
+    assert code == 0 and "3 pictures" in said
+    written = {p.name for p in (tmp_path / "o").iterdir()}
+    assert written == {"00003.png", "00004.png", "00009.png", "sheet.png", "denoising.gif"}
+    with Image.open(tmp_path / "o" / "denoising.gif") as gif:
+        assert 2 <= getattr(gif, "n_frames", 1) <= 4  # equal neighbours are stored once
+
+
+def test_dry_run_writes_nothing(tmp_path, capsys, trained):
+    data, _ = trained
+    out = tmp_path / "run"
+    code, said, _ = fogcatcher(
+        "train", str(data), "--out", str(out), "--steps", "50", "--width", "16", "--dry-run", capsys=capsys
+    )
+    assert code == 0 and "images/s" in said and "nothing was written" in said and not out.exists()
+
+
+def test_inspect_says_what_is_there(tmp_path, capsys):
+    data = save_pictures(tmp_path / "data")
+    (data / "a" / "broken.png").write_text("x")
+    code, said, _ = fogcatcher("inspect", str(data), capsys=capsys)
+    assert code == 0
+    for sentence in ("6 pictures, used as 8x8 RGB", "label: a (3), b (3)", "1 files skipped", "a/broken.png"):
+        assert sentence in said
+
+
+def test_seed_lists():
+    assert parse_seeds("7") == [7]
+    assert parse_seeds("0-3, 9,20-21") == [0, 1, 2, 3, 9, 20, 21]
+    for wrong in ("", "a", "3-1", "-1", "1--2", "0-99999999"):
+        with pytest.raises(UserError):
+            parse_seeds(wrong)
+
+
+def test_sizes_are_width_by_height():
+    assert parse_size("16") == (16, 16) and parse_size("24x32") == (32, 24)
+
+
+def test_conditions_and_mixes():
+    assert parse_condition(("kind=food",)) == {"kind": "food"}
+    assert parse_condition(("kind=hero:1,food:0.6", "colour=red")) == {
+        "kind": {"hero": 1.0, "food": 0.6},
+        "colour": "red",
+    }
+    with pytest.raises(UserError, match="mix has the form"):
+        parse_condition(("kind=hero:x",))
+
+
+def test_help_does_not_load_torch():
+    code = (
+        "import sys\nsys.argv = ['fogcatcher', '--help']\n"
+        "from fogcatcher.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "inspect", "demo"])
+def test_every_command_shows_an_example(command, capsys):
+    code, said, _ = fogcatcher(command, "--help", capsys=capsys)
+    assert code == 0 and f"fogcatcher {command}" in said and "Example:" in said

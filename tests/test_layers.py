@@ -1,0 +1,97 @@
+"""Imports go only to a lower floor; the mathematics needs nothing but torch."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "fogcatcher"
+
+FLOORS = [
+    ["errors", "memory", "tensors"],
+    ["randomness", "schedules", "predictions"],
+    ["process"],
+    ["denoiser", "exact"],
+    ["objectives", "guidance"],
+    ["grids", "samplers"],
+    ["networks", "data"],
+    ["training"],
+    ["recipes"],
+    ["model"],
+    ["previews"],
+    ["runs"],
+    ["cli"],
+]
+FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+MATHEMATICS = [name for floor in FLOORS[1:6] for name in floor]
+STANDARD = {"__future__", "abc", "collections", "dataclasses", "math", "typing"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path: Path, at_the_top: bool = False) -> list[tuple[str, str]]:
+    """Every imported (package, module below fogcatcher or "")."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = tree.body if at_the_top else ast.walk(tree)
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            here = node.module == "fogcatcher"
+            names = [f"fogcatcher.{alias.name}" if here else node.module for alias in node.names]
+        else:
+            continue
+        for name in names:
+            root, _, rest = name.partition(".")
+            found.append((root, rest.split(".")[0]))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_go_down(path: Path):
+    module = module_of(path)
+    if module in ("__init__", "__main__"):
+        return
+    assert module in FLOOR, f"{module} has no floor yet: add it to FLOORS"
+    for root, below in imports(path):
+        if root == "fogcatcher" and below not in ("", module):
+            assert FLOOR[below] < FLOOR[module], f"{module} must not import {below}"
+
+
+@pytest.mark.parametrize("module", MATHEMATICS)
+def test_the_mathematics_imports_only_torch(module: str):
+    allowed = {"fogcatcher", "torch", *STANDARD}
+    assert {root for root, _ in imports(PACKAGE / f"{module}.py")} <= allowed
+
+
+def test_no_circles_inside_a_floor():
+    """Modules of one folder or floor import each other one way only."""
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        froms = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module]
+        targets = {n.module for n in froms} | {f"{n.module}.{a.name}" for n in froms for a in n.names}
+        graph[name] = {t for t in targets if t and t.startswith("fogcatcher.")} - {name}
+    state: dict[str, int] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert state.get(name) != 1, f"import circle: {' -> '.join((*path, name))}"
+        if state.get(name) == 2:
+            return
+        state[name] = 1
+        for target in graph.get(name, ()):
+            visit(target, (*path, name))
+        state[name] = 2
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_no_files_called_utils():
+    assert not [p for p in FILES if p.stem in ("utils", "helpers", "common", "misc")]

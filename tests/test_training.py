@@ -1,0 +1,247 @@
+"""The training loop: what it learns, its averages, its order of pictures, and going on after a kill."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from fogcatcher.data.conditions import Category, ConditionSpec
+from fogcatcher.denoiser import Denoiser, EDMPreconditioning
+from fogcatcher.exact import gaussian_denoiser
+from fogcatcher.objectives import LogNormalTimes, Objective
+from fogcatcher.process import Process
+from fogcatcher.runs import Setup, follow, prepare, read_metrics, resume
+from fogcatcher.schedules import EDMSchedule
+from fogcatcher.training.batches import Batches
+from fogcatcher.training.checkpoints import load_newest_state, save_state
+from fogcatcher.training.ema import PowerEMA
+from fogcatcher.training.fit import Diverged, Plan, TrainingState, fit
+
+
+class Affine(nn.Module):
+    """F(x, c_noise) = w(c_noise) x + b(c_noise), with both piecewise linear over 33 knots."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(33, 2))
+
+    def forward(self, x, noise_label, cond):
+        position = ((noise_label + 2) * 8).clamp(0, 31.999)
+        i = position.floor().long()
+        weights = torch.lerp(self.table[i], self.table[i + 1], (position - i)[:, None].to(self.table))
+        return weights[:, :1, None, None] * x + weights[:, 1:, None, None]
+
+
+def grey_data(n: int = 512) -> torch.Tensor:
+    """Pictures of one pixel in 8 x 8 copies would be dependent: every pixel is its own draw, N(0.2, 0.3)."""
+    x = 0.2 + 0.3 * torch.randn(n, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def affine_state(plan: Plan) -> TrainingState:
+    torch.manual_seed(0)
+    preconditioning = EDMPreconditioning(sigma_data=0.3)
+    return TrainingState.start(Denoiser(Affine(), Process(EDMSchedule()), preconditioning), plan)
+
+
+def table(denoiser: nn.Module) -> torch.Tensor:
+    return denoiser.get_parameter("network.table")
+
+
+OBJECTIVE = Objective(LogNormalTimes(-0.8, 1.4))
+
+
+def test_training_finds_the_exact_denoiser():
+    """On independent Gaussian pixels the best denoiser is known; the EMA of a short run comes close."""
+    plan = Plan(steps=600, batch_size=64, learning_rate=0.02, weight_decay=0.0)
+    state = affine_state(plan)
+    for _ in fit(state, Batches(grey_data(), {}), OBJECTIVE, plan):
+        pass
+    exact = gaussian_denoiser(Process(EDMSchedule()), torch.full((1, 8, 8), 0.2), 0.3)
+    for sigma in (0.1, 0.3, 1.0, 3.0):
+        t = torch.full((16,), sigma / 80, dtype=torch.float64)
+        x0 = 0.2 + 0.3 * torch.randn(16, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+        x_t = x0 + sigma * torch.randn(16, 1, 8, 8, generator=torch.Generator().manual_seed(2))
+        with torch.no_grad():
+            error = (state.ema.denoiser(x_t, t) - exact(x_t, t)).square().mean().sqrt().item()
+        assert error < 0.03  # a tenth of the data's deviation
+
+
+def test_ema_of_constant_weights_stays_bit_equal_and_follows_the_power_function():
+    denoiser = affine_state(Plan(steps=1)).denoiser
+    with torch.no_grad():
+        table(denoiser).normal_(generator=torch.Generator().manual_seed(0))
+    ema = PowerEMA(denoiser, 6.94)
+    for _ in range(50):
+        ema.update(denoiser)
+    assert table(ema.denoiser).equal(table(denoiser))
+    # Weights w_n = n: their average under t^gamma over [0, N] is N (gamma + 1) / (gamma + 2).
+    denoiser, ema = denoiser.double(), PowerEMA(denoiser.double(), 6.94)
+    for n in range(1, 5001):
+        with torch.no_grad():
+            table(denoiser).fill_(n)
+        ema.update(denoiser)
+    assert table(ema.denoiser)[0, 0].item() / 5000 == pytest.approx(7.94 / 8.94, rel=1e-3)
+
+
+@pytest.mark.parametrize("n", [1, 3, 20, 64, 100])
+def test_every_pass_shows_every_picture_once(n: int):
+    batches = Batches(torch.zeros(n, 1, 8, 8, dtype=torch.uint8), {}, seed=5)
+    steps = 3 * n
+    order = torch.cat([batches.indices(step, 64) for step in range(steps)])
+    assert len(order) == steps * 64
+    for number in range(len(order) // n):
+        assert order[number * n : (number + 1) * n].sort().values.equal(torch.arange(n))
+    again = Batches(batches.pictures, {}, seed=5)
+    assert again.indices(steps - 1, 64).equal(order[-64:])  # needs no history
+    if n > 3:
+        assert not Batches(batches.pictures, {}, seed=6).indices(0, 64).equal(order[:64])
+
+
+def test_learning_rate_rises_then_falls_to_nothing():
+    plan = Plan(steps=1000, learning_rate=1.0, warmup=50)
+    rates = [plan.learning_rate_at(step) for step in range(1000)]
+    assert rates[0] == pytest.approx(1 / 51) and rates[-1] < 1e-5
+    assert max(rates) == pytest.approx(1, abs=0.01) and rates.index(max(rates)) == 50
+
+
+def test_progress_comes_after_the_step_and_the_ema():
+    plan = Plan(steps=3, batch_size=4)
+    state = affine_state(plan)
+    before = table(state.denoiser).detach().clone()
+    progress = next(fit(state, Batches(grey_data(8), {}), OBJECTIVE, plan))
+    assert (progress.step, state.step, state.ema.updates) == (1, 1, 1)
+    assert not table(state.denoiser).equal(before)
+    assert table(state.ema.denoiser).equal(table(state.denoiser))  # beta_1 = 0
+
+
+def test_a_loss_that_is_no_number_stops_before_the_weights_are_touched():
+    plan = Plan(steps=3, batch_size=4)
+    state = affine_state(plan)
+    with torch.no_grad():
+        table(state.denoiser)[:] = float("nan")
+    before = table(state.denoiser).detach().clone()
+    with pytest.raises(Diverged, match="step 1"):
+        next(fit(state, Batches(grey_data(8), {}), OBJECTIVE, plan))
+    torch.testing.assert_close(table(state.denoiser), before, equal_nan=True)
+
+
+def test_checkpoint_brings_back_everything(tmp_path):
+    plan = Plan(steps=20, batch_size=8)
+    batches = Batches(grey_data(30), {})
+    straight, broken = affine_state(plan), affine_state(plan)
+    losses = [p.loss for p in fit(straight, batches, OBJECTIVE, plan)]
+    for progress in fit(broken, batches, OBJECTIVE, plan):
+        if progress.step == 8:
+            break
+    save_state(broken, tmp_path)
+    fresh = affine_state(plan)
+    assert load_newest_state(fresh, tmp_path) == []
+    assert [p.loss for p in fit(fresh, batches, OBJECTIVE, plan)] == losses[8:]
+    assert table(fresh.denoiser).equal(table(straight.denoiser))
+    assert table(fresh.ema.denoiser).equal(table(straight.ema.denoiser))
+
+
+def test_a_torn_checkpoint_is_passed_over_with_a_notice(tmp_path):
+    plan = Plan(steps=20, batch_size=8)
+    state = affine_state(plan)
+    for progress in fit(state, Batches(grey_data(30), {}), OBJECTIVE, plan):
+        if progress.step in (4, 9):
+            save_state(state, tmp_path)
+    newest = sorted(tmp_path.glob("step-*"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    fresh = affine_state(plan)
+    (notice,) = load_newest_state(fresh, tmp_path)
+    assert fresh.step == 4 and newest.name in notice
+
+
+# --- whole runs, on folders ---------------------------------------------------------------------
+
+
+def save_pictures(folder: Path, n: int) -> None:
+    from PIL import Image
+
+    for i in range(n):
+        colour = (40 * i % 256, 90, 200, 255)
+        picture = Image.new("RGBA", (12, 10), (0, 0, 0, 0))
+        picture.paste(colour, (2, 2, 9, 8))
+        target = folder / ("warm" if i % 2 else "cold") / f"{i}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(target)
+
+
+@pytest.mark.parametrize("n", [1, 3, 20])
+def test_a_data_set_smaller_than_the_batch_trains_the_asked_steps(tmp_path, n):
+    save_pictures(tmp_path / "data", n)
+    run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=5, width=16))
+    assert [p.step for p in follow(run)] == [1, 2, 3, 4, 5]
+    assert read_metrics(tmp_path / "run" / "metrics.jsonl")[-1]["step"] == 5
+    assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+COMMAND = [sys.executable, "-m", "fogcatcher", "train"]
+
+
+def losses_of(run: Path) -> dict[int, float]:
+    return {int(row["step"]): row["loss"] for row in read_metrics(run / "metrics.jsonl")}
+
+
+def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
+    """kill -9 somewhere in the middle, --resume, and every logged loss is that of an unbroken run."""
+    save_pictures(tmp_path / "data", 20)
+    settings = ["--steps", "120", "--width", "16", "--batch-size", "16"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run([*COMMAND, str(tmp_path / "data"), "--out", str(whole), *settings], check=True)
+    often = ["--checkpoint-seconds", "0"]
+    training = subprocess.Popen([*COMMAND, str(tmp_path / "data"), "--out", str(broken), *settings, *often])
+    deadline = time.monotonic() + 60
+    while max(losses_of(broken), default=0) < 40 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    training.send_signal(signal.SIGKILL)
+    training.wait()
+    assert 40 <= max(losses_of(broken)) < 120
+    again = [*COMMAND, str(tmp_path / "data"), "--out", str(broken), "--resume"]
+    said = subprocess.run(again, check=True, capture_output=True, text=True).stdout
+    assert "resumed at step" in said
+    assert losses_of(broken) == losses_of(whole)
+    assert list(losses_of(broken)) == list(range(10, 121, 10))  # no line twice
+    assert (whole / "model.safetensors").read_bytes() == (broken / "model.safetensors").read_bytes()
+    assert (whole / "samples/preview.png").read_bytes() == (broken / "samples/preview.png").read_bytes()
+
+
+def test_ctrl_c_saves_and_exits_with_0(tmp_path):
+    save_pictures(tmp_path / "data", 20)
+    run = tmp_path / "run"
+    training = subprocess.Popen(
+        [*COMMAND, str(tmp_path / "data"), "--out", str(run), "--steps", "100000", "--width", "16"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not losses_of(run) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    training.send_signal(signal.SIGINT)
+    said, _ = training.communicate(timeout=30)
+    assert training.returncode == 0 and "go on with the same command and --resume" in said
+    reached = max(losses_of(run))
+    assert resume(run, str(tmp_path / "data")).state.step == reached
+
+
+def test_run_directory_says_what_it_is(tmp_path):
+    save_pictures(tmp_path / "data", 20)
+    run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=3, width=16))
+    list(follow(run))
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["pictures"]["width"] == 12 and config["pictures"]["height"] == 10
+    assert config["training"]["steps"] == 3
+    conditions = json.loads((tmp_path / "run" / "conditions.json").read_text())
+    assert conditions == ConditionSpec((Category("label", ("cold", "warm")),)).to_json()
+    written = {p.name for p in (tmp_path / "run").iterdir()}
+    assert {"README.md", "state", "samples", "metrics.jsonl"} <= written
+    assert not list((tmp_path / "run").rglob("*.part"))
