@@ -69,8 +69,12 @@ class Drawing:
             paths.append(folder / f"{recipe['seed']:05d}.png")
             save_png(image, paths[-1], recipe)
         paths.append(folder / "sheet.png")
-        save_png(self.sheet(columns), paths[-1], {"pictures": self.recipes})
+        self.save_sheet(paths[-1], columns)
         return paths
+
+    def save_sheet(self, path: Path, columns: int = 8) -> None:
+        """Write the sheet alone; it carries the recipes of all its pictures."""
+        save_png(self.sheet(columns), path, {"pictures": self.recipes})
 
 
 def _in_words(condition: object) -> str:

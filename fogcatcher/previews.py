@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,9 @@ class Preview:
 
     def add(self, step: int, model: Model) -> None:
         """Draw the row of this step and write the sheet again."""
-        pictures = model.sample(seeds=self.seeds).pictures
-        _save_strip(pictures, self.folder / f"step-{step:09d}.png")
+        drawing = model.sample(seeds=self.seeds)
+        pictures, recipe = drawing.pictures, {"step": step, "pictures": drawing.recipes}
+        _save_strip(pictures, self.folder / f"step-{step:09d}.png", recipe)
         rows = {}
         for path in self.folder.glob("step-*.png"):
             rows[int(re.sub(r"\D", "", path.stem))] = _read_strip(path, pictures)
@@ -45,13 +47,13 @@ class Preview:
             COLUMNS,
             rows=[f"step {due:,}" for due in self.due],
         )
-        save_png(image, self.folder / "preview.png")
+        save_png(image, self.folder / "preview.png", recipe)
 
 
-def _save_strip(pictures: Pictures, path: Path) -> None:
+def _save_strip(pictures: Pictures, path: Path, recipe: Mapping[str, object]) -> None:
     strip = pictures.permute(2, 0, 3, 1).flatten(1, 2).numpy()  # (H, N W, C)
     mode = MODES[strip.shape[-1]]
-    save_png(Image.fromarray(strip[..., 0] if mode == "L" else strip, mode), path)
+    save_png(Image.fromarray(strip[..., 0] if mode == "L" else strip, mode), path, recipe)
 
 
 def _read_strip(path: Path, like: Pictures) -> Pictures:

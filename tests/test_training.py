@@ -195,22 +195,22 @@ def losses_of(run: Path) -> dict[int, float]:
 def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
     """kill -9 somewhere in the middle, --resume, and every logged loss is that of an unbroken run."""
     save_pictures(tmp_path / "data", 20)
-    settings = ["--steps", "120", "--width", "16", "--batch-size", "16"]
+    settings = ["--steps", "60", "--width", "16", "--batch-size", "8"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run([*COMMAND, str(tmp_path / "data"), "--out", str(whole), *settings], check=True)
     often = ["--checkpoint-seconds", "0"]
     training = subprocess.Popen([*COMMAND, str(tmp_path / "data"), "--out", str(broken), *settings, *often])
     deadline = time.monotonic() + 60
-    while max(losses_of(broken), default=0) < 40 and time.monotonic() < deadline:
+    while max(losses_of(broken), default=0) < 20 and time.monotonic() < deadline:
         time.sleep(0.02)
     training.send_signal(signal.SIGKILL)
     training.wait()
-    assert 40 <= max(losses_of(broken)) < 120
+    assert 20 <= max(losses_of(broken)) < 60
     again = [*COMMAND, str(tmp_path / "data"), "--out", str(broken), "--resume"]
     said = subprocess.run(again, check=True, capture_output=True, text=True).stdout
     assert "resumed at step" in said
     assert losses_of(broken) == losses_of(whole)
-    assert list(losses_of(broken)) == list(range(10, 121, 10))  # no line twice
+    assert list(losses_of(broken)) == list(range(10, 61, 10))  # no line twice
     assert (whole / "model.safetensors").read_bytes() == (broken / "model.safetensors").read_bytes()
     assert (whole / "samples/preview.png").read_bytes() == (broken / "samples/preview.png").read_bytes()
 

@@ -27,7 +27,7 @@ class Demo:
 
     def run(self) -> None:
         from fogcatcher.cli.train import describe_run, follow_on_screen
-        from fogcatcher.data.sheets import save_gif, save_png
+        from fogcatcher.data.sheets import save_gif
         from fogcatcher.model import load
         from fogcatcher.runs import Setup, prepare
 
@@ -36,7 +36,7 @@ class Demo:
         start = time.perf_counter()
         shipped = draw_by_class(load("sprites"))
         shipped_sheet = self.out / "shipped-sheet.png"
-        save_png(shipped.sheet(), shipped_sheet)
+        shipped.save_sheet(shipped_sheet)
         print(f"   {len(shipped.pictures)} sprites in {time.perf_counter() - start:.1f} s: {shipped_sheet}")
 
         print(f"\n2. A new model, trained on the built-in sprites for {self.minutes:g} minutes")
@@ -49,7 +49,7 @@ class Demo:
         drawn = draw_by_class(model, keep_frames=True)
         drawn.save(run.folder / "sprites")
         new_sheet, gif = self.out / "new-sheet.png", self.out / "denoising.gif"
-        save_png(drawn.sheet(), new_sheet)
+        drawn.save_sheet(new_sheet)
         save_gif([drawn.sheet(frame=frame) for frame in drawn.frames], gif)
 
         print(f"""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from fogcatcher import __version__
+import fogcatcher
 from fogcatcher.cli.demo import Demo
 from fogcatcher.cli.inspect import Inspect
 from fogcatcher.cli.sample import Sample
@@ -34,7 +34,7 @@ Command = (
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line. Exits with 0 when done, 2 for wrong input, 1 for a failed training."""
     if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
-        print(f"fogcatcher {__version__}")
+        print(f"fogcatcher {fogcatcher.__version__}")
         return
     command = tyro.cli(
         Command,  # type: ignore[arg-type]

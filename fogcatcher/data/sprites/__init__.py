@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .creatures import CREATURES
-from .dice import Dice
-from .foods import FOODS
-from .heroes import HEROES
-from .item import Item
-from .palettes import MAIN
-from .sides import SIDES
-from .spells import SPELLS
+from fogcatcher.data.sprites.creatures import CREATURES
+from fogcatcher.data.sprites.dice import Dice
+from fogcatcher.data.sprites.foods import FOODS
+from fogcatcher.data.sprites.heroes import HEROES
+from fogcatcher.data.sprites.item import Item
+from fogcatcher.data.sprites.palettes import MAIN
+from fogcatcher.data.sprites.sides import SIDES
+from fogcatcher.data.sprites.spells import SPELLS
 
 __all__ = ["ITEMS", "KINDS", "PALETTES", "Sprite", "draw", "draw_many"]
 

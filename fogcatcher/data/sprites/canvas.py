@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .palettes import MATERIALS, Ramp
+from fogcatcher.data.sprites.palettes import MATERIALS, Ramp
 
 SIZE = 16
 MAX_COLOURS = 16

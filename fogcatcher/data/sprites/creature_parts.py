@@ -6,7 +6,7 @@ c is the creature's own colour, d a second one; the other letters are those of
 
 from __future__ import annotations
 
-from .canvas import Art, art
+from fogcatcher.data.sprites.canvas import Art, art
 
 # Both halves of a face are mirrored, so the last letter lies beside the middle line.
 EYES: dict[str, Art] = {

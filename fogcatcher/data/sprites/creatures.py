@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .canvas import Art, Canvas
-from .creature_parts import (
+from fogcatcher.data.sprites.canvas import Art, Canvas
+from fogcatcher.data.sprites.creature_parts import (
     BAT_WINGS,
     CAPS,
     CAT_BODIES,
@@ -27,9 +27,8 @@ from .creature_parts import (
     STALKS,
     WINGS,
 )
-from .dice import Dice
-from .item import Item
-from .palettes import MAIN, PARTNERS
+from fogcatcher.data.sprites.dice import Dice
+from fogcatcher.data.sprites.item import Item, two_colour_canvas
 
 ANY_EYES = ("round", "small", "tall", "glow", "angry", "wide", "sleepy")
 ANY_MOUTH = ("none", "smile", "line", "fangs", "open", "dot", "teeth", "tongue", "grin")
@@ -42,11 +41,6 @@ SKELETON_HATS: tuple[tuple[Art, int], ...] = (
     ((".w....", ".w.mmm", "..mmmm", "..7g7g"), 1),
 )
 GRIM_MOUTH = ("fangs", "teeth", "line", "open", "grin")
-
-
-def _canvas(dice: Dice, palette: str) -> Canvas:
-    """An empty canvas with the creature's colour and one that goes with it."""
-    return Canvas(c=MAIN[palette], d=MAIN[dice.pick(PARTNERS[palette])])
 
 
 def _face(
@@ -87,7 +81,7 @@ def _feet(body: Art) -> int:
 
 
 def _slime(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     body = dice.pick(SLIMES)
     top = _feet(body)
     canvas.mirror(HORNS[dice.pick(("none", "none", "leaf", "ears", "crown", "antenna"))], top - 3)
@@ -101,7 +95,7 @@ def _slime(dice: Dice, palette: str) -> Canvas:
 
 
 def _bat(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     lift = dice.between(0, 2)
     canvas.mirror(tuple(row + "." for row in dice.pick(BAT_WINGS)), 3 + lift)
     canvas.ball(8, 9, 3 + dice.below(2), 3.5 + dice.below(2) / 2, "c")
@@ -114,7 +108,7 @@ def _bat(dice: Dice, palette: str) -> Canvas:
 
 
 def _ghost(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     body = dice.pick(GHOSTS)
     top = 14 - len(body)
     canvas.mirror(HORNS[dice.pick(("none", "none", "none", "crown", "stub", "tuft"))], top - 3)
@@ -129,7 +123,7 @@ def _ghost(dice: Dice, palette: str) -> Canvas:
 
 
 def _skeleton(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     ribs, skull = dice.pick(RIBS), dice.pick(SKULLS)
     shoulder = _feet(ribs)
     canvas.mirror(ribs, shoulder)
@@ -146,7 +140,7 @@ def _skeleton(dice: Dice, palette: str) -> Canvas:
 
 
 def _spider(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.mirror(dice.pick(SPIDER_LEGS), dice.between(4, 5))
     canvas.ball(8, 7, 4 + dice.below(2) / 2, 3.5 + dice.below(2) / 2, "c")
     marks = (("...d", "..dd", "...d"), ("..dd", "...d"), (".d..", ".d.."), ("....",), ("...d",) * 4)
@@ -159,7 +153,7 @@ def _spider(dice: Dice, palette: str) -> Canvas:
 
 
 def _eyeball(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     tail = dice.pick((("v.v", "v.v", "5.v"), ("c.cc", "c..c"), ("ccc", ".cc"), (".",)))
     wings = dice.pick(("none", "raised", "folded"))
     canvas.mirror(tuple(row + "." for row in WINGS[wings]), 4)
@@ -180,7 +174,7 @@ def _eyeball(dice: Dice, palette: str) -> Canvas:
 
 
 def _goblin(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     body, head = dice.pick(GOBLIN_BODIES), dice.pick(GOBLIN_HEADS)
     shoulder = _feet(body)
     canvas.mirror(body, shoulder)
@@ -203,7 +197,7 @@ def _goblin(dice: Dice, palette: str) -> Canvas:
 
 
 def _demon(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     body = dice.pick(DEMON_BODIES)
     shoulder = _feet(body)
     wings = dice.pick(("raised", "folded", "none"))
@@ -222,7 +216,7 @@ def _demon(dice: Dice, palette: str) -> Canvas:
 
 
 def _golem(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     body = dice.pick(GOLEMS)
     top = _feet(body)
     canvas.mirror(body, top)
@@ -238,7 +232,7 @@ def _golem(dice: Dice, palette: str) -> Canvas:
 
 
 def _mushroom_man(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     cap, stalk = dice.pick(CAPS), dice.pick(STALKS)
     shoulder = _feet(stalk)
     top = shoulder - len(cap) + 1
@@ -261,7 +255,7 @@ def _mushroom_man(dice: Dice, palette: str) -> Canvas:
 
 
 def _cat(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     head, body = dice.pick(CAT_HEADS), dice.pick(CAT_BODIES)
     shoulder = _feet(body)
     canvas.mirror(body, shoulder)
@@ -281,7 +275,7 @@ def _cat(dice: Dice, palette: str) -> Canvas:
 
 
 def _dragon(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     head, body = dice.pick(DRAGON_HEADS), dice.pick(DRAGON_BODIES)
     shoulder = _feet(body)
     wings = dice.pick(("raised", "folded", "raised"))
@@ -301,7 +295,7 @@ def _dragon(dice: Dice, palette: str) -> Canvas:
 
 
 def _owl(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     body = dice.pick(OWLS)
     top = _feet(body)
     canvas.mirror(body, top)
@@ -317,7 +311,7 @@ def _owl(dice: Dice, palette: str) -> Canvas:
 
 
 def _crab(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     body = dice.pick(CRABS)
     top = _feet(body)
     canvas.mirror(body, top)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import Canvas
-from .dice import Dice
-from .food_parts import (
+from fogcatcher.data.sprites.canvas import Canvas
+from fogcatcher.data.sprites.dice import Dice
+from fogcatcher.data.sprites.food_parts import (
     BANANAS,
     BREADS,
     BURGER_TOPS,
@@ -19,20 +19,8 @@ from .food_parts import (
     MEATS,
     SOUPS,
 )
-from .item import Item
-from .palettes import MAIN, PARTNERS
-
-
-def _canvas(dice: Dice, palette: str) -> Canvas:
-    """An empty canvas with the food's colour and one that goes with it."""
-    return Canvas(c=MAIN[palette], d=MAIN[dice.pick(PARTNERS[palette])])
-
-
-def _maybe_flip(canvas: Canvas, dice: Dice) -> Canvas:
-    """The canvas, mirrored half of the time."""
-    if dice.chance(50):
-        canvas.flip()
-    return canvas
+from fogcatcher.data.sprites.item import Item, maybe_flip, two_colour_canvas
+from fogcatcher.data.sprites.palettes import MAIN, PARTNERS
 
 
 def _bite(canvas: Canvas, dice: Dice, flesh: str) -> None:
@@ -56,7 +44,7 @@ def _marks(canvas: Canvas, dice: Dice, letter: str, count: int, low: int = 4) ->
 
 
 def _apple(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     spread, height = dice.between(4, 6) / 2, dice.between(9, 11) / 2
     canvas.ball(8, 9, 4.5 + spread / 2, height, "c", shine=True)
     canvas.blob(8, 9 - height, 1.4, 1, "1")
@@ -67,11 +55,11 @@ def _apple(dice: Dice, palette: str) -> Canvas:
     _marks(canvas, dice, dice.pick("C1C"), dice.below(4))
     if dice.chance(30):
         _bite(canvas, dice, "W")
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _pear(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     lean, belly = dice.between(-1, 1), dice.between(8, 11) / 2
     canvas.ball(8 + lean, 6, 2.5 + dice.below(2) / 2, 3.6, "c")
     canvas.ball(8, 10, belly, 4.2, "c", shine=True)
@@ -81,11 +69,11 @@ def _pear(dice: Dice, palette: str) -> Canvas:
     _marks(canvas, dice, dice.pick("1C"), dice.below(5), 8)
     if dice.chance(25):
         _bite(canvas, dice, "W")
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _cherry(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     x, top = dice.between(7, 10), dice.between(1, 2)
     left, right = dice.between(10, 11), dice.between(10, 12)
     stalk = dice.pick("el")
@@ -94,11 +82,11 @@ def _cherry(dice: Dice, palette: str) -> Canvas:
     canvas.stamp(dice.pick(LEAVES), x, top, dice.chance(50))
     canvas.ball(4.5, left, 3 + dice.below(2) / 2, 3.1, "c", shine=True)
     canvas.ball(11.5, right, 3 + dice.below(2) / 2, 3.1, "c", shine=True)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _grapes(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.line(8, 4, 8 + dice.between(-1, 1), 1, "l")
     canvas.stamp(dice.pick(LEAVES), 8, 1, dice.chance(50))
     rows = dice.pick(((3, 4, 3, 2, 1), (3, 4, 3, 2), (4, 3, 3, 2, 1), (4, 3, 2, 1), (2, 3, 3, 2, 1)))
@@ -107,7 +95,7 @@ def _grapes(dice: Dice, palette: str) -> Canvas:
         start = 8 - (3 * count) // 2 + dice.between(0, 1)
         for k in range(count):
             canvas.stamp(("Cc.", "cc1", ".1."), start + 3 * k, y)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _bread(dice: Dice, palette: str) -> Canvas:
@@ -120,18 +108,18 @@ def _bread(dice: Dice, palette: str) -> Canvas:
         if canvas.has(x + 1, 8):
             canvas.stamp(slash, x, dice.between(6, 7))
     _marks(canvas, dice, dice.pick("1C"), dice.below(5))
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _cheese(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(CHEESES), 1, 3)
     hole = dice.pick((("11", "1C"), ("1",), ("1.", "11")))
     for _ in range(dice.between(2, 4)):
         x, y = dice.between(3, 11), dice.between(8, 11)
         if canvas.has(x, y) and canvas.has(x + 1, y + 1):
             canvas.stamp(hole, x, y)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _meat(dice: Dice, palette: str) -> Canvas:
@@ -145,11 +133,11 @@ def _meat(dice: Dice, palette: str) -> Canvas:
     if dice.chance(50):
         canvas.line(6, 5, 8 + dice.below(2), 7, "1")
     _marks(canvas, dice, "1", dice.below(3))
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _fish(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(FISHES), 1, 3)
     pattern = dice.pick((("2", ".", "2"), ("1", "1"), ("C", ".", "C"), (".",), ("d", "d", "d")))
     for k in range(dice.between(1, 3)):
@@ -157,18 +145,18 @@ def _fish(dice: Dice, palette: str) -> Canvas:
         for n, row in enumerate(pattern):
             canvas.over(x - (k % 2), 6 + n, row)
     canvas.dot(12, 6, "k")
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _egg(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     if palette in ("gold", "orange") and dice.chance(70):
         canvas.blob(7 + dice.below(2), 9, 6.4, dice.between(9, 10) / 2, "w")
         canvas.blob(dice.between(5, 10), dice.between(6, 11), 3.4, 3, "w")
         canvas.blob(dice.between(5, 10), dice.between(6, 11), 3.4, 3, "w")
         yolk_x, yolk_y = dice.between(6, 9), dice.between(7, 10)
         canvas.ball(yolk_x, yolk_y, 2.6, 2.6, "c", shine=True)
-        return _maybe_flip(canvas, dice)
+        return maybe_flip(canvas, dice)
     canvas.ball(8, 8.5, dice.between(9, 11) / 2, 6.2, "c", shine=True)
     band = dice.pick(("d", "C", "1", "W"))
     style = dice.below(4)
@@ -191,11 +179,11 @@ def _cake(dice: Dice, palette: str) -> Canvas:
     top = dice.pick((("vv", "vv"), (".y", ".z", ".z"), ("e.", "vv", "vv"), ("ww", "ww"), (".",)))
     canvas.stamp(top, x, 5 - len(top))
     _marks(canvas, dice, dice.pick("Cvz"), dice.between(0, 4), 5)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _carrot(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(CARROTS), 1, 4)
     for _ in range(dice.between(1, 4)):
         x, y = dice.between(3, 9), dice.between(6, 13)
@@ -210,11 +198,11 @@ def _carrot(dice: Dice, palette: str) -> Canvas:
         )
     )
     canvas.stamp(tops, 10, 1)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _mushroom(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     width, rim, stem = dice.between(10, 13) / 2, dice.between(8, 10), dice.pick((2, 2, 3))
     canvas.ball(8, rim, width, rim - 1.5, "c")
     # Only the upper half of the ball is cap.
@@ -228,7 +216,7 @@ def _mushroom(dice: Dice, palette: str) -> Canvas:
         x, y = dice.between(4, 10), dice.between(3, max(rim - 2, 3))
         if canvas.has(x - 1, y - 1) and canvas.has(x + 2, y - 1):
             canvas.stamp(spot, x, y)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _soup(dice: Dice, palette: str) -> Canvas:
@@ -240,7 +228,7 @@ def _soup(dice: Dice, palette: str) -> Canvas:
     canvas.stamp(spoon, dice.between(8, 10), 4 + (len(spoon) < 3))
     if dice.chance(60):
         canvas.stamp(dice.pick((("2..2", ".dd."), ("dddd",), ("D.D.D.D",), ("d.d.d",))), 4, 10)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _burger(dice: Dice, palette: str) -> Canvas:
@@ -262,11 +250,11 @@ def _burger(dice: Dice, palette: str) -> Canvas:
         x, y = dice.between(4, 11), 15 - len(rows) + dice.below(2)
         if canvas.has(x, y - 1):
             canvas.dot(x, y, "W")
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _ice_cream(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(CONES), 3, 8)
     if dice.chance(50):
         canvas.ball(8 + dice.between(-1, 1), 4.5, 3.2, 3.4, dice.pick("ddw"))
@@ -278,15 +266,15 @@ def _ice_cream(dice: Dice, palette: str) -> Canvas:
     _marks(canvas, dice, dice.pick("zvC"), dice.between(1, 6), 3)
     top = dice.pick((("vv", "vv"), ("l.", "ll", "ll"), (".",), ("W",)))
     canvas.stamp(top, dice.between(6, 9), 1)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _banana(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(BANANAS), 1, 1)
     _marks(canvas, dice, dice.pick("1l"), dice.between(0, 6))
     _marks(canvas, dice, "C", dice.between(0, 3))
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 _FRUIT = ("red", "green", "gold", "orange", "pink")

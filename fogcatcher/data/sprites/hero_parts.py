@@ -6,7 +6,7 @@ m steel, l leather, g gold, w cream. Heads are 6 rows, bodies 6 with the feet.
 
 from __future__ import annotations
 
-from .canvas import Art, art
+from fogcatcher.data.sprites.canvas import Art, art
 
 FACES: tuple[Art, ...] = (
     art("""

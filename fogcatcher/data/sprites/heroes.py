@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from .canvas import Canvas
-from .dice import Dice
-from .hero_parts import BEARDS, BODIES, CAPES, FACES, HAIR, HATS, RIGHT_HAND, SHIELDS
-from .item import Item
-from .palettes import HAIR as HAIR_RAMPS
-from .palettes import HAIR_BESIDE_SKIN, MAIN, PARTNERS, SKIN
+from fogcatcher.data.sprites.canvas import Canvas
+from fogcatcher.data.sprites.dice import Dice
+from fogcatcher.data.sprites.hero_parts import BEARDS, BODIES, CAPES, FACES, HAIR, HATS, RIGHT_HAND, SHIELDS
+from fogcatcher.data.sprites.item import Item
+from fogcatcher.data.sprites.palettes import HAIR as HAIR_RAMPS
+from fogcatcher.data.sprites.palettes import HAIR_BESIDE_SKIN, MAIN, PARTNERS, SKIN
 
 Names = tuple[str, ...]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .canvas import Canvas
-from .dice import Dice
-from .palettes import MAIN
+from fogcatcher.data.sprites.canvas import Canvas
+from fogcatcher.data.sprites.dice import Dice
+from fogcatcher.data.sprites.palettes import MAIN, PARTNERS
 
 Painter = Callable[[Dice, str], Canvas]
 
@@ -19,3 +19,15 @@ class Item:
     paint: Painter
     palettes: tuple[str, ...] = tuple(MAIN)
     grounded: bool = False
+
+
+def two_colour_canvas(dice: Dice, palette: str) -> Canvas:
+    """An empty canvas with the main colour and one that goes with it."""
+    return Canvas(c=MAIN[palette], d=MAIN[dice.pick(PARTNERS[palette])])
+
+
+def maybe_flip(canvas: Canvas, dice: Dice) -> Canvas:
+    """The canvas, mirrored half of the time."""
+    if dice.chance(50):
+        canvas.flip()
+    return canvas

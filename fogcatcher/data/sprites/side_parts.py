@@ -6,7 +6,7 @@ whole rows; legs and tails come apart so that they can step and swing.
 
 from __future__ import annotations
 
-from .canvas import Art, art
+from fogcatcher.data.sprites.canvas import Art, art
 
 HEADS: tuple[Art, ...] = (
     art("""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from . import side_parts as parts
-from .canvas import Art, Canvas
-from .dice import Dice
-from .item import Item
-from .palettes import HAIR as HAIR_RAMPS
-from .palettes import HAIR_BESIDE_SKIN, MAIN, PARTNERS, SKIN
+from fogcatcher.data.sprites import side_parts as parts
+from fogcatcher.data.sprites.canvas import Art, Canvas
+from fogcatcher.data.sprites.dice import Dice
+from fogcatcher.data.sprites.item import Item, maybe_flip
+from fogcatcher.data.sprites.palettes import HAIR as HAIR_RAMPS
+from fogcatcher.data.sprites.palettes import HAIR_BESIDE_SKIN, MAIN, PARTNERS, SKIN
 
 Names = tuple[str, ...]
 
@@ -44,13 +44,6 @@ def _canvas(dice: Dice, palette: str) -> Canvas:
     )
 
 
-def _turned(canvas: Canvas, dice: Dice) -> Canvas:
-    """The canvas facing left half of the time."""
-    if dice.chance(50):
-        canvas.flip()
-    return canvas
-
-
 def _marks(canvas: Canvas, dice: Dice, letter: str, count: int, columns: tuple[int, int]) -> None:
     """Cells of a letter on the main colour between two columns, off the rim."""
     for _ in range(count):
@@ -75,7 +68,7 @@ def _person(outfit: Outfit, dice: Dice, palette: str) -> Canvas:
     canvas.stamp(parts.HATS[hat], 3, top - (2 if hat in ("pointed", "crown", "feather") else 1))
     tool = parts.TOOLS[dice.pick(outfit.tools)]
     canvas.stamp(tool, 10 + dice.below(2), max(shoulder + 3 - len(tool) // 2, 1))
-    return _turned(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _four_legged(bodies: tuple[Art, ...], dice: Dice, palette: str) -> Canvas:
@@ -95,7 +88,7 @@ def _four_legged(bodies: tuple[Art, ...], dice: Dice, palette: str) -> Canvas:
                 canvas.dot(x + dx, y + dy, mark)
     if dice.chance(30) and len(body) > 8:
         canvas.stamp(("ddd", "dDd", "22."), 5, 15 - len(legs) - 4)
-    return _turned(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _whole(bodies: tuple[Art, ...], marks: str, dice: Dice, palette: str) -> Canvas:
@@ -108,7 +101,7 @@ def _whole(bodies: tuple[Art, ...], marks: str, dice: Dice, palette: str) -> Can
     _marks(canvas, dice, dice.pick(marks), dice.between(0, 3), (2, 8))
     if dice.chance(30):
         _crest(canvas, dice)
-    return _turned(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _crest(canvas: Canvas, dice: Dice) -> None:
@@ -129,7 +122,7 @@ def _snail(dice: Dice, palette: str) -> Canvas:
     canvas.stamp(body, 1, top)
     canvas.stamp(shell, dice.between(1, 3), 13 - len(shell) + dice.below(2))
     _marks(canvas, dice, dice.pick("Cd1"), dice.between(0, 6), (3, 9))
-    return _turned(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _mouse(dice: Dice, palette: str) -> Canvas:
@@ -142,7 +135,7 @@ def _mouse(dice: Dice, palette: str) -> Canvas:
     _marks(canvas, dice, dice.pick("1CW"), dice.between(0, 8), (2, 9))
     if dice.chance(40):
         canvas.stamp(dice.pick((("CCc", "ggg"), ("GGg", "ggg"), ("vv", "vv"))), 12, 12)
-    return _turned(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 SIDES: dict[str, Item] = {

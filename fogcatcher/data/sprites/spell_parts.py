@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .canvas import Art, art
+from fogcatcher.data.sprites.canvas import Art, art
 
 AXE_HEADS: tuple[Art, ...] = (
     art("""

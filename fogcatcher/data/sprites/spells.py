@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .canvas import Art, Canvas
-from .dice import Dice
-from .item import Item
-from .palettes import MAIN, PARTNERS
-from .spell_parts import (
+from fogcatcher.data.sprites.canvas import Art, Canvas
+from fogcatcher.data.sprites.dice import Dice
+from fogcatcher.data.sprites.item import Item, maybe_flip, two_colour_canvas
+from fogcatcher.data.sprites.spell_parts import (
     AMULETS,
     AXE_HEADS,
     BOLTS,
@@ -22,18 +21,6 @@ from .spell_parts import (
     STAFF_HEADS,
     WAND_TIPS,
 )
-
-
-def _canvas(dice: Dice, palette: str) -> Canvas:
-    """An empty canvas with the main colour and one that goes with it."""
-    return Canvas(c=MAIN[palette], d=MAIN[dice.pick(PARTNERS[palette])])
-
-
-def _maybe_flip(canvas: Canvas, dice: Dice) -> Canvas:
-    """The canvas, mirrored half of the time."""
-    if dice.chance(50):
-        canvas.flip()
-    return canvas
 
 
 def _diagonal(canvas: Canvas, start: int, length: int, letters: str) -> None:
@@ -61,7 +48,7 @@ def _blade(canvas: Canvas, dice: Dice, start: int, length: int, metal: str) -> N
 
 
 def _sword(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     metal = dice.pick("mmmbc")
     hilt = dice.between(3, 4)
     _blade(canvas, dice, hilt, 14 - hilt, metal)
@@ -76,11 +63,11 @@ def _sword(dice: Dice, palette: str) -> Canvas:
     if dice.chance(50):
         canvas.dot(1 + hilt, 14 - hilt, dice.pick("vCy"))
     canvas.stamp(dice.pick((("g",), ("c.", "cc"), ("Gg", "g7"), ("g.", "gg"))), 1, 13)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _dagger(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     hilt, length = dice.between(4, 5), dice.between(6, 8)
     _blade(canvas, dice, hilt, length, dice.pick("mmbcg"))
     _diagonal(canvas, 0, hilt, dice.pick((".c1", "Cc1", "Cc.")))
@@ -91,11 +78,11 @@ def _dagger(dice: Dice, palette: str) -> Canvas:
     if dice.chance(50):
         canvas.line(hilt - 1, 13 - hilt, hilt + 2, 16 - hilt, guard)
     canvas.stamp(dice.pick((("g",), ("Gg", "gg"), ("cc", "cc"), ("d.", "dd"))), 1, 13)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _axe(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     _diagonal(canvas, 0, dice.between(12, 13), "ll.")
     for n in range(dice.below(3), dice.between(3, 7), dice.between(1, 2)):
         canvas.dot(1 + n, 14 - n, "c")
@@ -107,7 +94,7 @@ def _axe(dice: Dice, palette: str) -> Canvas:
     canvas.stamp(head, dice.between(5, 6), 1)
     canvas.dot(11, 4, dice.pick("gcd"))
     canvas.dot(10, 5, dice.pick("gcl"))
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _swap(rows: Art, old: str, new: str) -> Art:
@@ -117,18 +104,18 @@ def _swap(rows: Art, old: str, new: str) -> Art:
 
 
 def _staff(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     _diagonal(canvas, 0, 11, dice.pick(("ll.", "Ll.", ".ll")))
     for n in range(dice.below(3), 9, dice.between(2, 4)):
         canvas.dot(1 + n, 14 - n, dice.pick("6dg"))
     canvas.stamp(dice.pick(STAFF_HEADS), 9, 1)
     if dice.chance(50):
         canvas.line(4, 9, 7, 12, dice.pick("dg"))
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _wand(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     length = dice.between(7, 9)
     _diagonal(canvas, 1, length, dice.pick(("Cc.", "Cc1", "cc.")))
     for n in range(dice.between(3, 5), length, dice.between(2, 4)):
@@ -137,11 +124,11 @@ def _wand(dice: Dice, palette: str) -> Canvas:
     tip = dice.pick(WAND_TIPS)
     middle = 2 + length
     canvas.stamp(tip, middle - len(tip[0]) // 2, 14 - length - len(tip) // 2)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _bow(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     bow = dice.pick(BOWS)
     upright = bow[3][2] == "b" and bow[10][2] == "b"
     canvas.stamp(bow, 1, 1)
@@ -155,11 +142,11 @@ def _bow(dice: Dice, palette: str) -> Canvas:
         x, y = dice.between(4, 13), dice.between(1, 14)
         if canvas.has(x, y) and canvas.material[y, x] == 1:
             canvas.dot(x, y, wrap)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _potion(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     bottle = dice.pick(BOTTLES)
     top = 15 - len(bottle)
     canvas.stamp(bottle, 1, top)
@@ -185,7 +172,7 @@ def _potion(dice: Dice, palette: str) -> Canvas:
 
 
 def _fireball(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(FLAMES), 1, 1)
     cx, cy = dice.between(5, 6), dice.between(9, 10)
     radius = dice.between(6, 8) / 2
@@ -195,11 +182,11 @@ def _fireball(dice: Dice, palette: str) -> Canvas:
     for _ in range(dice.between(1, 4)):
         x, y = dice.between(7, 13), dice.between(1, 8)
         canvas.over(x, y, dice.pick("Cz"))
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _ice(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(SHARDS), 1, 1)
     for _ in range(dice.between(2, 6)):
         x, y = dice.between(3, 12), dice.between(3, 12)
@@ -209,7 +196,7 @@ def _ice(dice: Dice, palette: str) -> Canvas:
 
 
 def _lightning(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(BOLTS), 1, 1)
     for _ in range(dice.between(0, 4)):
         x, y = dice.between(3, 12), dice.between(2, 13)
@@ -219,11 +206,11 @@ def _lightning(dice: Dice, palette: str) -> Canvas:
         filled = [x for x in range(2, 13) if canvas.has(x, y)]
         if filled:
             canvas.dot(filled[-1] + 1, y, "c")
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _scroll(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     canvas.stamp(dice.pick(SCROLLS), 1, 1)
     ink = dice.pick("8k1")
     for y in range(dice.between(5, 6), 11, dice.pick((2, 2, 3))):
@@ -233,11 +220,11 @@ def _scroll(dice: Dice, palette: str) -> Canvas:
     if dice.chance(60):
         seal = dice.pick((("cC", "c1"), ("cc", "c1", "c."), ("dd", "2d")))
         canvas.stamp(seal, dice.between(8, 10), 9)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _book(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     width, height = dice.between(10, 12), dice.between(11, 13)
     x, y = 8 - width // 2, 15 - height
     canvas.box(x, y, width, height, "c")
@@ -256,11 +243,11 @@ def _book(dice: Dice, palette: str) -> Canvas:
     canvas.stamp(("d",) * ribbon, x + width - 3, y + height - 3)
     if dice.chance(35):
         canvas.stamp(("gg", "g7"), x + width - 1, y + height // 2 - 2)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _ring(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     ring = dice.pick(RINGS)
     metal = dice.pick("gmw")
     if metal != "g":
@@ -283,7 +270,7 @@ def _ring(dice: Dice, palette: str) -> Canvas:
 
 
 def _amulet(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     chain = dice.pick(("gG7", "mM5", "lL6"))
     spread = dice.between(4, 6)
     for side in (-1, 1):
@@ -298,7 +285,7 @@ def _amulet(dice: Dice, palette: str) -> Canvas:
 
 
 def _shield(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     shield = dice.pick(SHIELDS)
     rim = dice.pick(("mM5", "gG7", "dD2", "lL6"))
     canvas.mirror(_swap(shield, "mM5", rim), 1)
@@ -317,7 +304,7 @@ def _shield(dice: Dice, palette: str) -> Canvas:
 
 
 def _bomb(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     radius = dice.between(9, 11) / 2
     canvas.line(9, 5, 11, 3 + dice.below(2), dice.pick("wlt"))
     canvas.line(11, 3, 12, 2, dice.pick("wlt"))
@@ -331,11 +318,11 @@ def _bomb(dice: Dice, palette: str) -> Canvas:
                 canvas.over(4 + dx, 9 + dy, letter)
     spark = dice.pick(((".F.", "FfF", ".F."), ("F.F", ".f.", "F.F"), ("FF", "fF"), ("f", "f")))
     canvas.stamp(spark, 12, 1)
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 def _key(dice: Dice, palette: str) -> Canvas:
-    canvas = _canvas(dice, palette)
+    canvas = two_colour_canvas(dice, palette)
     bow = dice.pick(KEY_BOWS)
     x = 8 - len(bow[0]) // 2
     length = 14 - len(bow)
@@ -349,7 +336,7 @@ def _key(dice: Dice, palette: str) -> Canvas:
     canvas.stamp(bit, 9, 14 - len(bit) + dice.below(2))
     if dice.chance(25):
         canvas.stamp(bit, 9, 10 - len(bit))
-    return _maybe_flip(canvas, dice)
+    return maybe_flip(canvas, dice)
 
 
 SPELLS: dict[str, Item] = {

@@ -1,0 +1,39 @@
+"""What the README tells people to type works as typed."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tyro
+from PIL import Image
+
+from fogcatcher.cli.main import Command
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^ {4}(fogcatcher .*?)(?:  +#.*)?$", README, re.MULTILINE)
+
+
+def test_there_are_commands():
+    assert len(COMMANDS) >= 4
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_are_understood(command: str):
+    arguments = shlex.split(command)[1:]
+    if arguments != ["--help"]:
+        parsed: Any = tyro.cli(Command, args=arguments, config=(tyro.conf.OmitSubcommandPrefixes,))  # type: ignore[arg-type]
+        assert parsed is not None
+
+
+def test_the_python_lines_run(tmp_path, monkeypatch):
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    for i in range(6):
+        target = tmp_path / "my-sprites" / ("food" if i % 2 else "hero") / f"{i}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGBA", (8, 8), (40 * i, 90, 200, 255)).save(target)
+    monkeypatch.chdir(tmp_path)
+    assert "minutes=10" in block
+    exec(block.replace("minutes=10", "steps=2"), {})
+    assert (tmp_path / "food.png").exists() and (tmp_path / "runs" / "my-sprites").exists()
