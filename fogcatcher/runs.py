@@ -66,7 +66,7 @@ class Setup:
     seed: int = 0
     method: str = "edm"
     width: int = 32
-    batch_size: int = 64
+    batch_size: int = 32
 
 
 def open_dataset(data: str, size: tuple[int, int] | None = None, column: str | None = None) -> Dataset:
@@ -85,10 +85,11 @@ def prepare(setup: Setup) -> Run:
     _check(setup)
     dataset = open_dataset(setup.data, setup.size, setup.column)
     conditions = categories_of(dataset.labels)
+    pictures = spec_of(dataset.pictures)
     config = RunConfig(
-        pictures=spec_of(dataset.pictures),
+        pictures=pictures,
         method=named("method", setup.method, METHODS),
-        network=NetworkConfig(width=setup.width),
+        network=NetworkConfig.for_pictures(pictures.height, pictures.width, setup.width),
         training=Plan(steps=setup.steps or 1, batch_size=setup.batch_size, seed=setup.seed),
         data=DataConfig(setup.data, setup.column, len(dataset), _fingerprint(dataset)),
     )

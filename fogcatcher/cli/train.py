@@ -45,7 +45,7 @@ class Train:
     """Row of the table of methods: edm, ddpm, iddpm, v, flow."""
     width: int = 32
     """Width of the network, the one dial of its size: 16, 32, 48, 64 ..."""
-    batch_size: int = 64
+    batch_size: int = 32
     """Pictures per step."""
     checkpoint_seconds: float = 20.0
     """Save about this often; a kill loses at most what was done since."""

@@ -44,26 +44,17 @@ class UNet(nn.Module):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         positions = [self._positions(size, level) for level in range(len(widths))]
 
-        width, skips = widths[0], [widths[0]]
         for level, w in enumerate(widths):
             if level > 0:
-                self.down.append(nn.Conv2d(width, w, 2, stride=2))
-                width = w
-                skips.append(width)
-            for _ in range(blocks):
-                self.down.append(Stage(width, w, embedding, positions[level]))
-                width = w
-                skips.append(width)
-        self.middle = Stage(width, width, embedding, positions[-1])
+                self.down.append(nn.Conv2d(widths[level - 1], w, 2, stride=2))
+            self.down.extend(Stage(w, w, embedding, positions[level]) for _ in range(blocks))
+        self.middle = Stage(widths[-1], widths[-1], embedding, positions[-1])
         for level, w in reversed(list(enumerate(widths))):
-            for _ in range(blocks + 1):
-                self.up.append(Stage(width + skips.pop(), w, embedding, positions[level]))
-                width = w
+            self.up.extend(Stage(2 * w, w, embedding, positions[level]) for _ in range(blocks))
             if level > 0:
-                self.up.append(nn.ConvTranspose2d(width, widths[level - 1], 2, stride=2))
-                width = widths[level - 1]
+                self.up.append(nn.ConvTranspose2d(w, widths[level - 1], 2, stride=2))
         self.exit = nn.Sequential(
-            _norm(width), nn.SiLU(), _zeroed(nn.Conv2d(width, channels * patch**2, 3, padding=1))
+            _norm(widths[0]), nn.SiLU(), _zeroed(nn.Conv2d(widths[0], channels * patch**2, 3, padding=1))
         )
 
     def _positions(self, size: tuple[int, int], level: int) -> int:
@@ -79,10 +70,13 @@ class UNet(nn.Module):
         padding = (0, -width % self.multiple, 0, -height % self.multiple)
         h = F.pixel_unshuffle(F.pad(x, padding, mode="replicate"), self.patch)
         h = self.enter(h.contiguous(memory_format=torch.channels_last))
-        skips = [h]
+        skips = []
         for layer in self.down:
-            h = layer(h, embedding) if isinstance(layer, Stage) else layer(h)
-            skips.append(h)
+            if isinstance(layer, Stage):
+                h = layer(h, embedding)
+                skips.append(h)
+            else:
+                h = layer(h)
         h = self.middle(h, embedding)
         for layer in self.up:
             h = layer(torch.cat([h, skips.pop()], 1), embedding) if isinstance(layer, Stage) else layer(h)

@@ -57,7 +57,7 @@ PREDICTIONS: Mapping[str, Callable[[float], Preconditioning]] = {
     "velocity": lambda sigma_data: PredictVelocity(),
 }
 TIMES: Mapping[str, Callable[[], TimeDistribution]] = {
-    "lognormal": lambda: LogNormalTimes(-0.8, 1.4),
+    "lognormal": lambda: LogNormalTimes(-0.4, 1.2),
     "uniform": UniformTimes,
     "discrete": lambda: UniformTimes(steps=1000),
     "logitnormal": LogitNormalTimes,

@@ -39,12 +39,17 @@ class NetworkConfig:
 
     width: int = 32
     """Channels of the first level; each lower level has twice as many."""
-    levels: int = 2
+    levels: int = 3
     """Number of resolutions."""
-    blocks: int = 2
-    """Residual blocks per level, on the way down; one more on the way up."""
+    blocks: int = 1
+    """Residual blocks per level, on the way down and again on the way up."""
     patch: int = 2
     """Side of the pixel blocks that become channels at the input (space to depth)."""
+
+    @staticmethod
+    def for_pictures(height: int, width: int, dial: int) -> NetworkConfig:
+        """Return the network that measured best for pictures of this size (docs/experiments.md)."""
+        return NetworkConfig(width=dial, patch=1 if height * width <= 20 * 20 else 2)
 
 
 @dataclass(frozen=True)

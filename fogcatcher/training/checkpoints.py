@@ -29,8 +29,9 @@ def save_state(state: TrainingState, folder: Path) -> None:
     """Write ``step-N.safetensors`` with raw weights, EMA and optimiser; keep the newest two."""
     tensors = {f"raw/{name}": value for name, value in state.denoiser.state_dict().items()}
     tensors |= {f"ema/{name}": value for name, value in state.ema.denoiser.state_dict().items()}
-    for number, values in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{number}/{key}": value for key, value in values.items()}
+    for which, optimizer in enumerate(state.optimizers):
+        for number, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{which}/{number}/{key}": value for key, value in values.items()}
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{state.step:09d}.safetensors"
@@ -65,15 +66,20 @@ def _fill(state: TrainingState, tensors: dict[str, Tensor], step: int) -> None:
     state.denoiser.load_state_dict(part("raw/"))
     state.ema.denoiser.load_state_dict(part("ema/"))
     state.ema.updates = step
-    parameters = list(state.denoiser.parameters())
-    optimizer: dict[int, dict[str, Tensor]] = {}
-    for name, value in part("optimizer/").items():
+    for which, optimizer in enumerate(state.optimizers):
+        _fill_optimizer(optimizer, part(f"optimizer/{which}/"))
+    state.step = step
+
+
+def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Restore an optimiser from "parameter number/key" -> tensor."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    values: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
         number, key = name.split("/")
         parameter = parameters[int(number)]
         if value.shape == parameter.shape:
             # The fused optimiser walks memory, so its moments must lie as the weights do.
             value = torch.empty_like(parameter).copy_(value)
-        optimizer.setdefault(int(number), {})[key] = value
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
-    state.step = step
+        values.setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict({"state": values, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -16,6 +16,10 @@ from fogcatcher.objectives import Objective
 from fogcatcher.randomness import step_generator
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.ema import PowerEMA
+from fogcatcher.training.muon import Muon
+
+MUON_CHANNELS = 32
+"""Kernels with fewer channels on either side stay with AdamW."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +28,14 @@ class Plan:
 
     steps: int
     """Number of training steps."""
-    batch_size: int = 64
+    batch_size: int = 32
     """Pictures per step."""
     learning_rate: float = 2.5e-3
     """Highest learning rate: reached after the warm-up, falling to 0 along a cosine."""
     warmup: int = 200
     """Steps in which the learning rate rises, at most a tenth of all steps."""
     weight_decay: float = 0.01
-    """Decoupled weight decay of AdamW."""
+    """Decoupled weight decay."""
     gradient_clip: float = 1.0
     """Longest gradient; longer ones are scaled down to it."""
     condition_dropout: float = 0.1
@@ -54,20 +58,20 @@ class TrainingState:
 
     denoiser: Denoiser
     ema: PowerEMA
-    optimizer: torch.optim.Optimizer
+    optimizers: tuple[torch.optim.Optimizer, ...]
     step: int = 0
     """Steps done."""
 
     @staticmethod
     def start(denoiser: Denoiser, plan: Plan) -> TrainingState:
-        optimizer = torch.optim.AdamW(
-            denoiser.parameters(),
-            lr=plan.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=plan.weight_decay,
-            fused=True,
-        )
-        return TrainingState(denoiser, PowerEMA(denoiser, plan.ema_gamma), optimizer)
+        """Kernels between wide layers go to Muon, everything else to AdamW."""
+        kernels = [p for p in denoiser.parameters() if p.ndim >= 3 and min(p.shape[:2]) >= MUON_CHANNELS]
+        chosen = {id(p) for p in kernels}
+        rest = [p for p in denoiser.parameters() if id(p) not in chosen]
+        lr, decay = plan.learning_rate, plan.weight_decay
+        adamw = torch.optim.AdamW(rest, lr, betas=(0.9, 0.99), weight_decay=decay, fused=True)
+        muon = (Muon(kernels, lr, weight_decay=decay),) if kernels else ()
+        return TrainingState(denoiser, PowerEMA(denoiser, plan.ema_gamma), (adamw, *muon))
 
 
 @dataclass(frozen=True)
@@ -99,15 +103,16 @@ def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan
         x0, condition = batches.at(state.step, plan.batch_size)
         condition = drop_conditions(condition, plan.condition_dropout, generator)
         loss = objective(denoiser, x0, condition, generator)
-        state.optimizer.zero_grad()
+        denoiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, plan.gradient_clip)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             raise Diverged(f"step {state.step + 1}: the loss is {loss.item()}, the gradient {norm.item()}")
         learning_rate = plan.learning_rate_at(state.step)
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate
-        state.optimizer.step()
+        for optimizer in state.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            optimizer.step()
         state.ema.update(denoiser)
         state.step += 1
         yield Progress(state.step, loss.item(), norm.item(), learning_rate)
