@@ -76,6 +76,11 @@ def open_dataset(data: str, size: tuple[int, int] | None = None, column: str | N
     return read_dataset(Path(data), size, column)
 
 
+def default_folder(data: str) -> Path:
+    """runs/NAME after the data's folder."""
+    return Path("runs", re.sub(r"[^\w.-]+", "-", Path(data).resolve().name) or "run")
+
+
 def prepare(setup: Setup) -> Run:
     """Read the data and build everything for a new run; nothing is written yet.
 
@@ -196,9 +201,9 @@ def _check(setup: Setup) -> None:
 
 
 def _free_folder(data: str) -> Path:
-    """runs/NAME after the data's folder; runs/NAME-2 and so on where that is taken."""
-    name = re.sub(r"[^\w.-]+", "-", Path(data).resolve().name) or "run"
-    folders = (Path("runs", name if i == 1 else f"{name}-{i}") for i in range(1, 10_000))
+    """The default folder of the data; with -2, -3 ... where that is taken."""
+    first = default_folder(data)
+    folders = (first if i == 1 else first.with_name(f"{first.name}-{i}") for i in range(1, 10_000))
     return next(folder for folder in folders if not folder.exists())
 
 
@@ -240,7 +245,7 @@ def _card(run: Run) -> str:
 A diffusion model of small pictures ({shape}), trained with fogcatcher {fogcatcher.__version__} on
 {config.data.pictures:,} pictures for {config.training.steps:,} steps. Draw with it:
 
-    fogcatcher sample {run.folder} -n 16
+    fogcatcher sample {run.folder} -n 64
 
 Conditions:
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from fogcatcher.data.conditions import Category, ConditionSpec
 from fogcatcher.denoiser import Denoiser, EDMPreconditioning
+from fogcatcher.errors import UserError
 from fogcatcher.exact import gaussian_denoiser
 from fogcatcher.objectives import LogNormalTimes, Objective
 from fogcatcher.process import Process
@@ -245,3 +246,22 @@ def test_run_directory_says_what_it_is(tmp_path):
     written = {p.name for p in (tmp_path / "run").iterdir()}
     assert {"README.md", "state", "samples", "metrics.jsonl"} <= written
     assert not list((tmp_path / "run").rglob("*.part"))
+
+
+def test_a_time_becomes_a_number_of_steps_before_the_run_starts(tmp_path):
+    save_pictures(tmp_path / "data", 20)
+    run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", minutes=0.1, width=16, batch_size=4))
+    steps = run.config.training.steps
+    assert steps > 1 and run.state.step == 0 and not (tmp_path / "run").exists()
+    assert f"0.1 minutes are {steps:,} steps" in " ".join(run.notes)
+    # The timed steps left no trace: the first loss is that of a run of as many --steps.
+    again = prepare(Setup(str(tmp_path / "data"), tmp_path / "again", steps=steps, width=16, batch_size=4))
+    assert next(follow(run)).loss == next(follow(again)).loss
+
+
+def test_resuming_on_other_pictures_is_refused(tmp_path):
+    save_pictures(tmp_path / "data", 4)
+    list(follow(prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=2, width=16))))
+    save_pictures(tmp_path / "data", 5)
+    with pytest.raises(UserError, match="is not what .* was trained on"):
+        resume(tmp_path / "run", str(tmp_path / "data"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 
 from fogcatcher.errors import UserError
 
@@ -55,3 +57,8 @@ def _parse_mix(text: str, value: str) -> dict[str, float]:
         except ValueError:
             raise UserError(f"--condition '{text}': a mix has the form hero:1,food:0.6.") from None
     return mix
+
+
+def command_name() -> str:
+    """Return how this person can type the command again: its name, or its path where that is not found."""
+    return "fogcatcher" if shutil.which("fogcatcher") else sys.argv[0]

@@ -26,6 +26,8 @@ class Demo:
     """Time to train."""
 
     def run(self) -> None:
+        from fogcatcher.cli.arguments import command_name
+        from fogcatcher.cli.terminal import show
         from fogcatcher.cli.train import describe_run, follow_on_screen
         from fogcatcher.data.sheets import save_gif
         from fogcatcher.model import load
@@ -37,6 +39,7 @@ class Demo:
         shipped = draw_by_class(load("sprites"))
         shipped_sheet = self.out / "shipped-sheet.png"
         shipped.save_sheet(shipped_sheet)
+        show(shipped.pictures[::COLUMNS])
         print(f"   {len(shipped.pictures)} sprites in {time.perf_counter() - start:.1f} s: {shipped_sheet}")
 
         print(f"\n2. A new model, trained on the built-in sprites for {self.minutes:g} minutes")
@@ -47,6 +50,7 @@ class Demo:
         print("\n3. Sprites from the new model")
         model = load(run.folder)
         drawn = draw_by_class(model, keep_frames=True)
+        show(drawn.pictures[::COLUMNS])
         drawn.save(run.folder / "sprites")
         new_sheet, gif = self.out / "new-sheet.png", self.out / "denoising.gif"
         drawn.save_sheet(new_sheet)
@@ -61,7 +65,7 @@ Where everything lies:
   {run.folder}/   the model: config.json, model.safetensors, metrics.jsonl, samples/
 
 Your own pictures, one folder per class or all in one:
-  fogcatcher train path/to/pictures --minutes 10""")
+  {command_name()} train path/to/pictures --minutes 10""")
 
     def _free_run(self) -> Path:
         """A folder that holds no run yet: the demo may be repeated."""

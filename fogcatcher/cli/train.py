@@ -55,11 +55,11 @@ class Train:
     """Say what would happen, time a few steps, and write nothing."""
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import parse_size
-        from fogcatcher.runs import Setup, prepare, resume
+        from fogcatcher.cli.arguments import command_name, parse_size
+        from fogcatcher.runs import Setup, default_folder, prepare, resume
 
         if self.resume:
-            run = resume(self.out or Path("runs", Path(self.data).resolve().name), self.data)
+            run = resume(self.out or default_folder(self.data), self.data)
         else:
             size = parse_size(self.size) if self.size else None
             run = prepare(
@@ -81,7 +81,7 @@ class Train:
             forecast(run)
         else:
             follow_on_screen(run, self.checkpoint_seconds)
-            print(f"draw with it: fogcatcher sample {run.folder} -n 16")
+            print(f"draw with it: {command_name()} sample {run.folder} -n 64")
 
 
 def describe_run(run: Run) -> None:
