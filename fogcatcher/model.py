@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -22,7 +22,7 @@ from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.recipes.build import build_denoiser, build_grid, build_sampler
 from fogcatcher.recipes.config import RunConfig, read_config
-from fogcatcher.samplers import State, Step, sample
+from fogcatcher.samplers import State, sample
 from fogcatcher.tensors import Samples, Times
 from fogcatcher.training.checkpoints import write_atomically
 
@@ -30,6 +30,18 @@ WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).with_name("shipped")
 BATCH = 64
 SEEDS_PER_CLASS = 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How pictures are drawn; part of every recipe."""
+
+    sampler: str
+    steps: int
+    guidance: float
+    grid: str
+    eta: float | None
+    clip: bool
 
 
 @dataclass(frozen=True)
@@ -121,70 +133,59 @@ class Model:
         seeds = list(range(8 if n is None else n) if seeds is None else seeds)
         if not seeds or (n is not None and n != len(seeds)):
             raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
-        if steps < 1:
-            raise UserError(f"sampling needs at least 1 step, not {steps}.")
         wishes = self._wishes(condition, seeds)
-        step = build_sampler(sampler, eta)
-        try:
-            times = build_grid(grid or self.config.method.grid)(self.denoiser.process.schedule, steps)
-        except ValueError as error:
-            raise UserError(f"{error}.") from error
+        settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, clip)
+        step, times = build_sampler(sampler, eta), self._times(settings)
 
         batches: list[list[Samples]] = []
         for start in range(0, len(seeds), BATCH):
-            part = slice(start, start + BATCH)
-            states = []
-            for state in self._states(seeds[part], wishes[part], guidance, clip, times, step):
+            part, states = slice(start, start + BATCH), []
+            x, denoiser, generator = self._start(seeds[part], wishes[part], settings, times)
+            for state in sample(denoiser, x, times, step, generator):
                 states = [*states, state] if keep_frames else [state]
                 if progress:
-                    progress(start * steps + state.i * len(state.x), len(seeds) * steps)
-            batches.append([self._at_usual_contrast(s.x, s.t) for s in states])
+                    progress(start * steps + state.i * len(x), len(seeds) * steps)
+            batches.append([self._at_usual_contrast(state) for state in states])
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
-        settings = {
-            "fogcatcher": fogcatcher.__version__,
-            "model": self.hash,
-            "sampler": sampler,
-            "steps": steps,
-            "guidance": guidance,
-            "grid": grid or self.config.method.grid,
-            "eta": eta,
-            "clip": clip,
-        }
+        made_by = {"fogcatcher": fogcatcher.__version__, "model": self.hash, **asdict(settings)}
         to_pictures = self.config.pictures.to_pictures
         return Drawing(
             pictures=to_pictures(raw),
             raw=raw,
             recipes=[
-                settings | {"seed": seed, "condition": dict(wish)}
+                {**made_by, "seed": seed, "condition": dict(wish)}
                 for seed, wish in zip(seeds, wishes, strict=True)
             ],
             frames=[to_pictures(x) for x in (*earlier, raw)] if keep_frames else [],
         )
 
-    def _states(
-        self,
-        seeds: Sequence[int],
-        wishes: Sequence[Mapping[str, Wish]],
-        guidance: float,
-        clip: bool,
-        times: Times,
-        step: Step,
-    ) -> Iterator[State]:
-        """Yield the states of one batch."""
+    def _times(self, settings: Settings) -> Times:
+        """Raises UserError for a grid or a number of steps that cannot be."""
+        if settings.steps < 1:
+            raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
+        try:
+            return build_grid(settings.grid)(self.denoiser.process.schedule, settings.steps)
+        except ValueError as error:
+            raise UserError(f"{error}.") from error
+
+    def _start(
+        self, seeds: Sequence[int], wishes: Sequence[Mapping[str, Wish]], settings: Settings, times: Times
+    ) -> tuple[Samples, DenoiserLike, SampleGenerator]:
+        """Return pure noise, the steered denoiser, and where further noise comes from, for one batch."""
         device = next(self.denoiser.parameters()).device
         cond = {name: weights.to(device) for name, weights in self.conditions.encode(wishes).items()}
-        denoiser: DenoiserLike = Conditioned(ClassifierFree(self.denoiser, guidance), cond)
-        if clip:
+        denoiser: DenoiserLike = Conditioned(ClassifierFree(self.denoiser, settings.guidance), cond)
+        if settings.clip:
             denoiser = Clipped(denoiser)
         generator = SampleGenerator(seeds)
         noise = generator.randn_like(torch.empty(len(seeds), *self.config.pictures.shape, device=device))
-        return sample(denoiser, denoiser.process.prior(times[0], noise), times, step, generator)
+        return denoiser.process.prior(times[0], noise), denoiser, generator
 
-    def _at_usual_contrast(self, x: Samples, t: float) -> Samples:
-        """``x`` divided by what signal and noise rates add up to: 1 at t = 0."""
-        alpha, sigma = self.denoiser.process.rates(torch.tensor(t, dtype=torch.float64), x)
-        return x / (alpha**2 + sigma**2).sqrt()
+    def _at_usual_contrast(self, state: State) -> Samples:
+        """The sample divided by what signal and noise rates add up to, which is 1 at t = 0."""
+        alpha, sigma = self.denoiser.process.rates(torch.tensor(state.t, dtype=torch.float64), state.x)
+        return state.x / (alpha**2 + sigma**2).sqrt()
 
     def _wishes(
         self, condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None, seeds: Sequence[int]

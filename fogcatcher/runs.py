@@ -29,7 +29,7 @@ from fogcatcher.training.fit import Plan, Progress, TrainingState, fit, seconds_
 LOG_EVERY = 10
 CHECKPOINT_SECONDS = 20.0
 DEFAULT_MINUTES = 10.0
-RESERVE = 0.03
+RESERVE = 0.05
 """Share of a time budget kept for checkpoints and previews."""
 
 
@@ -101,8 +101,7 @@ def prepare(setup: Setup) -> Run:
     run = _assemble(setup.out or _free_folder(setup.data), config, conditions, dataset)
     if setup.steps is None:
         seconds = 60 * (setup.minutes if setup.minutes is not None else DEFAULT_MINUTES)
-        timed_plan = replace(config.training, steps=1_000_000)
-        per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, timed_plan)
+        per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, config.training)
         steps = max(1, int(seconds * (1 - RESERVE) / per_step))
         run.notes.append(f"{seconds / 60:g} minutes are {steps:,} steps here ({per_step * 1000:.0f} ms each)")
         run = replace(run, config=replace(config, training=replace(config.training, steps=steps)))

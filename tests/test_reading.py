@@ -129,6 +129,17 @@ def test_metadata_wins_over_folder_names(tmp_path, form):
         read_dataset(tmp_path, column="mod")
 
 
+def test_only_the_train_split_is_used(tmp_path):
+    for split, count in (("train", 3), ("test", 2)):
+        rows = [{"file_name": f"{i}.png", "kind": "ab"[i % 2]} for i in range(count)]
+        for i in range(count):
+            save(tmp_path / split / f"{i}.png", picture(i))
+        (tmp_path / split / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = read_dataset(tmp_path)
+    assert dataset.names == ["train/0.png", "train/1.png", "train/2.png"] and not dataset.skipped
+    assert dataset.labels == {"kind": ["a", "b", "a"]} and "only 'train' is used" in dataset.notes[0]
+
+
 def test_metadata_may_not_lead_out_of_the_folder(tmp_path):
     save(tmp_path / "in" / "x.png", picture())
     (tmp_path / "in" / "metadata.jsonl").write_text('{"file_name": "../../etc/secret.png"}')

@@ -6,10 +6,19 @@ import torch
 
 from fogcatcher.data import sprites
 from fogcatcher.model import SHIPPED, WEIGHTS, load
+from fogcatcher.recipes.build import SAMPLERS
 
 
 def test_weights_are_small():
     assert (SHIPPED / "sprites" / WEIGHTS).stat().st_size <= 8_000_000
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler: str):
+    model = load("sprites")
+    batch, alone = model.sample(64, sampler=sampler), model.sample(seeds=[37], sampler=sampler)
+    assert (batch.raw[37] - alone.raw[0]).abs().max().item() <= 1e-4
+    assert (batch.pictures[37].int() - alone.pictures[0].int()).abs().max().item() <= 1
 
 
 @pytest.mark.parametrize("number", range(5), ids=sprites.KINDS)

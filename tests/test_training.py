@@ -263,5 +263,5 @@ def test_resuming_on_other_pictures_is_refused(tmp_path):
     save_pictures(tmp_path / "data", 4)
     list(follow(prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=2, width=16))))
     save_pictures(tmp_path / "data", 5)
-    with pytest.raises(UserError, match="is not what .* was trained on"):
+    with pytest.raises(UserError, match=r"is not what .* was trained on"):
         resume(tmp_path / "run", str(tmp_path / "data"))

@@ -12,15 +12,14 @@ from fogcatcher.data.spec import Pictures
 
 def show(pictures: Pictures) -> None:
     """Print as many pictures, (N, C, H, W), as fit into one row; nothing where nobody would see it."""
-    colours = os.environ.get("COLORTERM") in ("truecolor", "24bit") or "256color" in os.environ.get("TERM", "")
-    if sys.stdout.isatty() and colours:
+    if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
         fitting = shutil.get_terminal_size().columns // pictures.shape[-1]
         if fitting:
             print(as_text(pictures[:fitting]))
 
 
 def as_text(pictures: Pictures) -> str:
-    """Return pictures side by side as upper half blocks: its colour is the upper pixel, its ground the lower."""
+    """Return pictures side by side, as upper half blocks: the upper pixel on the lower one's ground."""
     rows = []
     images = [to_image(pictures[i : i + 1]).convert("RGBA") for i in range(len(pictures))]
     height, width = pictures.shape[-2:]

@@ -143,15 +143,11 @@ def stop_request() -> Iterator[list[bool]]:
 
 def forecast(run: Run) -> None:
     """Print speed, time, memory and disk, from a few timed steps; write nothing."""
-    from dataclasses import replace
-
     from fogcatcher.memory import peak_memory_mb
     from fogcatcher.training.fit import seconds_per_step
 
     plan = run.config.training
-    per_step = seconds_per_step(
-        run.state.denoiser, run.batches, run.objective, replace(plan, steps=1_000_000)
-    )
+    per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, plan)
     megabytes = sum(p.numel() * p.element_size() for p in run.state.denoiser.parameters()) / 2**20
     print(f"speed: {plan.batch_size / per_step:,.0f} images/s, {1 / per_step:.1f} steps/s")
     print(f"time: {plan.steps * per_step / 60:.1f} minutes; peak memory: {peak_memory_mb():,.0f} MB")

@@ -92,10 +92,10 @@ def _with_labels(dataset: Dataset, labels: dict[str, list[str | None]]) -> Datas
 
 def _from_folder(root: Path, size: tuple[int, int] | None) -> Dataset:
     everything = sorted(_walk(root))
-    files = [f for f in everything if f.suffix.lower() in SUFFIXES]
-    if not files:
+    candidates = [f for f in everything if f.suffix.lower() in SUFFIXES]
+    if not candidates:
         raise _no_pictures(root, everything)
-    files, notes = _one_split(root, files)
+    files, notes = _one_split(root, candidates)
     rows, rule = _labels_of(root, files, [f for f in everything if f.name in METADATA_FILES])
     size = size or _usual_size(files)
     fitted, sizes, skipped = _decode(root, files, size)
@@ -104,7 +104,7 @@ def _from_folder(root: Path, size: tuple[int, int] | None) -> Dataset:
         raise UserError(
             f"none of the {len(files)} pictures in {root} can be read; {example}, for one: {reason}."
         )
-    present = {f.relative_to(root).as_posix() for f in files}
+    present = {f.relative_to(root).as_posix() for f in candidates}
     missing = [name for name in rows if name not in present]
     skipped |= dict.fromkeys(missing, "named in the metadata, but the file is missing")
     names = list(fitted)

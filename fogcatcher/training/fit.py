@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -121,18 +121,16 @@ def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan
 def seconds_per_step(
     denoiser: Denoiser, batches: Batches, objective: Objective, plan: Plan, seconds: float = 3.0
 ) -> float:
-    """Return the typical duration of a step, from at least 10 steps of a copy of the denoiser.
+    """Return the mean duration of a step, from at least 10 steps of a copy of the denoiser.
 
     Nothing of the real run is touched. The first three steps only warm up.
     """
-    state = TrainingState.start(copy.deepcopy(denoiser), plan)
-    durations: list[float] = []
-    start = last = time.perf_counter()
-    for _ in fit(state, batches, objective, plan):
-        now = time.perf_counter()
-        durations.append(now - last)
-        last = now
-        if len(durations) >= 13 and now - start > seconds:
-            break
-    kept = sorted(durations[3:]) or durations
-    return kept[len(kept) // 2]
+    endless = replace(plan, steps=10**9)
+    steps = fit(TrainingState.start(copy.deepcopy(denoiser), endless), batches, objective, endless)
+    for _ in range(3):
+        next(steps)
+    start, done = time.perf_counter(), 0
+    while done < 10 or time.perf_counter() - start < seconds:
+        next(steps)
+        done += 1
+    return (time.perf_counter() - start) / done
