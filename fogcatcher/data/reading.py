@@ -8,7 +8,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,17 +74,13 @@ def choose_column(dataset: Dataset, column: str | None) -> Dataset:
         if dataset.labels:
             listed = ", ".join(dataset.labels)
             dataset.notes.append(f"no column is used as a condition; --condition takes one of: {listed}")
-        return _with_labels(dataset, {})
+        return replace(dataset, labels={})
     classes = {value for value in dataset.labels[column] if value is not None}
     if len(classes) < 2:
         dataset.notes.append(f"'{column}' has one value for all pictures and is not used as a condition")
-        return _with_labels(dataset, {})
+        return replace(dataset, labels={})
     dataset.notes.append(f"condition: {column} ({len(classes)} classes)")
-    return _with_labels(dataset, {column: dataset.labels[column]})
-
-
-def _with_labels(dataset: Dataset, labels: dict[str, list[str | None]]) -> Dataset:
-    return Dataset(dataset.pictures, labels, dataset.names, dataset.sizes, dataset.skipped, dataset.notes)
+    return replace(dataset, labels={column: dataset.labels[column]})
 
 
 # --- folders of pictures ------------------------------------------------------------------------
