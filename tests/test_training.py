@@ -17,6 +17,7 @@ from fogcatcher.errors import UserError
 from fogcatcher.exact import gaussian_denoiser
 from fogcatcher.objectives import LogNormalTimes, Objective
 from fogcatcher.process import Process
+from fogcatcher.recipes.build import METHODS
 from fogcatcher.runs import Setup, follow, prepare, read_metrics, resume
 from fogcatcher.schedules import EDMSchedule
 from fogcatcher.training.batches import Batches
@@ -265,3 +266,22 @@ def test_resuming_on_other_pictures_is_refused(tmp_path):
     save_pictures(tmp_path / "data", 5)
     with pytest.raises(UserError, match=r"is not what .* was trained on"):
         resume(tmp_path / "run", str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
+    """A new network answers zero: the loss is the mean square of the method's own target, about 1."""
+    save_pictures(tmp_path / "data", 20)
+    setup = Setup(str(tmp_path / "data"), tmp_path / "run", steps=30, width=16, method=method)
+    run = prepare(setup)
+    losses = [p.loss for p in follow(run)]
+    variance = run.config.pictures.sigma_data**2
+    mean_square = (run.dataset.pictures.double() / 127.5 - 1).square().mean().item()
+    bounds = {
+        "edm": (1, mean_square / variance),  # unit variance, but the data have a mean as well
+        "v": (min(1, mean_square), max(1, mean_square)),  # alpha^2 + sigma^2 E[x0^2]
+        "flow": (1 + mean_square, 1 + mean_square),
+    }
+    low, high = bounds.get(method, (1, 1))  # eps
+    assert 0.8 * low < losses[0] < 1.2 * high
+    assert sum(losses[-5:]) / 5 < 0.9 * losses[0]
