@@ -14,6 +14,7 @@ from fogcatcher.data.conditions import ConditionSpec
 from fogcatcher.data.sheets import MODES, save_png, sheet
 from fogcatcher.data.spec import Pictures
 from fogcatcher.model import SEEDS_PER_CLASS, Model
+from fogcatcher.training.checkpoints import write_atomically
 
 COLUMNS = 10
 EARLY = (0, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
@@ -47,13 +48,14 @@ class Preview:
             COLUMNS,
             rows=[f"step {due:,}" for due in self.due],
         )
-        save_png(image, self.folder / "preview.png", recipe)
+        write_atomically(self.folder / "preview.png", lambda part: save_png(image, part, recipe))
 
 
 def _save_strip(pictures: Pictures, path: Path, recipe: Mapping[str, object]) -> None:
     strip = pictures.permute(2, 0, 3, 1).flatten(1, 2).numpy()  # (H, N W, C)
     mode = MODES[strip.shape[-1]]
-    save_png(Image.fromarray(strip[..., 0] if mode == "L" else strip, mode), path, recipe)
+    image = Image.fromarray(strip[..., 0] if mode == "L" else strip, mode)
+    write_atomically(path, lambda part: save_png(image, part, recipe))
 
 
 def _read_strip(path: Path, like: Pictures) -> Pictures:

@@ -16,6 +16,7 @@ from fogcatcher.denoiser import Denoiser, EDMPreconditioning
 from fogcatcher.errors import UserError
 from fogcatcher.exact import gaussian_denoiser
 from fogcatcher.objectives import LogNormalTimes, Objective
+from fogcatcher.previews import Preview
 from fogcatcher.process import Process
 from fogcatcher.recipes.build import METHODS
 from fogcatcher.runs import Setup, follow, prepare, read_metrics, resume
@@ -285,3 +286,23 @@ def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     low, high = bounds.get(method, (1, 1))  # eps
     assert 0.8 * low < losses[0] < 1.2 * high
     assert sum(losses[-5:]) / 5 < 0.9 * losses[0]
+
+
+def test_a_kill_while_a_preview_is_written_leaves_the_one_before(tmp_path, monkeypatch):
+    """The disk takes half a picture, then the process dies: what was there is still whole."""
+    save_pictures(tmp_path / "data", 4)
+    run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=2, width=16))
+    list(follow(run))
+    before = {p.name: p.read_bytes() for p in (tmp_path / "run" / "samples").iterdir()}
+
+    def die_halfway(image: object, path: Path, recipe: object) -> None:
+        path.write_bytes(b"\x89PNG half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fogcatcher.previews.save_png", die_halfway)
+    preview = Preview(tmp_path / "run" / "samples", 2, run.conditions)
+    with pytest.raises(KeyboardInterrupt):
+        preview.add(2, run.model)
+    monkeypatch.undo()
+    assert {name: (tmp_path / "run" / "samples" / name).read_bytes() for name in before} == before
+    preview.add(2, run.model)

@@ -29,7 +29,7 @@ def save_png(image: Image.Image, path: Path, recipe: Mapping[str, object] | None
     info = PngInfo()
     if recipe is not None:
         info.add_text(RECIPE_KEY, json.dumps(recipe))
-    image.save(path, pnginfo=info)
+    image.save(path, format="PNG", pnginfo=info)
 
 
 def read_recipe(path: Path) -> dict[str, object] | None:
