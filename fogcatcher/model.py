@@ -17,14 +17,14 @@ from fogcatcher.data.conditions import ConditionSpec, Wish
 from fogcatcher.data.sheets import save_png, sheet, to_image
 from fogcatcher.data.spec import Pictures
 from fogcatcher.denoiser import Denoiser, DenoiserLike
-from fogcatcher.errors import UserError
+from fogcatcher.disk import write_atomically
+from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.recipes.build import build_denoiser, build_grid, build_sampler
 from fogcatcher.recipes.config import RunConfig, read_config
 from fogcatcher.samplers import State, sample
 from fogcatcher.tensors import Samples, Times
-from fogcatcher.training.checkpoints import write_atomically
 
 WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).with_name("shipped")
@@ -38,7 +38,7 @@ class Settings:
 
     sampler: str
     steps: int
-    guidance: float
+    guidance: float | Mapping[str, float]
     grid: str
     eta: float | None
     clip: bool
@@ -113,7 +113,7 @@ class Model:
         n: int | None = None,
         condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None = None,
         *,
-        guidance: float = 2.0,
+        guidance: float | Mapping[str, float] = 2.0,
         sampler: str = "dpmpp_2m",
         steps: int = 20,
         seeds: Sequence[int] | None = None,
@@ -126,7 +126,8 @@ class Model:
         """Draw pictures.
 
         ``condition`` is one wish for all pictures or one for each; without any, eight seeds in a row
-        ask for one class and the next eight for the next (see ``class_of_seed``). ``seeds`` default to
+        ask for one class of the main attribute and the next eight for the next (see ``class_of_seed``).
+        ``guidance`` is one scale, or attribute -> scale (1 for those not named). ``seeds`` default to
         0 ... n - 1; the picture of a seed does not depend on the others. ``progress`` hears how many of
         all picture-steps are done. Raises UserError for unknown names and impossible numbers.
         """
@@ -134,6 +135,7 @@ class Model:
         if not seeds or (n is not None and n != len(seeds)):
             raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
         wishes = self._wishes(condition, seeds)
+        self._check_guidance(guidance)
         settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, clip)
         step, times = build_sampler(sampler, eta), self._times(settings)
 
@@ -159,6 +161,12 @@ class Model:
             ],
             frames=[to_pictures(x) for x in (*earlier, raw)] if keep_frames else [],
         )
+
+    def _check_guidance(self, guidance: float | Mapping[str, float]) -> None:
+        names = [attribute.name for attribute in self.conditions.attributes]
+        for name in guidance if isinstance(guidance, Mapping) else ():
+            if name not in names:
+                raise unknown_name("condition to guide by", name, names)
 
     def _times(self, settings: Settings) -> Times:
         """Raises UserError for a grid or a number of steps that cannot be."""
@@ -191,15 +199,15 @@ class Model:
         self, condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None, seeds: Sequence[int]
     ) -> list[Mapping[str, Wish]]:
         if condition is None:
-            attributes = self.conditions.attributes
+            first = self.conditions.main
+            classes = first.classes if first else ()
             return [
-                {a.name: a.classes[class_of_seed(seed, len(a.classes))] for a in attributes} for seed in seeds
+                {first.name: classes[class_of_seed(seed, len(classes))]} if first else {} for seed in seeds
             ]
         wishes = [condition] * len(seeds) if isinstance(condition, Mapping) else list(condition)
         if len(wishes) != len(seeds):
             raise UserError(f"{len(wishes)} conditions cannot serve {len(seeds)} pictures.")
-        self.conditions.encode(wishes)
-        return wishes
+        return [self.conditions.clean(wish) for wish in wishes]
 
     def save_weights(self, folder: Path) -> None:
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}

@@ -13,8 +13,8 @@ from PIL import Image
 from fogcatcher.data.conditions import ConditionSpec
 from fogcatcher.data.sheets import MODES, save_png, sheet
 from fogcatcher.data.spec import Pictures
+from fogcatcher.disk import write_atomically
 from fogcatcher.model import SEEDS_PER_CLASS, Model
-from fogcatcher.training.checkpoints import write_atomically
 
 COLUMNS = 10
 EARLY = (0, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
@@ -67,6 +67,6 @@ def _read_strip(path: Path, like: Pictures) -> Pictures:
 
 def _seeds(conditions: ConditionSpec) -> list[int]:
     """Ten seeds whose default classes stand side by side, as evenly as ten allows."""
-    classes = max((len(a.classes) for a in conditions.attributes), default=1)
+    classes = conditions.main.features if conditions.main else 1
     shown = [column * classes // COLUMNS if classes < COLUMNS else column for column in range(COLUMNS)]
     return [SEEDS_PER_CLASS * k + shown[:column].count(k) for column, k in enumerate(shown)]

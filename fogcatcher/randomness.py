@@ -45,7 +45,10 @@ def randn_like(x: Samples, generator: Generator) -> Samples:
 
 
 def step_generator(
-    seed: int, step: int, stream: Literal["noise", "order"], device: torch.device | str = "cpu"
+    seed: int,
+    step: int,
+    stream: Literal["noise", "order", "dropout", "augmentation"],
+    device: torch.device | str = "cpu",
 ) -> torch.Generator:
     """Return the generator of training step (or pass) ``step`` of the run with this ``seed``.
 

@@ -7,23 +7,29 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import fogcatcher
-from fogcatcher.data import builtin
-from fogcatcher.data.conditions import ConditionSpec, categories_of
-from fogcatcher.data.reading import Dataset, choose_column, read_dataset
+from fogcatcher.data.column_types import choose_controls, in_words
+from fogcatcher.data.conditions import ConditionSpec, Tags
+from fogcatcher.data.options import DataOptions
+from fogcatcher.data.reading import Dataset, Reading, read_dataset
 from fogcatcher.data.spec import spec_of
+from fogcatcher.data.splitting import Split, split
+from fogcatcher.disk import write_atomically
 from fogcatcher.errors import UserError
+from fogcatcher.guidance import ConditionDropout
+from fogcatcher.memory import peak_memory_mb
 from fogcatcher.model import WEIGHTS, Model, best_device
 from fogcatcher.objectives import Objective
 from fogcatcher.previews import Preview
 from fogcatcher.recipes.build import METHODS, build_denoiser, build_objective, named
 from fogcatcher.recipes.config import DataConfig, NetworkConfig, RunConfig, read_config, write_json
+from fogcatcher.training.augmentation import choose
 from fogcatcher.training.batches import Batches
-from fogcatcher.training.checkpoints import load_newest_state, save_state, write_atomically
+from fogcatcher.training.checkpoints import load_newest_state, save_state
 from fogcatcher.training.fit import Plan, Progress, TrainingState, fit, seconds_per_step
 
 LOG_EVERY = 10
@@ -41,6 +47,8 @@ class Run:
     config: RunConfig
     conditions: ConditionSpec
     dataset: Dataset
+    parts: Split
+    """Which pictures are trained on, and which are held out."""
     state: TrainingState
     batches: Batches
     objective: Objective
@@ -61,19 +69,14 @@ class Setup:
     out: Path | None = None
     minutes: float | None = None
     steps: int | None = None
-    size: tuple[int, int] | None = None
-    column: str | None = None
+    options: DataOptions = field(default_factory=DataOptions)
+    conditions: tuple[str, ...] = ()
+    text_encoder: str | None = None
+    augment: str = "auto"
     seed: int = 0
     method: str = "edm"
     width: int = 32
     batch_size: int = 32
-
-
-def open_dataset(data: str, size: tuple[int, int] | None = None, column: str | None = None) -> Dataset:
-    """Return the data set at a path, or the built-in one for "sprites" where no such folder exists."""
-    if data == builtin.NAME and not Path(data).exists():
-        return choose_column(builtin.sprite_dataset(), column)
-    return read_dataset(Path(data), size, column)
 
 
 def default_folder(data: str) -> Path:
@@ -81,47 +84,63 @@ def default_folder(data: str) -> Path:
     return Path("runs", re.sub(r"[^\w.-]+", "-", Path(data).resolve().name) or "run")
 
 
-def prepare(setup: Setup) -> Run:
+def prepare(setup: Setup, progress: Reading | None = None) -> Run:
     """Read the data and build everything for a new run; nothing is written yet.
 
     A time budget becomes a number of steps here, after a few timed ones. Raises UserError for wrong
-    input.
+    input. ``progress`` hears how far the reading is.
     """
     _check(setup)
-    dataset = open_dataset(setup.data, setup.size, setup.column)
-    conditions = categories_of(dataset.labels)
+    dataset = read_dataset(setup.data, setup.options, progress)
+    controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
     pictures = spec_of(dataset.pictures)
+    parts = split(dataset, setup.options)
+    augmentation, said = choose(setup.augment, dataset.pictures, len(parts.train))
     config = RunConfig(
         pictures=pictures,
         method=named("method", setup.method, METHODS),
         network=NetworkConfig.for_pictures(pictures.height, pictures.width, setup.width),
-        training=Plan(steps=setup.steps or 1, batch_size=setup.batch_size, seed=setup.seed),
-        data=DataConfig(setup.data, setup.column, len(dataset), _fingerprint(dataset)),
+        training=Plan(
+            steps=setup.steps or 1,
+            batch_size=setup.batch_size,
+            seed=setup.seed,
+            attribute_dropout=controls.dropout,
+            single_dropout=tuple(a.name for a in controls.spec.attributes if isinstance(a, Tags)),
+        ),
+        data=DataConfig(
+            setup.data,
+            setup.conditions,
+            len(dataset),
+            _fingerprint(dataset, controls.spec, parts),
+            setup.options,
+        ),
+        augmentation=augmentation,
     )
-    run = _assemble(setup.out or _free_folder(setup.data), config, conditions, dataset)
+    run = _assemble(setup.out or _free_folder(setup.data), config, controls.spec, dataset, parts)
+    run.notes += [*controls.notes, *said]
     if setup.steps is None:
-        seconds = 60 * (setup.minutes if setup.minutes is not None else DEFAULT_MINUTES)
+        minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
         per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, config.training)
-        steps = max(1, int(seconds * (1 - RESERVE) / per_step))
-        run.notes.append(f"{seconds / 60:g} minutes are {steps:,} steps here ({per_step * 1000:.0f} ms each)")
+        steps = _steps_in(minutes, per_step)
+        run.notes.append(f"{minutes:g} minutes are {steps:,} steps here ({per_step * 1000:.0f} ms each)")
         run = replace(run, config=replace(config, training=replace(config.training, steps=steps)))
     return run
 
 
-def resume(folder: Path, data: str) -> Run:
+def resume(folder: Path, data: str, progress: Reading | None = None) -> Run:
     """Take up the run in ``folder`` at its newest complete checkpoint.
 
     Its own config counts. Raises UserError when there is nothing to go on from.
     """
-    config, _ = read_config(folder)
-    height, width = config.pictures.height, config.pictures.width
-    dataset = open_dataset(data, (height, width), config.data.column)
-    if _fingerprint(dataset) != config.data.fingerprint:
+    config, conditions = read_config(folder)
+    dataset = read_dataset(data, config.data.options, progress)
+    parts = split(dataset, config.data.options)
+    if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
         raise UserError(
             f"{data} is not what {folder} was trained on ({len(dataset)} pictures now, "
             f"{config.data.pictures} then): give the same data, or start a new run with another --out."
         )
-    run = _assemble(folder, config, categories_of(dataset.labels), dataset)
+    run = _assemble(folder, config, conditions, dataset, parts)
     try:
         run.notes += load_newest_state(run.state, folder / "state")
     except FileNotFoundError as error:
@@ -130,6 +149,60 @@ def resume(folder: Path, data: str) -> Run:
         ) from error
     run.notes.append(f"resumed at step {run.state.step:,} of {config.training.steps:,}")
     return run
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run will cost on this machine, from a few timed steps."""
+
+    parameters: int
+    steps: int
+    batch_size: int
+    seconds_per_step: float
+    memory_mb: float
+    disk_mb: float
+    steps_by_default: int
+    """How many steps the default time allows."""
+
+    def to_json(self) -> dict[str, float]:
+        return asdict(self)
+
+    def rows(self) -> dict[str, str]:
+        """Return what to tell a person: what -> how much."""
+        images = self.batch_size / self.seconds_per_step
+        minutes = f"{DEFAULT_MINUTES:g} minutes are {self.steps_by_default:,} steps"
+        if self.steps > 1:
+            minutes = (
+                f"{self.steps * self.seconds_per_step / 60:.1f} minutes for {self.steps:,} steps; {minutes}"
+            )
+        return {
+            "network": f"{self.parameters / 1e6:.2f} M parameters",
+            "speed": f"{images:,.0f} images/s, {1 / self.seconds_per_step:.1f} steps/s",
+            "time": minutes,
+            "memory": f"{self.memory_mb:,.0f} MB at most",
+            "disk": f"{self.disk_mb:.0f} MB",
+        }
+
+
+def forecast(run: Run) -> Forecast:
+    """Time a few steps of a copy of the run; nothing is written."""
+    plan, parameters = run.config.training, list(run.state.denoiser.parameters())
+    per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, plan, seconds=1.0)
+    weights_mb = sum(p.numel() * p.element_size() for p in parameters) / 2**20
+    return Forecast(
+        parameters=sum(p.numel() for p in parameters),
+        steps=plan.steps,
+        batch_size=plan.batch_size,
+        seconds_per_step=per_step,
+        memory_mb=peak_memory_mb(),
+        # Two states of raw weights, average and optimiser, beside the model itself.
+        disk_mb=11 * weights_mb,
+        steps_by_default=_steps_in(DEFAULT_MINUTES, per_step),
+    )
+
+
+def _steps_in(minutes: float, seconds_per_step: float) -> int:
+    return max(1, int(60 * minutes * (1 - RESERVE) / seconds_per_step))
 
 
 def follow(run: Run, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> Generator[Progress]:
@@ -166,13 +239,25 @@ def train(
     minutes: float | None = None,
     steps: int | None = None,
     size: int | tuple[int, int] | None = None,
-    condition: str | None = None,
+    conditions: str | Sequence[str] = (),
+    augment: str = "auto",
+    options: DataOptions | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
-    """Train a model on a folder of pictures (or "sprites") and return its run directory."""
-    shape = (size, size) if isinstance(size, int) else size
-    run = prepare(Setup(str(data), Path(out) if out else None, minutes, steps, shape, condition, seed))
+    """Train a model on pictures (a path as for ``read_dataset``) and return its run directory.
+
+    ``conditions`` names columns, NAME or NAME:TYPE; ``options`` says how pictures are read and chosen.
+    """
+    options = options or DataOptions()
+    if size is not None:
+        options = replace(options, size=(size, size) if isinstance(size, int) else size)
+    asked = (conditions,) if isinstance(conditions, str) else tuple(conditions)
+    out = Path(out) if out else None
+    setup = Setup(
+        str(data), out, minutes, steps, options=options, conditions=asked, augment=augment, seed=seed
+    )
+    run = prepare(setup)
     for step in follow(run):
         if progress:
             progress(step)
@@ -189,8 +274,6 @@ def _check(setup: Setup) -> None:
         raise UserError(f"--steps must be at least 1, not {setup.steps}.")
     if setup.minutes is not None and not (setup.minutes > 0 and math.isfinite(setup.minutes)):
         raise UserError(f"--minutes must be more than 0, not {setup.minutes:g}.")
-    if setup.size is not None and min(setup.size) < 8:
-        raise UserError(f"--size must be at least 8, not {min(setup.size)}.")
     if setup.width < 16 or setup.width % 16:
         raise UserError(f"--width must be a multiple of 16, not {setup.width}.")
     if setup.batch_size < 1:
@@ -206,18 +289,30 @@ def _free_folder(data: str) -> Path:
     return next(folder for folder in folders if not folder.exists())
 
 
-def _fingerprint(dataset: Dataset) -> str:
-    digest = hashlib.sha256(dataset.pictures.numpy().tobytes())
-    digest.update(json.dumps(dataset.labels).encode())
+def _fingerprint(dataset: Dataset, conditions: ConditionSpec, parts: Split) -> str:
+    """A hash of all that training sees."""
+    digest = hashlib.sha256(f"{dataset.digest} {conditions.to_json()}".encode())
+    for a in conditions.attributes:
+        digest.update(json.dumps(dataset.columns[a.name]).encode())
+    digest.update(parts.train.numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
-def _assemble(folder: Path, config: RunConfig, conditions: ConditionSpec, dataset: Dataset) -> Run:
+def _assemble(
+    folder: Path, config: RunConfig, conditions: ConditionSpec, dataset: Dataset, parts: Split
+) -> Run:
     denoiser = build_denoiser(config, conditions).to(best_device())
-    wishes = [{name: column[i] for name, column in dataset.labels.items()} for i in range(len(dataset))]
-    batches = Batches(dataset.pictures, conditions.encode(wishes), config.training.seed)
-    state = TrainingState.start(denoiser, config.training)
-    return Run(folder, config, conditions, dataset, state, batches, build_objective(config.method))
+    plan = config.training
+    batches = Batches(
+        dataset.pictures,
+        conditions.encode_pictures(dataset.columns),
+        plan.seed,
+        parts.train,
+        ConditionDropout(plan.condition_dropout, plan.attribute_dropout, plan.single_dropout),
+        config.augmentation,
+    )
+    state = TrainingState.start(denoiser, plan)
+    return Run(folder, config, conditions, dataset, parts, state, batches, build_objective(config.method))
 
 
 def _open_folder(run: Run) -> None:
@@ -225,6 +320,9 @@ def _open_folder(run: Run) -> None:
     (run.folder / "samples").mkdir(parents=True, exist_ok=True)
     conditions, config = run.conditions.to_json(), run.config.to_json()
     write_atomically(run.folder / "conditions.json", lambda part: write_json(part, conditions))
+    held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
+    report = {**run.dataset.report(), "held_out": held_out}
+    write_atomically(run.folder / "data_report.json", lambda part: write_json(part, report))
     write_atomically(run.folder / "README.md", lambda part: part.write_text(_card(run), encoding="utf-8"))
     write_atomically(run.folder / "config.json", lambda part: write_json(part, config))
 
@@ -235,9 +333,7 @@ def _save(run: Run) -> None:
 
 
 def _card(run: Run) -> str:
-    config, lines = run.config, []
-    for attribute in run.conditions.attributes:
-        lines.append(f"- `{attribute.name}`: {', '.join(attribute.classes)}")
+    config, lines = run.config, [f"- {in_words(attribute)}" for attribute in run.conditions.attributes]
     shape = f"{config.pictures.width}x{config.pictures.height}, {config.pictures.channels} channels"
     return f"""# {run.folder.name}
 

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fogcatcher"
 
 FLOORS = [
-    ["errors", "memory", "tensors"],
+    ["disk", "errors", "memory", "oklab", "tensors"],
     ["randomness", "schedules", "predictions"],
     ["process"],
     ["denoiser", "exact"],

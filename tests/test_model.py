@@ -25,7 +25,7 @@ def config(method: Method = METHODS["edm"]) -> RunConfig:
         method,
         NetworkConfig(width=16),
         Plan(steps=10),
-        DataConfig("nowhere", None, 1, "0"),
+        DataConfig("nowhere", (), 1, "0"),
     )
 
 
@@ -138,6 +138,6 @@ def test_folders_without_a_model_are_refused_with_a_reason(tmp_path):
     (run / "model.safetensors").unlink()
     with pytest.raises(UserError, match="no checkpoint yet"):
         load(run)
-    (run / "config.json").write_text((run / "config.json").read_text().replace('"format": 1', '"format": 9'))
+    (run / "config.json").write_text((run / "config.json").read_text().replace('"format": 2', '"format": 9'))
     with pytest.raises(UserError, match="format 9"):
         load(run)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fogcatcher.networks.embeddings import Vector
 from fogcatcher.networks.unet import UNet
 
 SQUARE = [(side, side) for side in (8, 12, 16, 20, 24, 28, 31, 32, 40, 48, 56, 64)]
@@ -12,7 +13,7 @@ SIZES = [*SQUARE, (16, 24), (24, 32), (40, 16), (9, 31)]
 def network(size: tuple[int, int], channels: int = 4, seed: int = 0) -> UNet:
     """A network whose zero-initialised layers have been filled, so that everything shows."""
     torch.manual_seed(seed)
-    net = UNet(channels, size, widths=(16, 32), classes={"kind": 3, "colour": 2})
+    net = UNet(channels, size, widths=(16, 32), attributes={"kind": Vector(3), "colour": Vector(2)})
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

@@ -1,150 +1,28 @@
-"""Reading folders, metadata and IDX: what is written is what is read, and mistakes get a sentence."""
+"""From a path to a data set: sizes, channels, duplicates, broken files, arrays, archives, the cache."""
 
 import gzip
 import json
 import struct
+import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
-from fogcatcher.data.picture_files import fit_to, read_picture
-from fogcatcher.data.reading import read_dataset
+from fogcatcher.data import sprites
+from fogcatcher.data.options import DataOptions
+from fogcatcher.data.reading import CACHE_FROM, read_dataset
 from fogcatcher.data.spec import PictureSpec, spec_of, to_model
+from fogcatcher.data.store import PictureStore, cache_folder
 from fogcatcher.errors import UserError
+from tests.pictures import picture, save
 
 
-def picture(seed: int = 0, size: tuple[int, int] = (16, 16), alpha: bool = True) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    rgba = rng.integers(0, 256, (*size, 4), dtype=np.uint8)
-    rgba[..., 3] = rng.integers(0, 2, size) * 255 if alpha else 255
-    rgba[rgba[..., 3] == 0] = 0
-    return rgba
-
-
-def save(path: Path, rgba: np.ndarray, mode: str = "RGBA") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(rgba, "RGBA").convert(mode).save(path)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 10_000),
-    height=st.integers(1, 40),
-    width=st.integers(1, 40),
-    suffix=st.sampled_from(["png", "PNG", "webp", "bmp"]),
-)
-def test_what_is_written_losslessly_is_what_is_read(tmp_path_factory, seed, height, width, suffix):
-    path = tmp_path_factory.mktemp("p") / f"a.{suffix}"
-    rgba = picture(seed, (height, width), alpha=suffix != "bmp")
-    Image.fromarray(rgba, "RGBA").save(path, lossless=True)
-    np.testing.assert_array_equal(read_picture(path), rgba)
-
-
-def test_colour_under_alpha_0_is_zeroed(tmp_path):
-    rgba = np.full((8, 8, 4), 255, np.uint8)
-    rgba[2:6, 2:6] = (255, 0, 255, 0)
-    Image.fromarray(rgba, "RGBA").save(tmp_path / "a.png")
-    assert not read_picture(tmp_path / "a.png")[2:6, 2:6].any()
-
-
-def test_palettes_with_transparency_keep_both(tmp_path):
-    indexed = Image.new("P", (8, 8), 0)
-    indexed.putpalette([10, 20, 30, 200, 100, 50])
-    indexed.putpixel((3, 4), 1)
-    indexed.save(tmp_path / "a.png", transparency=0)
-    rgba = read_picture(tmp_path / "a.png")
-    assert rgba[4, 3].tolist() == [200, 100, 50, 255] and not rgba[0, 0].any()
-
-
-def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
-    values = np.array([[0, 257 * 10, 257 * 128, 65535]], dtype=np.uint16)
-    Image.fromarray(values).save(tmp_path / "a.png")
-    assert read_picture(tmp_path / "a.png")[0, :, 0].tolist() == [0, 10, 128, 255]
-
-
-def test_exif_rotation_is_applied(tmp_path):
-    upright = Image.new("RGB", (4, 2))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # rotate by 90 degrees to see it upright
-    upright.save(tmp_path / "a.png", exif=exif)
-    assert read_picture(tmp_path / "a.png").shape == (4, 2, 4)
-
-
-def test_enlarged_pixel_art_comes_back_exactly():
-    small = picture(1)
-    for k in (2, 3, 4, 8):
-        np.testing.assert_array_equal(fit_to(small.repeat(k, 0).repeat(k, 1), 16, 16), small)
-
-
-def test_smaller_pictures_are_padded_not_enlarged():
-    small = picture(2, (10, 6), alpha=False)
-    small[0, 0] = (1, 2, 3, 255)
-    fitted = fit_to(small, 16, 16)
-    np.testing.assert_array_equal(fitted[3:13, 5:11], small)
-    assert (fitted[:3] == (1, 2, 3, 255)).all()
-    see_through = picture(3, (10, 6))
-    see_through[0, 0] = 0
-    assert not fit_to(see_through, 16, 16)[:3].any()
-
-
-def test_shrinking_keeps_hard_alpha_and_bleeds_no_hidden_colour():
-    rgba = np.zeros((30, 30, 4), np.uint8)
-    rgba[5:22, 5:22] = (200, 100, 0, 255)
-    fitted = fit_to(rgba, 16, 16)
-    assert set(np.unique(fitted[..., 3])) == {0, 255}
-    inside = fitted[fitted[..., 3] == 255]
-    assert np.abs(inside[:, :3].astype(int) - (200, 100, 0)).max() <= 3
-
-
-def test_sub_folders_are_labels(tmp_path):
-    for i in range(3):
-        save(tmp_path / "food" / f"{i}.png", picture(i))
-        save(tmp_path / "hero" / f"{i}.PNG", picture(10 + i))
-    dataset = read_dataset(tmp_path)
-    assert dataset.labels == {"label": ["food"] * 3 + ["hero"] * 3}
-    expected = np.stack([picture(i) for i in (0, 1, 2, 10, 11, 12)]).transpose(0, 3, 1, 2)
-    np.testing.assert_array_equal(dataset.pictures.numpy(), expected)
-
-
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_metadata_wins_over_folder_names(tmp_path, form):
-    rows = [("a/x.png", "warm", 1), ("b/y.png", "cold", 2), ("a/z.png", None, 3)]
-    for i, (name, _, _) in enumerate(rows):
-        save(tmp_path / "train" / name, picture(i))
-    if form == "jsonl":
-        text = "\n".join(json.dumps({"file_name": n, "mood": m, "number": k}) for n, m, k in rows)
-    else:
-        text = "file_name,mood,number\n" + "\n".join(f"{n},{m or ''},{k}" for n, m, k in rows)
-    (tmp_path / "train" / f"metadata.{form}").write_text(text)
-    dataset = read_dataset(tmp_path, column="mood")
-    table = dict(zip(dataset.names, dataset.labels["mood"], strict=True))
-    assert table == {"train/a/x.png": "warm", "train/a/z.png": None, "train/b/y.png": "cold"}
-    assert "mood, number" in " ".join(read_dataset(tmp_path).notes)
-    with pytest.raises(UserError, match=r"unknown condition column 'mod'.*Did you mean mood"):
-        read_dataset(tmp_path, column="mod")
-
-
-def test_only_the_train_split_is_used(tmp_path):
-    for split, count in (("train", 3), ("test", 2)):
-        rows = [{"file_name": f"{i}.png", "kind": "ab"[i % 2]} for i in range(count)]
-        for i in range(count):
-            save(tmp_path / split / f"{i}.png", picture(i))
-        (tmp_path / split / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    dataset = read_dataset(tmp_path)
-    assert dataset.names == ["train/0.png", "train/1.png", "train/2.png"] and not dataset.skipped
-    assert dataset.labels == {"kind": ["a", "b", "a"]} and "only 'train' is used" in dataset.notes[0]
-
-
-def test_metadata_may_not_lead_out_of_the_folder(tmp_path):
-    save(tmp_path / "in" / "x.png", picture())
-    (tmp_path / "in" / "metadata.jsonl").write_text('{"file_name": "../../etc/secret.png"}')
-    with pytest.raises(UserError, match="outside the folder"):
-        read_dataset(tmp_path / "in")
+def art(count: int, seed: int = 0) -> list[np.ndarray]:
+    return [sprite.pixels for sprite in sprites.draw_many(count, seed)]
 
 
 def test_broken_files_are_skipped_and_named(tmp_path):
@@ -156,24 +34,56 @@ def test_broken_files_are_skipped_and_named(tmp_path):
     (tmp_path / "text.png").write_text("not a picture")
     (tmp_path / "notes.txt").write_text("notes")
     (tmp_path / ".hidden.png").write_bytes(whole)
-    dataset = read_dataset(tmp_path)
+    dataset = read_dataset(tmp_path, DataOptions(max_bad=0.5))
     assert len(dataset) == 5
     assert set(dataset.skipped) == {"cut.png", "empty.png", "text.png"}
-    assert "0 bytes" in dataset.skipped["empty.png"]
-    assert "not a picture" in dataset.skipped["text.png"]
-    assert "broken" in dataset.skipped["cut.png"]
+    assert set(dataset.ignored) == {"notes.txt", ".hidden.png"}
+    with pytest.raises(
+        UserError, match=r"3 of 8 pictures \(38%\) cannot be used.*cut.png is broken.*--max-bad 0.39"
+    ):
+        read_dataset(tmp_path)
+    assert len(read_dataset(tmp_path, DataOptions(max_bad=0.39))) == 5
 
 
-def test_jpeg_gif_bmp_and_webp_are_read(tmp_path):
-    flat = np.full((16, 16, 4), (120, 60, 200, 255), np.uint8)
-    for suffix in ("jpg", "jpeg", "gif", "bmp", "webp", "png"):
-        save(tmp_path / f"a.{suffix}", flat, "RGB")
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ((120, 60, 200), (0, 0, 0))]
-    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda root: None, "there is no folder"),
+        (lambda root: root.mkdir(), "is empty: put PNG"),
+        (lambda root: write(root / "a.psd", b"8BPS"), r"\.psd x 1"),
+        (
+            lambda root: write(root / "a.png", b"no"),
+            "none of the 1 pictures can be read; a.png, for one, is not a pic",
+        ),
+    ],
+)
+def test_missing_empty_and_useless_folders_have_their_own_sentences(tmp_path, make, said):
+    make(tmp_path / "data")
+    with pytest.raises(UserError, match=said):
+        read_dataset(tmp_path / "data")
+
+
+def write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+
+
+def test_one_picture_is_not_a_folder(tmp_path):
+    save(tmp_path / "a.png", picture(0))
+    with pytest.raises(UserError, match=r"is one picture.*data split-sheet"):
+        read_dataset(tmp_path / "a.png")
+
+
+def test_equal_pixels_and_labels_are_used_once(tmp_path):
+    for name in ("a/0.png", "a/1.webp", "a/2.bmp", "b/0.png"):
+        path, rgba = tmp_path / name, picture(0, alpha=False)
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rgba, "RGBA").convert("RGB").save(path, lossless=True)
+    save(tmp_path / "b" / "1.png", picture(1))
     dataset = read_dataset(tmp_path)
-    assert len(dataset) == 7 and dataset.pictures.shape == (7, 3, 16, 16)
-    expected = torch.tensor([120, 60, 200]).view(1, 3, 1, 1)
-    assert (dataset.pictures.int() - expected).abs().max() <= 4  # JPEG and WebP lose a little
+    assert dataset.names == ["a/0.png", "b/0.png", "b/1.png"]
+    assert dataset.duplicates == {"a/1.webp": "a/0.png", "a/2.bmp": "a/0.png"}
+    assert dataset.prints[0] == dataset.prints[1] != dataset.prints[2]
 
 
 def test_channels_follow_the_content(tmp_path):
@@ -182,8 +92,188 @@ def test_channels_follow_the_content(tmp_path):
     save(tmp_path / "grey" / "a.png", grey)
     save(tmp_path / "rgb" / "a.png", picture(1, alpha=False))
     save(tmp_path / "rgba" / "a.png", picture(2))
-    found = {name: read_dataset(tmp_path / name).pictures.shape[1] for name in ("grey", "rgb", "rgba")}
-    assert found == {"grey": 1, "rgb": 3, "rgba": 4}
+    seen = grey.copy()
+    seen[:4] = 0
+    save(tmp_path / "grey and alpha" / "a.png", seen)
+    found = {folder.name: read_dataset(folder).pictures.shape[1] for folder in tmp_path.iterdir()}
+    assert found == {"grey": 1, "grey and alpha": 2, "rgb": 3, "rgba": 4}
+
+
+def test_alpha_can_be_kept_dropped_or_painted_over(tmp_path):
+    rgba = np.zeros((8, 8, 4), np.uint8)
+    rgba[..., 0], rgba[..., 3] = 200, 255
+    rgba[:4] = (0, 0, 255, 0)  # hidden blue
+    rgba[4] = (200, 0, 0, 51)
+    for i in range(2):
+        rgba[7, 7, 1] = i
+        Image.fromarray(rgba, "RGBA").save(tmp_path / f"{i}.png")
+
+    def first(alpha: str) -> torch.Tensor:
+        return read_dataset(tmp_path, DataOptions(alpha=alpha)).pictures[:1][0]
+
+    assert first("keep")[:, 0, 0].tolist() == [0, 0, 0, 0]
+    painted = first("composite:#0a0b0c")
+    assert painted.shape[0] == 3 and painted[:, 0, 0].tolist() == [10, 11, 12]
+    assert painted[:, 4, 0].tolist() == [48, 9, 10]  # 0.2 * 200 + 0.8 * 10, 0.8 * 11, 0.8 * 12
+    assert first("drop")[:, 5, 0].tolist() == [200, 0, 0]
+    with pytest.raises(UserError, match="composite:#rrggbb"):
+        DataOptions(alpha="composite")
+
+
+# --- sizes --------------------------------------------------------------------------------------
+
+
+def test_enlarged_art_is_brought_back_and_its_size_is_the_default(tmp_path):
+    drawn = art(12)
+    for i, pixels in enumerate(drawn):
+        save(tmp_path / f"{i:02}.png", pixels.repeat(8, 0).repeat(8, 1))
+    dataset = read_dataset(tmp_path)
+    np.testing.assert_array_equal(dataset.pictures[:].permute(0, 2, 3, 1).numpy(), np.stack(drawn))
+    assert dataset.fitted == Counter({"restored 8x": 12}) and dataset.sizes == Counter({(128, 128): 12})
+
+
+def test_the_default_size_holds_nearly_all_pixel_art(tmp_path):
+    for i, pixels in enumerate(art(40)):
+        big = np.pad(pixels, ((0, 8), (0, 4), (0, 0))) if i % 4 == 0 else pixels
+        save(tmp_path / f"{i:02}.png", np.pad(big, ((8, 8), (8, 8), (0, 0))) if i == 1 else big)
+    dataset = read_dataset(tmp_path)
+    assert dataset.pictures.shape[2:] == (24, 20)
+    assert dataset.fitted["padded"] == 30 and dataset.fitted["shrunk"] == 1
+
+
+def test_photographs_take_the_most_common_size_up_to_64(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        smooth = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8)).resize(
+            (40, 30) if i else (90, 80)
+        )
+        smooth.save(tmp_path / f"{i}.png")
+    assert read_dataset(tmp_path).pictures.shape[2:] == (30, 40)
+    (tmp_path / "a").mkdir()
+    Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8)).resize((300, 300)).save(
+        tmp_path / "a" / "x.png"
+    )
+    assert read_dataset(tmp_path / "a").pictures.shape[2:] == (32, 32)
+
+
+# --- selection on the way -----------------------------------------------------------------------
+
+
+def test_only_what_is_asked_for_is_read(tmp_path):
+    rows = [{"file_name": f"{i}.png", "kind": "abc"[i % 3], "size": i} for i in range(9)]
+    for i in range(9):
+        save(tmp_path / f"{i}.png", picture(i))
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    def names(**options: object) -> list[str]:
+        return read_dataset(tmp_path, DataOptions(**options)).names  # type: ignore[arg-type]
+
+    assert names(where='kind == "a" and size > 2') == ["3.png", "6.png"]
+    assert names(classes=("b", "c")) == [f"{i}.png" for i in (1, 2, 4, 5, 7, 8)]
+    limited = names(limit=4)
+    assert len(limited) == 4 and set(names(limit=3)) < set(limited)
+    with pytest.raises(UserError, match=r"unknown kind 'd'. Valid: a, b, c"):
+        names(classes=("d",))
+    with pytest.raises(UserError, match="none of the 9 pictures is left"):
+        names(where="size > 100")
+
+
+# --- the cache ----------------------------------------------------------------------------------
+
+
+def test_a_large_set_is_read_once(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    count = CACHE_FROM + 5
+    pictures = rng.integers(0, 256, (count, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "a.npz", pictures=pictures, labels=np.arange(count) % 3)
+    first = read_dataset(tmp_path / "a.npz")
+    entries = set(cache_folder().iterdir())
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr("fogcatcher.data.reading._Collector.add", fail)
+    again = read_dataset(tmp_path / "a.npz")
+    assert again.pictures[:].equal(first.pictures[:]) and set(cache_folder().iterdir()) == entries
+    assert (again.columns, again.names, again.sizes, again.digest) == (
+        first.columns, first.names, first.sizes, first.digest,
+    )  # fmt: skip
+    # Held out or not is no matter of reading; which classes are is.
+    assert len(read_dataset(tmp_path / "a.npz", DataOptions(hold_out=0.5))) == count
+    with pytest.raises(AssertionError, match="decoded again"):
+        read_dataset(tmp_path / "a.npz", DataOptions(classes=("1",)))
+    np.savez(tmp_path / "a.npz", pictures=pictures[1:], labels=np.arange(count - 1) % 3)
+    with pytest.raises(AssertionError, match="decoded again"):
+        read_dataset(tmp_path / "a.npz")
+
+
+def test_a_damaged_cache_is_made_again(tmp_path):
+    pictures = np.random.default_rng(1).integers(0, 256, (CACHE_FROM, 8, 8), np.uint8)
+    np.save(tmp_path / "a.npy", pictures)
+    first, before = read_dataset(tmp_path / "a.npy"), set(cache_folder().iterdir())
+    entry = max(before, key=lambda folder: folder.stat().st_mtime_ns)
+    (entry / "pictures.bin").write_bytes(b"short")
+    assert read_dataset(tmp_path / "a.npy").pictures[:].equal(first.pictures[:])
+    (entry / "dataset.json").write_text("{")
+    assert read_dataset(tmp_path / "a.npy").pictures[:].equal(first.pictures[:])
+
+
+def test_a_store_reads_what_is_asked_for(tmp_path):
+    content = torch.arange(7 * 2 * 3 * 4, dtype=torch.uint8).reshape(7, 2, 3, 4)
+    (tmp_path / "p.bin").write_bytes(content.numpy().tobytes())
+    store = PictureStore(tmp_path / "p.bin", (7, 2, 3, 4))
+    assert len(store) == 7 and store[2:5].equal(content[2:5]) and store[::3].equal(content[::3])
+    chosen = torch.tensor([6, 0, 0, 3])
+    assert store[chosen].equal(content[chosen]) and store[:].equal(content) and len(store[7:]) == 0
+
+
+# --- archives, arrays, IDX ----------------------------------------------------------------------
+
+
+def test_a_zip_is_read_in_place(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(6):
+            save(tmp_path / "x.png", picture(i))
+            archive.write(tmp_path / "x.png", f"../{'ab'[i % 2]}/{i}.PNG")
+        archive.write(tmp_path / "x.png", "__MACOSX/._x.png")
+    dataset = read_dataset(tmp_path / "a.zip")
+    assert dataset.columns["label"] == ["a"] * 3 + ["b"] * 3 and len(dataset.ignored) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"a.zip", "x.png"}  # nothing was unpacked
+    (tmp_path / "b.tar.gz").write_bytes(gzip.compress(b"no tar"))
+    with pytest.raises(UserError, match="is a file: give the folder"):
+        read_dataset(tmp_path / "b.tar.gz")
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        (lambda x: x / 255, 0),
+        (lambda x: x / 127.5 - 1, 0),
+        (lambda x: x.astype(np.float32), 0),
+        (lambda x: x.astype(np.uint16) * 257, 0),
+        (lambda x: x.astype(np.int64), 0),
+        (lambda x: x.transpose(0, 3, 1, 2), 0),
+        (lambda x: x > 127, 128),
+    ],
+)
+def test_arrays_of_every_scale(tmp_path, scale, expected):
+    pictures = np.random.default_rng(0).integers(0, 256, (9, 8, 10, 3), np.uint8)
+    pictures[0, 0, 0, 0], pictures[0, 0, 0, 1] = 0, 255
+    np.save(tmp_path / "a.npy", scale(pictures))
+    found = read_dataset(tmp_path / "a.npy").pictures[:].permute(0, 2, 3, 1).numpy()
+    assert np.abs(found.astype(int) - pictures).max() <= expected
+
+
+def test_arrays_that_are_no_pictures_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((5, 3)))
+    with pytest.raises(UserError, match=r"no array of pictures.*a \(5, 3\)"):
+        read_dataset(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.array([{"code": 1}], dtype=object))
+    with pytest.raises(UserError, match="cannot be read as an array"):
+        read_dataset(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.full((5, 8, 8), 1e9))
+    with pytest.raises(UserError, match="scale them to"):
+        read_dataset(tmp_path / "a.npy")
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -199,9 +289,9 @@ def test_idx_pairs(tmp_path, suffix):
     write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", pictures)
     write_idx(tmp_path / f"train-labels-idx1-ubyte{suffix}", labels)
     dataset = read_dataset(tmp_path)
-    np.testing.assert_array_equal(dataset.pictures[:, 0].numpy(), pictures)
-    assert dataset.labels == {"label": [str(i) for i in range(7)]}
-    assert read_dataset(tmp_path, size=(32, 32)).pictures.shape == (7, 1, 32, 32)
+    np.testing.assert_array_equal(dataset.pictures[:][:, 0].numpy(), pictures)
+    assert dataset.columns == {"label": [str(i) for i in range(7)]}
+    assert read_dataset(tmp_path, DataOptions(size=(32, 32))).pictures.shape == (7, 1, 32, 32)
 
 
 def test_damaged_idx_files_are_refused(tmp_path):

@@ -277,7 +277,7 @@ def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     run = prepare(setup)
     losses = [p.loss for p in follow(run)]
     variance = run.config.pictures.sigma_data**2
-    mean_square = (run.dataset.pictures.double() / 127.5 - 1).square().mean().item()
+    mean_square = (run.dataset.pictures[:].double() / 127.5 - 1).square().mean().item()
     bounds = {
         "edm": (1, mean_square / variance),  # unit variance, but the data have a mean as well
         "v": (min(1, mean_square), max(1, mean_square)),  # alpha^2 + sigma^2 E[x0^2]

@@ -34,29 +34,32 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[2] or match[1]), int(match[1])
 
 
-def parse_condition(texts: tuple[str, ...]) -> dict[str, str | dict[str, float]]:
-    """Return the wish of "kind=food", or of the mix "kind=hero:1,food:0.6"; attribute by attribute.
+def parse_condition(texts: tuple[str, ...]) -> dict[str, str]:
+    """Return the wish of "kind=food", "size=3", "colour=#20c0ff", attribute by attribute.
 
-    Raises UserError where the form is wrong. Whether the names exist, the model knows.
+    Raises UserError where the form is wrong. What the names and values mean, the model knows.
     """
-    wish: dict[str, str | dict[str, float]] = {}
+    wish: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
-            raise UserError(f"--condition '{text}' needs the form NAME=CLASS, for example kind=food.")
-        wish[name] = _parse_mix(text, value) if ":" in value else value
+            raise UserError(f"--condition '{text}' needs the form NAME=VALUE, for example kind=food.")
+        wish[name] = value
     return wish
 
 
-def _parse_mix(text: str, value: str) -> dict[str, float]:
-    mix = {}
-    for part in value.split(","):
-        name, _, weight = part.rpartition(":")
-        try:
-            mix[name] = float(weight)
-        except ValueError:
-            raise UserError(f"--condition '{text}': a mix has the form hero:1,food:0.6.") from None
-    return mix
+def parse_guidance(text: str) -> float | dict[str, float]:
+    """Return the scale of "2", or of each attribute of "kind=3,palette=1.5".
+
+    Raises UserError when it is neither.
+    """
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = (part.rpartition("=") for part in text.split(","))
+        return {name.strip(): float(scale) for name, _, scale in pairs}
+    except ValueError:
+        raise UserError(f"--guidance '{text}' is not a number, nor like kind=3,palette=1.5.") from None
 
 
 def command_name() -> str:

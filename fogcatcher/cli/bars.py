@@ -24,6 +24,20 @@ def sampling_bar() -> Iterator[Callable[[int, int], None]]:
         yield advance
 
 
+@contextmanager
+def reading_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar for ``read_dataset(progress=...)``; it appears only when reading takes a while."""
+    with tqdm(total=1, unit="picture", delay=2, leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def advance(done: int, total: int) -> None:
+            # Thousands a second: the screen need not know each.
+            if done % 64 == 0 or done == total:
+                bar.total = total
+                bar.update(done - bar.n)
+
+        yield advance
+
+
 class TrainingBar:
     """Steps, images per second, loss and time left; a plain line now and then where there is no screen."""
 

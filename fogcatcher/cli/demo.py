@@ -77,6 +77,6 @@ Your own pictures, one folder per class or all in one:
 
 
 def draw_by_class(model: Model, keep_frames: bool = False) -> Drawing:
-    """Draw eight pictures of every class of the model's first attribute, a class a row."""
-    classes = len(model.conditions.attributes[0].classes)
+    """Draw eight pictures of every class of the model's main attribute, a class a row."""
+    classes = model.conditions.main.features if model.conditions.main else 1
     return model.sample(seeds=range(COLUMNS * classes), keep_frames=keep_frames)

@@ -8,8 +8,10 @@ from typing import Annotated
 import tyro
 
 import fogcatcher
+from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
 from fogcatcher.cli.inspect import Inspect
+from fogcatcher.cli.palette import PaletteCommands
 from fogcatcher.cli.sample import Sample
 from fogcatcher.cli.train import Train
 from fogcatcher.errors import UserError
@@ -27,6 +29,8 @@ Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
+    | Annotated[DataCommands, tyro.conf.subcommand("data")]
+    | Annotated[PaletteCommands, tyro.conf.subcommand("palette")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
 )
 
@@ -47,6 +51,11 @@ def main(arguments: list[str] | None = None) -> None:
         command.run()
     except UserError as error:
         print(f"fogcatcher: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        # No space, no permission, a disk that went away: nobody needs a traceback for that.
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"fogcatcher: {where}{error.strerror or error}.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nfogcatcher: stopped.", file=sys.stderr)

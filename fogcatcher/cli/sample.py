@@ -24,10 +24,10 @@ class Sample:
     """Run directory, or a model that comes with the program: sprites."""
     n: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
     """Number of pictures. Default: one per seed, or as many as the sheet has cells."""
-    condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=CLASS")]] = ()
+    condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
     """What to draw, for example kind=food; a mix: kind=hero:1,food:0.6. Default: each class in turn, for
     eight seeds."""
-    guidance: float = 2.0
+    guidance: Annotated[str, tyro.conf.arg(metavar="W")] = "2"
     """How strongly to follow the condition: 1 as the data did, 0 not at all, 2 to 4 more clearly."""
     sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
     """How to step: dpmpp_2m, heun, euler, ddim, ddpm."""
@@ -47,7 +47,7 @@ class Sample:
     """Also write denoising.gif: the sheet, from noise to pictures."""
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import parse_condition, parse_seeds
+        from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.data.sheets import save_gif
         from fogcatcher.model import load
@@ -61,7 +61,7 @@ class Sample:
             drawing = model.sample(
                 self.n,
                 parse_condition(self.condition) or None,
-                guidance=self.guidance,
+                guidance=parse_guidance(self.guidance),
                 sampler=self.sampler,
                 steps=self.steps,
                 seeds=seeds,

@@ -12,33 +12,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from fogcatcher.cli.data_arguments import DataArguments
 from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.runs import Run
+    from fogcatcher.runs import Run, Setup
 
 
 @dataclass
-class Train:
-    """Train a model on a folder of pictures. Ctrl-C once saves and stops; --resume goes on.
+class Train(DataArguments):
+    """Train a model on pictures. Ctrl-C once saves and stops; --resume goes on.
 
-    Labels come from sub-folders, or from metadata.jsonl or metadata.csv with a file_name column.
+    Labels come from sub-folders, metadata.jsonl or .csv, captions in .txt files, and other usual layouts.
 
     Example:  fogcatcher train my-sprites --minutes 10 --out runs/first
     """
 
-    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA", help_behavior_hint="")]
-    """Folder of pictures or IDX files, or "sprites" for the built-in set."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Run directory. Default: runs/NAME after the data's folder."""
     minutes: Annotated[float | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = None
     """Time to train; it is turned into a number of steps first. Default: 10."""
     steps: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Number of training steps, instead of a time."""
-    size: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None
-    """Size of the pictures: 16, or 24x32 for width x height. Default: the usual one, up to 64."""
-    condition: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="")] = None
-    """Column of labels to learn. Default: kind, label, class, category, type, or the sub-folders."""
+    text_encoder: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder of a sentence-embedding model for columns of text. Default: a small one is trained along."""
+    augment: Annotated[str, tyro.conf.arg(metavar="KINDS")] = "auto"
+    """Make more of few pictures: shift, flip, flip-vertical, turn, hue, joined by commas; none; or auto (for
+    few pictures: shift, and flip if the set allows it). The network is told, so nothing of it leaks."""
     seed: int = 0
     """Seed of the whole run: same seed, same data, same steps, same model."""
     method: Annotated[str, tyro.conf.arg(metavar="NAME")] = "edm"
@@ -53,42 +53,53 @@ class Train:
     """Go on with the run in --out from its newest checkpoint; its own settings count."""
     dry_run: bool = False
     """Say what would happen, time a few steps, and write nothing."""
+    verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
+    """List every skipped file."""
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import command_name, parse_size
-        from fogcatcher.runs import Setup, default_folder, prepare, resume
+        from fogcatcher.cli.arguments import command_name
+        from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.runs import default_folder, forecast, prepare, resume
 
-        if self.resume:
-            run = resume(self.out or default_folder(self.data), self.data)
-        else:
-            size = parse_size(self.size) if self.size else None
-            run = prepare(
-                Setup(
-                    data=self.data,
-                    out=self.out,
-                    minutes=self.minutes,
-                    steps=self.steps,
-                    size=size,
-                    column=self.condition,
-                    seed=self.seed,
-                    method=self.method,
-                    width=self.width,
-                    batch_size=self.batch_size,
-                )
-            )
-        describe_run(run)
+        with reading_bar() as progress:
+            if self.resume:
+                run = resume(self.out or default_folder(self.data), self.data, progress)
+            else:
+                run = prepare(self.setup(), progress)
+        describe_run(run, self.verbose)
         if self.dry_run:
-            forecast(run)
+            for what, said in forecast(run).rows().items():
+                print(f"{what}: {said}")
+            print("nothing was written")
         else:
             follow_on_screen(run, self.checkpoint_seconds)
             print(f"draw with it: {command_name()} sample {run.folder} -n 64")
 
+    def setup(self) -> Setup:
+        """Return the choices as the library takes them."""
+        from fogcatcher.runs import Setup
 
-def describe_run(run: Run) -> None:
+        return Setup(
+            data=self.data,
+            out=self.out,
+            minutes=self.minutes,
+            steps=self.steps,
+            options=self.options(),
+            conditions=self.condition,
+            text_encoder=self.text_encoder,
+            augment=self.augment,
+            seed=self.seed,
+            method=self.method,
+            width=self.width,
+            batch_size=self.batch_size,
+        )
+
+
+def describe_run(run: Run, verbose: bool = False) -> None:
     """Print what was read and what will be trained."""
-    from fogcatcher.cli.inspect import describe
+    from fogcatcher.data.inspection import describe, facts
 
-    for line in [*describe(run.dataset), *run.notes]:
+    for line in [*describe(facts(run.dataset), verbose), *run.notes]:
         print(line)
     plan = run.config.training
     millions = sum(p.numel() for p in run.state.denoiser.parameters()) / 1e6
@@ -139,16 +150,3 @@ def stop_request() -> Iterator[list[bool]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def forecast(run: Run) -> None:
-    """Print speed, time, memory and disk, from a few timed steps; write nothing."""
-    from fogcatcher.memory import peak_memory_mb
-    from fogcatcher.training.fit import seconds_per_step
-
-    plan = run.config.training
-    per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, plan)
-    megabytes = sum(p.numel() * p.element_size() for p in run.state.denoiser.parameters()) / 2**20
-    print(f"speed: {plan.batch_size / per_step:,.0f} images/s, {1 / per_step:.1f} steps/s")
-    print(f"time: {plan.steps * per_step / 60:.1f} minutes; peak memory: {peak_memory_mb():,.0f} MB")
-    print(f"disk: {11 * megabytes:.0f} MB in {run.folder} (nothing was written)")

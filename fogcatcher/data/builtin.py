@@ -1,31 +1,45 @@
-"""The built-in sprites as a data set: the same shape as any folder's."""
+"""The built-in sprites as a source of pictures, like any folder."""
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
+from functools import cache
+from pathlib import Path
 
-import numpy as np
-import torch
-
+import fogcatcher
 from fogcatcher.data import sprites
-from fogcatcher.data.reading import Dataset
+from fogcatcher.data.labels import Labels, Value
+from fogcatcher.data.sources import Frames, Source
 
 NAME = "sprites"
 COUNT = 20_000
 
 
-def sprite_dataset(count: int = COUNT, seed: int = 0) -> Dataset:
+def sprite_source(count: int = COUNT, seed: int = 0) -> Source:
     """Return ``count`` sprites drawn by rule, with their kind, item and palette as labels."""
-    drawn = sprites.draw_many(count, seed)
-    pixels = np.stack([sprite.pixels for sprite in drawn]).transpose(0, 3, 1, 2)
-    return Dataset(
-        pictures=torch.from_numpy(np.ascontiguousarray(pixels)),
-        labels={
-            "kind": [sprite.kind for sprite in drawn],
-            "item": [sprite.item for sprite in drawn],
-            "palette": [sprite.palette for sprite in drawn],
-        },
-        names=[f"{NAME}[{i}]" for i in range(count)],
-        sizes=Counter({(16, 16): count}),
-        notes=[f"the built-in sprites: {count} drawn by rule"],
-    )
+
+    @cache
+    def drawn() -> list[sprites.Sprite]:
+        return sprites.draw_many(count, seed)
+
+    def frames(number: int) -> Frames:
+        return [("RGBA", drawn()[number].pixels)]
+
+    names = [f"{NAME}[{i}]" for i in range(count)]
+
+    def labels() -> Labels:
+        rows: dict[str, dict[str, Value]] = {}
+        for name, s in zip(names, drawn(), strict=True):
+            rows[name] = {"kind": s.kind, "item": s.item, "palette": s.palette}
+        return Labels(rows)
+
+    notes = [f"the built-in sprites: {count:,} drawn by rule"]
+    return Source(names, frames, labels, f"{_rules()} {count} {seed}", notes)
+
+
+def _rules() -> str:
+    """A hash of the program text that draws: other rules are another data set."""
+    digest = hashlib.sha256(fogcatcher.__version__.encode())
+    for file in sorted(Path(sprites.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fogcatcher.data.arrays import PictureArray, to_rgba
+from fogcatcher.data.labels import Value
 from fogcatcher.errors import UserError
 
 _UNSIGNED_BYTE = 8
@@ -34,12 +36,29 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
-def find_idx_pairs(folder: Path) -> list[tuple[Path, Path | None]]:
-    """Return the (pictures, labels) files of a folder; labels None where their file is missing."""
+def read_idx_pair(folder: Path) -> PictureArray | None:
+    """Return the pictures of a folder with their labels: the training pair, or else the first.
+
+    None where the folder holds no IDX pictures. Raises UserError when files are damaged or do not match.
+    """
     files = {p.name: p for p in sorted(folder.iterdir()) if p.is_file()}
-    pairs = []
-    for name, pictures in files.items():
-        if "images-idx3-ubyte" in name or "images.idx3-ubyte" in name:
-            labels = name.replace("images", "labels").replace("idx3", "idx1")
-            pairs.append((pictures, files.get(labels)))
-    return pairs
+    pictures = [name for name in files if "images-idx3-ubyte" in name or "images.idx3-ubyte" in name]
+    if not pictures:
+        return None
+    name = next((name for name in pictures if name.startswith("train")), pictures[0])
+    grey = read_idx(files[name])
+    if grey.ndim != 3:
+        raise UserError(f"{files[name]} holds {grey.ndim}-dimensional data, not pictures.")
+    n, height, width = grey.shape
+    columns: dict[str, list[Value]] = {}
+    labels = files.get(name.replace("images", "labels").replace("idx3", "idx1"))
+    if labels is not None:
+        values = read_idx(labels)
+        if values.shape != (n,):
+            raise UserError(f"{labels} has {len(values)} labels for {n} pictures.")
+        columns["label"] = [str(value) for value in values.tolist()]
+
+    def picture(number: int) -> NDArray[np.uint8]:
+        return to_rgba(grey[number, :, :, None])
+
+    return PictureArray((n, height, width), picture, columns, f"IDX: {name}")

@@ -1,7 +1,8 @@
-"""One picture file: decode it to RGBA, and fit it to a size."""
+"""One picture file: bytes in, upright RGBA out; or one sentence that says why not."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -9,68 +10,135 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"})
-READING_ERRORS = (
-    OSError, ValueError, SyntaxError, EOFError, MemoryError,
-    Image.DecompressionBombError, Image.DecompressionBombWarning,
-)  # fmt: skip
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "ICO", "QOI", "AVIF", "TGA")
+"""What Pillow may try. Its other formats stay shut: some of them start other programs."""
+SUFFIXES = frozenset(
+    {".png", ".apng", ".jpg", ".jpeg", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"}
+    | {".ppm", ".pgm", ".pbm", ".pfm", ".ico", ".qoi", ".avif", ".tga"}
+)
+MAX_PIXELS = 50_000_000
+"""Larger pictures are refused before they are decoded: 50 million RGBA pixels are 200 MB."""
+MAX_BYTES = 200_000_000
+MAX_FRAMES = 1000
+
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"qoif")
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+
+class Unreadable(ValueError):
+    """A file that cannot be used as a picture; the message completes the sentence "FILE ..."."""
+
+
+def has_picture_content(head: bytes) -> bool:
+    """Whether the first bytes of a file (16 are enough) are those of a picture, whatever its name."""
+    if head[:4] == b"RIFF":
+        return head[8:12] == b"WEBP"
+    if head[4:8] == b"ftyp":
+        return head[8:12] in (b"avif", b"avis")
+    # "BM" alone is too little: the next four bytes of a bitmap are its size, two of the next four are zero.
+    return head.startswith(_SIGNATURES) or (head[:2] == b"BM" and head[6:10] == b"\0\0\0\0")
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Return the first frame as (H, W, 4) uint8 RGBA, upright; colour under alpha 0 is zeroed.
+    """Return the first frame of a file as (H, W, 4) uint8 RGBA; see ``decode``."""
+    try:
+        return decode(path.read_bytes())[0][1]
+    except OSError as error:
+        raise Unreadable(reason_of(error)) from error
 
-    Raises one of READING_ERRORS when the file is broken, is no picture, or would not fit into memory.
+
+def reason_of(error: OSError) -> str:
+    """Return why a file cannot be opened, in words that follow its name."""
+    if isinstance(error, PermissionError):
+        return "may not be read (permission denied)"
+    return f"cannot be read ({error.strerror or error})"
+
+
+def decode(content: bytes, every_frame: bool = False) -> list[tuple[str, NDArray[np.uint8]]]:
+    """Return (mode, (H, W, 4) uint8 RGBA) of the first frame, or of every frame.
+
+    Pictures come upright (EXIF), palettes and colour keys resolved, 16-bit and float grey scaled to 0..255,
+    colour under alpha 0 zeroed. Raises Unreadable when the content is broken, no picture, or too large.
     """
+    if not content:
+        raise Unreadable("is empty (0 bytes)")
+    if content.startswith(_LFS):
+        raise Unreadable("is a Git LFS pointer, not the picture (run: git lfs pull)")
     with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        # A palette with byte transparency converts exactly; Pillow's advice about it is for RGB.
-        warnings.filterwarnings("ignore", message="Palette images with Transparency")
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I;16"):
-                # 16-bit grey is scaled: Pillow's own conversion would clip it to white.
-                grey = (np.asarray(upright, dtype=np.uint32) * 255 + 32767) // 65535
-                upright = Image.fromarray(grey.astype(np.uint8), "L")
-            rgba = np.array(upright.convert("RGBA"))
+        # What a decoder has to say about odd metadata does not concern the pixels.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                _check_size(*image.size)
+                count = min(getattr(image, "n_frames", 1), MAX_FRAMES) if every_frame else 1
+                return [_frame(image, number) for number in range(count)]
+        except Unreadable:
+            raise
+        except Image.UnidentifiedImageError as error:
+            if has_picture_content(content[:16]):
+                raise Unreadable("is broken (it begins like a picture, and no more)") from error
+            raise Unreadable("is not a picture, whatever its name says") from error
+        except (Image.DecompressionBombError, MemoryError) as error:
+            raise Unreadable("is too large to decode") from error
+        except Exception as error:  # hostile bytes can make a decoder raise anything
+            raise Unreadable(f"is broken ({str(error) or type(error).__name__})") from error
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise Unreadable(
+            f"is too large ({width}x{height}; at most {MAX_PIXELS / 1e6:.0f} million pixels are read)"
+        )
+    if width < 1 or height < 1:
+        raise Unreadable(f"is broken (its size is {width}x{height})")
+
+
+def _frame(image: Image.Image, number: int) -> tuple[str, NDArray[np.uint8]]:
+    if number:
+        image.seek(number)
+    mode = image.mode
+    key = _colour_key(image)
+    image.load()
+    try:
+        upright = ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF data: the pixels are whole all the same
+        upright = image
+    rgba = np.array(_eight_bit(upright).convert("RGBA"))
+    if key is not None:
+        rgba[..., 3] = np.where(np.asarray(upright, np.uint32) == key, 0, 255)
     rgba[rgba[..., 3] == 0] = 0
-    return rgba
+    return mode, rgba
 
 
-def fit_to(rgba: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Return (H, W, 4) fitted into (height, width): shrunk if larger, then padded evenly.
+def _colour_key(image: Image.Image) -> int | None:
+    """The grey that is transparent, where Pillow does not apply it: 16-bit grey, and grey of 2 or 4 bits.
 
-    An exact multiple is shrunk by taking every k-th pixel (enlarged pixel art comes back exactly);
-    anything else by area averaging. Padding is transparent, or the corner's colour where the picture
-    is opaque. Smaller pictures are never enlarged.
+    The latter it scales to 8 bits when it loads, but not their key.
     """
-    h, w = rgba.shape[:2]
-    if (h, w) == (height, width):
-        return rgba
-    k = max(-(-h // height), -(-w // width))
-    if k > 1:
-        if h % k == 0 and w % k == 0 and _is_enlarged(rgba, k):
-            rgba = rgba[::k, ::k]
-        else:
-            scale = min(height / h, width / w)
-            rgba = _shrink(rgba, max(1, round(h * scale)), max(1, round(w * scale)))
-        h, w = rgba.shape[:2]
-    corner = rgba[0, 0] if (rgba[..., 3] == 255).all() else np.zeros(4, np.uint8)
-    fitted = np.broadcast_to(corner, (height, width, 4)).copy()
-    top, left = (height - h) // 2, (width - w) // 2
-    fitted[top : top + h, left : left + w] = rgba
-    return fitted
+    key = image.info.get("transparency")
+    if not isinstance(key, int):
+        return None
+    if image.mode.startswith("I;16"):
+        return key
+    tiles = getattr(image, "tile", None) if image.mode == "L" else None
+    scale = {"L;2": 85, "L;4": 17}.get(str(tiles[0].args)) if tiles else None
+    return None if scale is None else key * scale
 
 
-def _is_enlarged(rgba: NDArray[np.uint8], k: int) -> bool:
-    """Whether every k x k block has one colour."""
-    return bool((rgba == rgba[::k, ::k].repeat(k, 0).repeat(k, 1)).all())
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Scale what has more than 8 bits; Pillow's own conversion would clip it to white."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(_scaled(np.asarray(image, np.float64), 65535))
+    if image.mode in ("I", "F"):
+        values = np.asarray(image, np.float64)
+        low, high = float(values.min()), float(values.max())
+        if not (np.isfinite(values).all() and low >= 0 and high <= 65535):
+            raise Unreadable(f"holds numbers from {low:g} to {high:g}; scale them to 0..1 or 0..255")
+        top = 1 if image.mode == "F" and high <= 1 else 255 if high <= 255 else 65535
+        return Image.fromarray(_scaled(values, top))
+    # Pillow has no direct way from CMYK and its like to RGBA.
+    return image if image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA") else image.convert("RGB")
 
 
-def _shrink(rgba: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Area-average with premultiplied alpha, so that hidden colours do not bleed into the edges."""
-    premultiplied = Image.fromarray(rgba).convert("RGBa").resize((width, height), Image.Resampling.BOX)
-    shrunk = np.array(premultiplied.convert("RGBA"))
-    if np.isin(rgba[..., 3], (0, 255)).all():
-        shrunk[..., 3] = np.where(shrunk[..., 3] >= 128, 255, 0)
-    shrunk[shrunk[..., 3] == 0] = 0
-    return shrunk
+def _scaled(values: NDArray[np.float64], top: int) -> NDArray[np.uint8]:
+    return np.floor(values * (255 / top) + 0.5).astype(np.uint8)

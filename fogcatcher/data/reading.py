@@ -1,277 +1,303 @@
-"""From a path to a data set: which files are pictures, and what is known about each."""
+"""From a path to a data set: every picture decoded once, fitted to one size, and counted."""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
-import warnings
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from fogcatcher.data.idx import find_idx_pairs, read_idx
-from fogcatcher.data.picture_files import READING_ERRORS, SUFFIXES, fit_to, read_picture
-from fogcatcher.data.spec import Pictures
-from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.data import builtin
+from fogcatcher.data.fitting import Fitting
+from fogcatcher.data.labels import Labels, Value
+from fogcatcher.data.options import DataOptions
+from fogcatcher.data.picture_files import Unreadable
+from fogcatcher.data.pixel_art import examine, restore
+from fogcatcher.data.selection import select
+from fogcatcher.data.sources import Source, open_source
+from fogcatcher.data.store import PictureTensor, PictureWriter, cached, store
+from fogcatcher.errors import UserError
 
 LARGEST_DEFAULT_SIZE = 64
 FALLBACK_SIZE = 32
-USUAL_LABELS = ("kind", "label", "class", "category", "type")
-METADATA_FILES = ("metadata.jsonl", "metadata.csv")
+EXAMINED = 256
+"""How many pictures decide the size."""
+COVERED = 0.95
+"""Share of pixel-art pictures that the default size must hold without shrinking them."""
+CACHE_FROM = 2000
+"""Smaller sets are read again in less time than anybody notices."""
+
+Reading = Callable[[int, int], None]
+"""Hears how many of all pictures have been read."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Decoded pictures with what is known about them."""
 
-    pictures: Pictures
+    pictures: PictureTensor
     """(N, C, H, W) uint8."""
-    labels: dict[str, list[str | None]]
+    columns: dict[str, list[Value]]
     """Column -> one value per picture; None where it is missing."""
     names: list[str]
     """Where each picture came from, relative to the data set."""
     sizes: Counter[tuple[int, int]]
     """How many pictures had each (height, width) before fitting."""
+    modes: Counter[str] = field(default_factory=Counter)
+    """How many pictures had each mode: RGBA, P, L, I;16 ..."""
+    fitted: Counter[str] = field(default_factory=Counter)
+    """What was done to how many pictures: padded, cropped, shrunk ..."""
     skipped: dict[str, str] = field(default_factory=dict)
-    """File -> why it could not be used."""
+    """Picture -> why it could not be used."""
+    duplicates: dict[str, str] = field(default_factory=dict)
+    """Picture left out -> the one with the same pixels and the same labels."""
+    ignored: dict[str, str] = field(default_factory=dict)
+    """File that is not a picture, or was not opened -> why."""
     notes: list[str] = field(default_factory=list)
     """Sentences that say which rule applied."""
+    digest: str = ""
+    """Hash of all pictures."""
+    prints: list[str] = field(default_factory=list)
+    """A hash of each picture: equal for equal pixels."""
+    pixel_art: float | None = None
+    """Share of the examined pictures that look like pixel art; None where nothing was examined."""
 
     def __len__(self) -> int:
         return len(self.names)
 
+    def report(self) -> dict[str, Any]:
+        """Return what was read and what became of every file, as JSON has it."""
+        return {
+            "pictures": len(self),
+            "shape": list(self.pictures.shape[1:]),
+            "sizes": {f"{w}x{h}": count for (h, w), count in self.sizes.most_common()},
+            "modes": dict(self.modes.most_common()),
+            "fitted": dict(self.fitted.most_common()),
+            "skipped": self.skipped,
+            "duplicates": self.duplicates,
+            "ignored": self.ignored,
+            "notes": self.notes,
+        }
 
-def read_dataset(path: Path, size: tuple[int, int] | None = None, column: str | None = None) -> Dataset:
-    """Read a folder of pictures (sub-folders or metadata as labels) or of IDX files.
 
-    ``size`` (height, width) None takes the most common size up to 64, else 32. ``column`` chooses the
-    label column; None takes the usual one (a column named kind, label, class, category or type; or
-    the sub-folders). Broken files are skipped and named. Raises UserError when nothing can be read.
+def read_dataset(
+    path: str | Path, options: DataOptions | None = None, progress: Reading | None = None
+) -> Dataset:
+    """Read a folder, an archive, arrays, IDX files, a Hugging Face data set ("hub:NAME"), or "sprites".
+
+    Large sets are kept decoded in the user's cache, so the second start takes no time. Raises UserError
+    when nothing can be read, or more than ``options.max_bad`` of the pictures are bad.
     """
-    if not path.exists():
-        raise UserError(f"there is no folder {path}: check the spelling, or give the full path.")
-    if not path.is_dir():
-        raise UserError(f"{path} is a file: give the folder that holds the pictures.")
-    pairs = find_idx_pairs(path)
-    dataset = _from_idx(pairs, size) if pairs else _from_folder(path, size)
-    return choose_column(dataset, column)
+    options = options or DataOptions()
+    source = _source(path, options)
+    if len(source.names) < CACHE_FROM:
+        found = _read(source, options, progress, None)
+    else:
+        key = _key(source, options)
+        found = cached(key) or store(key, lambda folder: _read(source, options, progress, folder))
+    dataset = _dataset(*found, source)
+    check_bad(dataset, options.max_bad)
+    return dataset
 
 
-def choose_column(dataset: Dataset, column: str | None) -> Dataset:
-    """Keep the one column of labels that the model is to know."""
-    if column is not None and column not in dataset.labels:
-        raise unknown_name("condition column", column, dataset.labels)
-    if column is None:
-        column = next((name for name in USUAL_LABELS if name in dataset.labels), None)
-    if column is None:
-        if dataset.labels:
-            listed = ", ".join(dataset.labels)
-            dataset.notes.append(f"no column is used as a condition; --condition takes one of: {listed}")
-        return replace(dataset, labels={})
-    classes = {value for value in dataset.labels[column] if value is not None}
-    if len(classes) < 2:
-        dataset.notes.append(f"'{column}' has one value for all pictures and is not used as a condition")
-        return replace(dataset, labels={})
-    dataset.notes.append(f"condition: {column} ({len(classes)} classes)")
-    return replace(dataset, labels={column: dataset.labels[column]})
-
-
-# --- folders of pictures ------------------------------------------------------------------------
-
-
-def _from_folder(root: Path, size: tuple[int, int] | None) -> Dataset:
-    everything = sorted(_walk(root))
-    candidates = [f for f in everything if f.suffix.lower() in SUFFIXES]
-    if not candidates:
-        raise _no_pictures(root, everything)
-    files, notes = _one_split(root, candidates)
-    rows, rule = _labels_of(root, files, [f for f in everything if f.name in METADATA_FILES])
-    size = size or _usual_size(files)
-    fitted, sizes, skipped = _decode(root, files, size)
-    if not fitted:
-        example, reason = next(iter(skipped.items()))
+def check_bad(dataset: Dataset, max_bad: float) -> None:
+    """Raises UserError when more than the share ``max_bad`` of the pictures could not be used."""
+    bad = dataset.skipped
+    total = len(dataset) + len(bad) + len(dataset.duplicates)
+    share = len(bad) / total
+    if share > max_bad:
+        listed = "; ".join(f"{name} {reason}" for name, reason in list(bad.items())[:3])
+        more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
         raise UserError(
-            f"none of the {len(files)} pictures in {root} can be read; {example}, for one: {reason}."
+            f"{len(bad)} of {total} pictures ({share:.0%}) cannot be used, and at most {max_bad:.0%} may be "
+            f"bad: {listed}{more}. Mend or remove them, or allow more with "
+            f"--max-bad {min(1, share + 0.01):.2f}."
         )
-    present = {f.relative_to(root).as_posix() for f in candidates}
-    missing = [name for name in rows if name not in present]
-    skipped |= dict.fromkeys(missing, "named in the metadata, but the file is missing")
-    names = list(fitted)
-    pictures, labels = _stack(list(fitted.values())), _columns(rows, names)
-    return Dataset(pictures, labels, names, sizes, skipped, [*notes, rule])
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """All visible files below ``root``; links to folders are not followed, so there are no circles."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            path = Path(folder, name)
-            if not name.startswith(".") and path.is_file():
-                yield path
+def _source(path: str | Path, options: DataOptions) -> Source:
+    """The built-in sprites for "sprites" where no such folder exists; else what lies at the path."""
+    if str(path) == builtin.NAME and not Path(path).exists():
+        return builtin.sprite_source()
+    return open_source(path, options)
 
 
-def _no_pictures(root: Path, files: list[Path]) -> UserError:
-    if not files:
-        return UserError(f"{root} is empty: put PNG, JPEG, GIF, BMP or WebP pictures into it.")
-    seen = Counter(f.suffix.lower() or "(none)" for f in files)
-    listed = ", ".join(f"{suffix} x {count}" for suffix, count in seen.most_common(6))
-    return UserError(
-        f"no pictures among the {len(files)} files in {root} (suffixes seen: {listed}); "
-        "PNG, JPEG, GIF, BMP and WebP can be read."
+def _key(source: Source, options: DataOptions) -> str:
+    """Everything that decides what is read; not what only decides how it is used."""
+    used = {**asdict(options), "balance": None, "hold_out": None, "group": None, "max_bad": None}
+    return hashlib.sha256(f"{source.fingerprint}\n{used}".encode()).hexdigest()[:32]
+
+
+def _dataset(pictures: PictureTensor, facts: Mapping[str, Any], source: Source) -> Dataset:
+    return Dataset(
+        pictures=pictures,
+        columns=facts["columns"],
+        names=facts["names"],
+        sizes=Counter({(h, w): count for h, w, count in facts["sizes"]}),
+        modes=Counter(facts["modes"]),
+        fitted=Counter(facts["fitted"]),
+        skipped=facts["skipped"],
+        duplicates=facts["duplicates"],
+        ignored=source.ignored,
+        notes=[*source.notes, *facts["notes"]],
+        digest=facts["digest"],
+        prints=facts["prints"],
+        pixel_art=facts["pixel_art"],
     )
 
 
-def _one_split(root: Path, files: list[Path]) -> tuple[list[Path], list[str]]:
-    """Where the top folders are train, test and so on, keep train."""
-    top = {f.relative_to(root).parts[0] for f in files if len(f.relative_to(root).parts) > 1}
-    others = top & {"test", "val", "valid", "validation"}
-    if "train" not in top or not others:
-        return files, []
-    kept = [f for f in files if f.relative_to(root).parts[0] == "train"]
-    return kept, [f"only 'train' is used; {', '.join(sorted(others))} is left for judging"]
+def _read(
+    source: Source, options: DataOptions, progress: Reading | None, folder: Path | None
+) -> tuple[PictureTensor, dict[str, Any]]:
+    """Decode, fit and collect; the facts are plain JSON, for the cache."""
+    labels = source.labels()
+    columns = _columns(labels, source.names)
+    chosen = select(columns, source.names, options.where, options.classes, options.limit)
+    size, pixel_art = _examine(source, chosen, options)
+    fitting = Fitting(*size, mode=options.fit, resample=options.resample, trim=options.trim)
+    with PictureWriter(*size, folder) as writer:
+        reader = _Collector(fitting, options, writer)
+        for done, number in enumerate(chosen, start=1):
+            reader.add(source, number, labels.rows.get(source.names[number], {}))
+            if progress:
+                progress(done, len(chosen))
+        if not reader.names:
+            example, reason = next(iter(reader.skipped.items()))
+            raise UserError(
+                f"none of the {len(reader.skipped)} pictures can be read; {example}, for one, {reason}."
+            )
+        pictures, digest = writer.finish()
+    rows = [labels.rows.get(source.names[number], {}) for number in reader.numbers]
+    return pictures, {
+        "columns": {column: [row.get(column) for row in rows] for column in columns},
+        "names": reader.names,
+        "sizes": [[h, w, count] for (h, w), count in reader.sizes.items()],
+        "modes": dict(reader.modes),
+        "fitted": dict(reader.fitted),
+        "skipped": reader.skipped,
+        "duplicates": reader.duplicates,
+        "notes": labels.notes,
+        "digest": digest,
+        "prints": reader.prints,
+        "pixel_art": pixel_art,
+    }
 
 
-def _usual_size(files: list[Path]) -> tuple[int, int]:
-    """The most common size if it is small (the larger of two equally common), else 32 x 32.
-
-    Only headers are read, so a folder of large photographs costs no memory here.
-    """
-    sizes: Counter[tuple[int, int]] = Counter()
-    for file in files:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with Image.open(file) as image:
-                    sizes[image.height, image.width] += 1
-        except READING_ERRORS:
-            continue
-    most = max(sizes.values(), default=0)
-    size = max((s for s, count in sizes.items() if count == most), default=(FALLBACK_SIZE, FALLBACK_SIZE))
-    return size if max(size) <= LARGEST_DEFAULT_SIZE else (FALLBACK_SIZE, FALLBACK_SIZE)
-
-
-def _decode(
-    root: Path, files: list[Path], size: tuple[int, int]
-) -> tuple[dict[str, NDArray[np.uint8]], Counter[tuple[int, int]], dict[str, str]]:
-    """Return name -> fitted RGBA picture, the sizes before fitting, and name -> why not."""
-    fitted: dict[str, NDArray[np.uint8]] = {}
-    sizes: Counter[tuple[int, int]] = Counter()
-    skipped: dict[str, str] = {}
-    for file in files:
-        name = file.relative_to(root).as_posix()
-        try:
-            rgba = read_picture(file)
-        except READING_ERRORS as error:
-            skipped[name] = _reason(file, error)
-            continue
-        sizes[rgba.shape[0], rgba.shape[1]] += 1
-        fitted[name] = fit_to(rgba, *size)
-    return fitted, sizes, skipped
-
-
-def _reason(file: Path, error: BaseException) -> str:
-    if isinstance(error, PermissionError):
-        return "may not be read (permission denied)"
-    if file.stat().st_size == 0:
-        return "is empty (0 bytes)"
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "is not a picture, whatever its name says"
-    return f"is broken ({error})"
-
-
-def _stack(fitted: list[NDArray[np.uint8]]) -> Pictures:
-    """Join (H, W, 4) pictures, with no more channels than they need: grey, RGB or RGBA."""
-    rgba = np.stack(fitted)
-    if (rgba[..., 3] == 255).all():
-        grey = (rgba[..., :1] == rgba[..., 1:3]).all()
-        rgba = rgba[..., :1] if grey else rgba[..., :3]
-    return torch.from_numpy(np.ascontiguousarray(rgba.transpose(0, 3, 1, 2)))
-
-
-# --- what is known about each picture -----------------------------------------------------------
-
-Rows = dict[str, dict[str, str | None]]
-"""Picture -> column -> value."""
-
-
-def _labels_of(root: Path, files: list[Path], metadata: list[Path]) -> tuple[Rows, str]:
-    """Return what is known about each picture, and the rule that said so."""
-    if metadata:
-        rows: Rows = {}
-        for file in metadata:
-            rows |= {_inside(root, file, name): row for name, row in _metadata_rows(file)}
-        return rows, f"labels: {', '.join(f.relative_to(root).as_posix() for f in metadata)}"
-    folders = {f: f.parent.name for f in files if f.parent != root and f.parent.name != "train"}
-    if len(set(folders.values())) < 2:
-        return {}, "labels: none (no sub-folders, no metadata.jsonl or metadata.csv)"
-    rows = {f.relative_to(root).as_posix(): {"label": name} for f, name in folders.items()}
-    return rows, "labels: the sub-folders"
-
-
-def _inside(root: Path, metadata: Path, name: str) -> str:
-    """Return the picture's path below ``root``; a name that leads outside it is an error."""
-    path = Path(os.path.normpath(metadata.parent / name))
-    if not path.is_relative_to(os.path.normpath(root)):
-        raise UserError(f"{metadata} names a file outside the folder: {name}")
-    return path.relative_to(os.path.normpath(root)).as_posix()
-
-
-def _metadata_rows(file: Path) -> Iterator[tuple[str, dict[str, str | None]]]:
-    for number, row in enumerate(_raw_rows(file), start=1):
-        name = row.pop("file_name", None)
-        if not isinstance(name, str) or not name:
-            raise UserError(f"{file}, row {number}: no 'file_name', so it belongs to no picture.")
-        yield name, {column: _as_label(value) for column, value in row.items()}
-
-
-def _raw_rows(file: Path) -> Iterable[dict[str, object]]:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        if file.suffix == ".csv":
-            return [dict(row) for row in csv.DictReader(text.splitlines())]
-        return [dict(json.loads(line)) for line in text.splitlines() if line.strip()]
-    except (ValueError, TypeError, csv.Error) as error:
-        raise UserError(f"{file} cannot be read: {error}.") from error
-
-
-def _as_label(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
-
-
-def _columns(rows: Rows, names: list[str]) -> dict[str, list[str | None]]:
+def _columns(labels: Labels, names: list[str]) -> dict[str, list[Value]]:
     """Turn rows into columns, in the order of ``names``."""
-    columns = dict.fromkeys(column for row in rows.values() for column in row)
-    return {column: [rows.get(name, {}).get(column) for name in names] for column in columns}
+    known = dict.fromkeys(column for row in labels.rows.values() for column in row)
+    return {column: [labels.rows.get(name, {}).get(column) for name in names] for column in known}
 
 
-# --- IDX ----------------------------------------------------------------------------------------
+# --- the size -----------------------------------------------------------------------------------
 
 
-def _from_idx(pairs: list[tuple[Path, Path | None]], size: tuple[int, int] | None) -> Dataset:
-    """The training pair where there is one, else the first."""
-    images, labels = next((p for p in pairs if p[0].name.startswith("train")), pairs[0])
-    grey = read_idx(images)
-    if grey.ndim != 3:
-        raise UserError(f"{images} holds {grey.ndim}-dimensional data, not pictures.")
-    n, height, width = grey.shape
-    pictures = torch.from_numpy(grey.copy())[:, None]
-    if size is not None and size != (height, width):
-        opaque = np.full((*grey.shape, 1), 255, np.uint8)
-        rgba = np.concatenate([grey[..., None].repeat(3, -1), opaque], -1)
-        pictures = _stack([fit_to(picture, *size) for picture in rgba])
-    columns: dict[str, list[str | None]] = {}
-    if labels is not None:
-        values = read_idx(labels)
-        if values.shape != (n,):
-            raise UserError(f"{labels} has {len(values)} labels for {n} pictures.")
-        columns["label"] = [str(value) for value in values.tolist()]
-    names = [f"{images.name}[{i}]" for i in range(n)]
-    return Dataset(pictures, columns, names, Counter({(height, width): n}), notes=[f"IDX: {images.name}"])
+def _examine(source: Source, chosen: list[int], options: DataOptions) -> tuple[tuple[int, int], float | None]:
+    """Return the size to use, and the share of pixel art, judged by pictures spread over the whole set."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    art = 0
+    for number in chosen[:: -(-len(chosen) // EXAMINED)]:
+        try:
+            rgba = source.decode(number)[0][1]
+        except Unreadable:
+            continue
+        found = examine(rgba)
+        art += found.is_pixel_art
+        height, width = restore(rgba, found).shape[:2]
+        sizes[height, width] += 1
+    read = sum(sizes.values())
+    share = art / read if read else None
+    return options.size or _usual_size(sizes, pixel_art=share is not None and share > 0.5), share
+
+
+def _usual_size(sizes: Counter[tuple[int, int]], pixel_art: bool) -> tuple[int, int]:
+    """Pixel art: the smallest size that holds nearly all pictures as they are. Else the most common one.
+
+    Either only up to 64 pixels a side; beyond that, 32 x 32.
+    """
+    if not sizes:
+        return FALLBACK_SIZE, FALLBACK_SIZE
+    if pixel_art:
+        height, width = (_covering(Counter({s[axis]: 0 for s in sizes}), sizes, axis) for axis in (0, 1))
+    else:
+        most = max(sizes.values())
+        height, width = max(size for size, count in sizes.items() if count == most)
+    if max(height, width) > LARGEST_DEFAULT_SIZE:
+        return FALLBACK_SIZE, FALLBACK_SIZE
+    return max(height, 8), max(width, 8)
+
+
+def _covering(lengths: Counter[int], sizes: Counter[tuple[int, int]], axis: int) -> int:
+    """The shortest length that ``COVERED`` of all pictures fit into along an axis."""
+    for size, count in sizes.items():
+        lengths[size[axis]] += count
+    covered, total = 0, sum(sizes.values())
+    for length, count in sorted(lengths.items()):
+        covered += count
+        if covered >= COVERED * total:
+            return length
+    return max(lengths)
+
+
+# --- collecting ---------------------------------------------------------------------------------
+
+
+class _Collector:
+    """Decodes and fits pictures one by one, and remembers what happened to each."""
+
+    def __init__(self, fitting: Fitting, options: DataOptions, writer: PictureWriter) -> None:
+        self.fitting, self.options, self.writer = fitting, options, writer
+        self.names: list[str] = []
+        self.prints: list[str] = []
+        self.numbers: list[int] = []
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        self.modes: Counter[str] = Counter()
+        self.fitted: Counter[str] = Counter()
+        self.skipped: dict[str, str] = {}
+        self.duplicates: dict[str, str] = {}
+        self._seen: dict[bytes, str] = {}
+
+    def add(self, source: Source, number: int, row: Mapping[str, Value]) -> None:
+        name = source.names[number]
+        try:
+            frames = source.decode(number)
+        except Unreadable as error:
+            self.skipped[name] = str(error)
+            return
+        for frame, (mode, rgba) in enumerate(frames):
+            self._add(f"{name}#{frame}" if len(frames) > 1 else name, number, mode, self._painted(rgba), row)
+
+    def _add(
+        self, name: str, number: int, mode: str, rgba: NDArray[np.uint8], row: Mapping[str, Value]
+    ) -> None:
+        digest = hashlib.blake2b(rgba.tobytes(), digest_size=16)
+        digest.update(f"{rgba.shape}{sorted(row.items())}".encode("utf-8", "backslashreplace"))
+        first = self._seen.setdefault(digest.digest(), name)
+        if first != name:
+            self.duplicates[name] = first
+            return
+        fitted, done = self.fitting.fit(rgba)
+        self.sizes[rgba.shape[0], rgba.shape[1]] += 1
+        self.modes[mode] += 1
+        self.fitted.update(done)
+        self.writer.add(fitted)
+        self.names.append(name)
+        self.prints.append(hashlib.blake2b(fitted.tobytes(), digest_size=8).hexdigest())
+        self.numbers.append(number)
+
+    def _painted(self, rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Apply --alpha: painted over a colour, or opaque, or as it is."""
+        if self.options.alpha == "keep" or (rgba[..., 3] == 255).all():
+            return rgba
+        rgba = rgba.copy()
+        if self.options.background is not None:
+            share = rgba[..., 3:].astype(np.float64) / 255
+            mixed = rgba[..., :3] * share + np.asarray(self.options.background) * (1 - share)
+            rgba[..., :3] = np.floor(mixed + 0.5)
+        rgba[..., 3] = 255
+        return rgba

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from fogcatcher.data.store import PictureTensor
+
 Pictures = UInt8[Tensor, "B C H W"]
 
 
@@ -48,11 +50,11 @@ def to_model(pictures: Pictures) -> Float[Tensor, "B C H W"]:
     return pictures.float() / 127.5 - 1
 
 
-def spec_of(pictures: Pictures) -> PictureSpec:
+def spec_of(pictures: PictureTensor) -> PictureSpec:
     """Measure the spec of a data set, (N, C, H, W)."""
     _, channels, height, width = pictures.shape
-    alpha = pictures[:, -1]
-    hard_alpha = channels in (2, 4) and bool(((alpha == 0) | (alpha == 255)).all())
+    parts = (pictures[start : start + 4096][:, -1] for start in range(0, len(pictures), 4096))
+    hard_alpha = channels in (2, 4) and all(bool(((a == 0) | (a == 255)).all()) for a in parts)
     # float64 sums over at most 4,096 evenly chosen pictures: enough for two digits, and cheap.
     some = pictures[:: max(1, len(pictures) // 4096)]
     sigma_data = max(0.05, to_model(some).double().std().item()) if some.numel() > 1 else 0.5

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fogcatcher.tensors import Condition, Times
@@ -29,22 +31,75 @@ class NoiseEmbedding(nn.Module):
         return self.layers(torch.cat([angles.cos(), angles.sin()], dim=1))
 
 
+@dataclass(frozen=True)
+class Vector:
+    """An attribute that comes as numbers of which zeros mean "not said"."""
+
+    features: int
+
+
+@dataclass(frozen=True)
+class Words:
+    """An attribute that comes as word numbers, (B, L), 0 where there is no word."""
+
+    vocabulary: int
+
+
 class ConditionEmbedding(nn.Module):
-    """The sum of one learned vector per class, weighted: attribute -> (B, classes) gives (B, width).
+    """The sum of one learned embedding per attribute: attribute -> (B, features) gives (B, width).
 
     A row of zeros, "not said", embeds to zero; fractions mix classes; attributes add up.
     """
 
-    def __init__(self, width: int, classes: Mapping[str, int]) -> None:
+    def __init__(self, width: int, attributes: Mapping[str, Vector | Words]) -> None:
         super().__init__()
-        self.width = width
         self.tables = nn.ModuleDict(
-            {f"of_{name}": nn.Linear(count, width, bias=False) for name, count in classes.items()}
+            {
+                _key(name): WordsEmbedding(width, kind.vocabulary)
+                if isinstance(kind, Words)
+                else nn.Linear(kind.features, width, bias=False)
+                for name, kind in attributes.items()
+            }
         )
 
     def forward(self, cond: Condition | None, like: Tensor) -> Tensor:
         """Raises KeyError for an attribute that the network was not built with."""
         embedding = torch.zeros_like(like)
-        for name, weights in (cond or {}).items():
-            embedding = embedding + self.tables[f"of_{name}"](weights.to(like))
+        for name, rows in (cond or {}).items():
+            embedding = embedding + self.tables[_key(name)](rows.to(like))
         return embedding
+
+
+def _key(name: str) -> str:
+    """A name for torch's module tree, which parts names by dots."""
+    return f"of_{name.replace('.', '%2E')}"
+
+
+class WordsEmbedding(nn.Module):
+    """A small text encoder: words and their places, one layer of attention, the mean over all words.
+
+    (B, L) word numbers give (B, width); no words give zero.
+    """
+
+    CHANNELS, HEADS, LONGEST = 64, 4, 64
+
+    def __init__(self, width: int, vocabulary: int) -> None:
+        super().__init__()
+        self.words = nn.Embedding(vocabulary, self.CHANNELS)
+        self.places = nn.Parameter(0.02 * torch.randn(self.LONGEST, self.CHANNELS))
+        self.norm = nn.LayerNorm(self.CHANNELS)
+        self.qkv = nn.Linear(self.CHANNELS, 3 * self.CHANNELS)
+        self.mix = nn.Linear(self.CHANNELS, self.CHANNELS)
+        self.out = nn.Linear(self.CHANNELS, width, bias=False)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        present = numbers > 0
+        h = self.words(numbers.long()) + self.places[: numbers.shape[1]]
+        b, length, c = h.shape
+        q, k, v = self.qkv(self.norm(h)).reshape(b, length, 3, self.HEADS, -1).permute(2, 0, 3, 1, 4)
+        # Padding is not looked at; where all is padding, the answer is thrown away below.
+        seen = present | ~present.any(1, keepdim=True)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None, None, :])
+        h = F.silu(h + self.mix(mixed.transpose(1, 2).reshape(b, length, c)))
+        count = present.sum(1, keepdim=True).clamp(min=1)
+        return self.out((h * present[..., None]).sum(1) / count)

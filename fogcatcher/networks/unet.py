@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding
+from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding, Vector, Words
 from fogcatcher.tensors import Condition, Samples, Times
 
 ATTENTION_AT_MOST = 8 * 8
@@ -23,7 +23,7 @@ class UNet(nn.Module):
     Blocks of ``patch`` x ``patch`` pixels become channels first, which loses nothing and leaves a
     quarter of the positions to work on for a patch of 2. Any height and width: the picture is padded to
     what the halving needs, and cut back. ``size`` (height, width) only decides where attention stands.
-    ``classes`` names the attributes it can be conditioned on, with their numbers of classes.
+    ``attributes`` names what it can be conditioned on, and in which form each comes.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class UNet(nn.Module):
         widths: Sequence[int] = (32, 64, 128),
         blocks: int = 1,
         patch: int = 2,
-        classes: Mapping[str, int] | None = None,
+        attributes: Mapping[str, Vector | Words] | None = None,
     ) -> None:
         super().__init__()
         self.patch, self.multiple = patch, patch * 2 ** (len(widths) - 1)
         embedding = 4 * widths[0]
         self.noise = NoiseEmbedding(embedding)
-        self.condition = ConditionEmbedding(embedding, classes or {})
+        self.condition = ConditionEmbedding(embedding, attributes or {})
         self.enter = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         positions = [self._positions(size, level) for level in range(len(widths))]

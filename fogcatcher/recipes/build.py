@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-from fogcatcher.data.conditions import ConditionSpec
+from fogcatcher.data.conditions import ConditionSpec, Text
 from fogcatcher.denoiser import (
     Denoiser,
     EDMPreconditioning,
@@ -19,6 +19,7 @@ from fogcatcher.denoiser import (
 )
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.grids import Grid, KarrasGrid, LeadingGrid, LogSNRGrid, UniformGrid
+from fogcatcher.networks.embeddings import Vector, Words
 from fogcatcher.networks.unet import UNet
 from fogcatcher.objectives import (
     LogitNormalTimes,
@@ -39,6 +40,7 @@ from fogcatcher.schedules import (
     cosine_betas,
     linear_betas,
 )
+from fogcatcher.training import augmentation
 
 T = TypeVar("T")
 
@@ -113,10 +115,21 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
             widths=[network.width * 2**level for level in range(network.levels)],
             blocks=network.blocks,
             patch=network.patch,
-            classes=conditions.sizes,
+            attributes=_inputs(config, conditions),
         )
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Denoiser(net, Process(schedule), prediction)
+
+
+def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Vector | Words]:
+    """What the network is told besides the noise level, and in which form."""
+    inputs: dict[str, Vector | Words] = {
+        a.name: Words(a.vocabulary) if isinstance(a, Text) else Vector(a.features)
+        for a in conditions.attributes
+    }
+    if config.augmentation:
+        inputs[augmentation.NAME] = Vector(config.augmentation.features)
+    return inputs
 
 
 def build_objective(method: Method) -> Objective:

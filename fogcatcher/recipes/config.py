@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import fogcatcher
 from fogcatcher.data.conditions import ConditionSpec
+from fogcatcher.data.options import DataOptions
 from fogcatcher.data.spec import PictureSpec
 from fogcatcher.errors import UserError
+from fogcatcher.training.augmentation import Augmentation
 from fogcatcher.training.fit import Plan
 
-FORMAT = 1
+FORMAT = 2
 T = TypeVar("T")
 
 
@@ -54,16 +56,22 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the pictures came from."""
+    """Where the pictures came from, and how they were read."""
 
     path: str
     """The folder, as it was given, or "sprites" for the built-in set."""
-    column: str | None
-    """The column of labels asked for; None takes the usual one."""
+    conditions: tuple[str, ...]
+    """The conditions asked for; none takes the usual ones."""
     pictures: int
-    """How many pictures were trained on."""
+    """How many pictures there are, those held out included."""
     fingerprint: str
-    """Hash of the decoded pictures."""
+    """Hash of the decoded pictures, of what is known about them, and of which are trained on."""
+    options: DataOptions = field(default_factory=DataOptions)
+
+    @staticmethod
+    def from_json(tree: Mapping[str, Any]) -> DataConfig:
+        options = DataOptions.from_json(tree["options"])
+        return DataConfig(**{**tree, "conditions": tuple(tree["conditions"]), "options": options})
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class RunConfig:
     network: NetworkConfig
     training: Plan
     data: DataConfig
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def to_json(self) -> dict[str, Any]:
         return {"fogcatcher": fogcatcher.__version__, "format": FORMAT, **dataclasses.asdict(self)}
@@ -82,23 +91,39 @@ class RunConfig:
     @staticmethod
     def from_json(tree: Mapping[str, Any]) -> RunConfig:
         """Raises UserError when the tree was written by a newer version or is not complete."""
+        if tree.get("format") == 1:
+            tree = _from_format_1(tree)
         if tree.get("format") != FORMAT:
             raise UserError(
                 f"this model was written by fogcatcher {tree.get('fogcatcher', '(unknown)')} in format "
-                f"{tree.get('format')}; this is {fogcatcher.__version__}, which reads format {FORMAT}."
+                f"{tree.get('format')}; this is {fogcatcher.__version__}, which reads formats 1 and {FORMAT}."
             )
         return RunConfig(
-            _node(PictureSpec, tree, "pictures"),
-            _node(Method, tree, "method"),
-            _node(NetworkConfig, tree, "network"),
-            _node(Plan, tree, "training"),
-            _node(DataConfig, tree, "data"),
+            _node(_of(PictureSpec), tree, "pictures"),
+            _node(_of(Method), tree, "method"),
+            _node(_of(NetworkConfig), tree, "network"),
+            _node(_of(Plan), tree, "training"),
+            _node(DataConfig.from_json, tree, "data"),
+            _node(_of(Augmentation), tree, "augmentation"),
         )
 
 
-def _node(kind: type[T], tree: Mapping[str, Any], name: str) -> T:
+def _from_format_1(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 1 knew one column of labels, held nothing out, and changed no picture."""
+    data = dict(tree["data"])
+    column = data.pop("column")
+    options = dataclasses.asdict(DataOptions(hold_out=0.0))
+    data |= {"conditions": [column] if column else [], "options": options}
+    return {**tree, "format": FORMAT, "data": data, "augmentation": {}}
+
+
+def _of(kind: type[T]) -> Callable[[Mapping[str, Any]], T]:
+    return lambda fields: kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
+def _node(read: Callable[[Mapping[str, Any]], T], tree: Mapping[str, Any], name: str) -> T:
     try:
-        return kind(**tree[name])
+        return read(tree[name])
     except (KeyError, TypeError) as error:
         raise UserError(f"config.json: '{name}' is missing or does not fit ({error}).") from error
 

@@ -1,32 +1,42 @@
-"""Which pictures every training step sees: a function of the seed and the step, nothing else."""
+"""What every training step sees: a function of the seed and the step, nothing else."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from fogcatcher.data.spec import Pictures, to_model
+from fogcatcher.data.spec import to_model
+from fogcatcher.data.store import PictureTensor
+from fogcatcher.guidance import ConditionDropout
 from fogcatcher.randomness import step_generator
 from fogcatcher.tensors import Condition, Samples
+from fogcatcher.training.augmentation import NAME, Augmentation
+
+NO_DROPOUT = ConditionDropout(0.0)
 
 
 @dataclass
 class Batches:
-    """A data set held as one uint8 tensor, (N, C, H, W), on the device that trains.
+    """A data set, (N, C, H, W) uint8: on the device that trains, or on disk if it is too large for memory.
 
     Pass after pass in random order, without a last short batch: a set of 3 serves batches of 64.
     """
 
-    pictures: Pictures
+    pictures: PictureTensor
     condition: Condition
     seed: int = 0
+    rows: Tensor | None = None
+    """Picture numbers of one pass, (M,), some perhaps several times; None is every picture once."""
+    dropout: ConditionDropout = NO_DROPOUT
+    augmentation: Augmentation = field(default_factory=Augmentation)
     _pass: tuple[int, Tensor] = field(default=(-1, torch.empty(0, dtype=torch.long)), repr=False)
 
     def indices(self, step: int, size: int) -> Tensor:
         """Return the (size,) picture numbers of step 0, 1, ...: a slice of all passes laid end to end."""
-        n, parts, position = len(self.pictures), [], step * size
+        n = len(self.pictures) if self.rows is None else len(self.rows)
+        parts, position = [], step * size
         while position < (step + 1) * size:
             number, start = divmod(position, n)
             if self._pass[0] != number:
@@ -35,14 +45,27 @@ class Batches:
             part = self._pass[1][start : start + (step + 1) * size - position]
             parts.append(part)
             position += len(part)
-        return torch.cat(parts)
+        chosen = torch.cat(parts)
+        return chosen if self.rows is None else self.rows[chosen]
 
-    def at(self, step: int, size: int) -> tuple[Samples, Condition]:
-        """Return x0, (size, C, H, W) in [-1, 1], and the condition of one step."""
-        chosen = self.indices(step, size).to(self.pictures.device)
-        condition = {name: weights[chosen] for name, weights in self.condition.items()}
-        return to_model(self.pictures[chosen]), condition
+    def at(self, step: int, size: int, device: torch.device | None = None) -> tuple[Samples, Condition]:
+        """Return x0, (size, C, H, W) in [-1, 1], and the condition of one step, on ``device``.
+
+        Pictures are augmented, and the condition says how; other attributes are dropped at random.
+        """
+        device = device or torch.device("cpu")
+        chosen = self.indices(step, size)
+        x0 = to_model(self.pictures[chosen.to(self.pictures.device)].to(device))
+        condition = {name: rows[chosen.to(rows.device)].to(device) for name, rows in self.condition.items()}
+        condition = self.dropout(condition, step_generator(self.seed, step, "dropout", device))
+        if self.augmentation:
+            x0, told = self.augmentation(x0, step_generator(self.seed, step, "augmentation"))
+            condition = {**condition, NAME: told}
+        return x0, condition
 
     def to(self, device: torch.device) -> Batches:
-        condition = {name: weights.to(device) for name, weights in self.condition.items()}
-        return Batches(self.pictures.to(device), condition, self.seed)
+        """Move what is in memory to the device."""
+        pictures = self.pictures.to(device) if isinstance(self.pictures, Tensor) else self.pictures
+        return replace(
+            self, pictures=pictures, condition={name: c.to(device) for name, c in self.condition.items()}
+        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -11,18 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from fogcatcher.disk import write_atomically
 from fogcatcher.training.fit import TrainingState
 
 KEPT = 2
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary neighbour, flush it to the disk, then put it in place at once."""
-    temporary = path.with_name(f".{path.name}.part")
-    write(temporary)
-    with open(temporary, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def save_state(state: TrainingState, folder: Path) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from fogcatcher.denoiser import Denoiser
-from fogcatcher.guidance import drop_conditions
 from fogcatcher.objectives import Objective
 from fogcatcher.randomness import step_generator
 from fogcatcher.training.batches import Batches
@@ -39,7 +38,11 @@ class Plan:
     gradient_clip: float = 1.0
     """Longest gradient; longer ones are scaled down to it."""
     condition_dropout: float = 0.1
-    """Share of samples trained without their label, for guidance."""
+    """Share of samples trained without any condition, for guidance."""
+    attribute_dropout: Mapping[str, float] = field(default_factory=dict)
+    """Attribute -> share of samples for which it is left unsaid on its own."""
+    single_dropout: tuple[str, ...] = ()
+    """Attributes of several marks, each of which is left unsaid on its own: tags."""
     ema_gamma: float = 6.94
     """Exponent of the power-function average; 6.94 averages over about the last tenth of the run."""
     seed: int = 0
@@ -100,8 +103,7 @@ def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan
     batches = batches.to(device)
     while state.step < plan.steps:
         generator = step_generator(plan.seed, state.step, "noise", device)
-        x0, condition = batches.at(state.step, plan.batch_size)
-        condition = drop_conditions(condition, plan.condition_dropout, generator)
+        x0, condition = batches.at(state.step, plan.batch_size, device)
         loss = objective(denoiser, x0, condition, generator)
         denoiser.zero_grad()
         loss.backward()

@@ -22,7 +22,7 @@ from fogcatcher.data.sprites.palettes import MAIN
 from fogcatcher.data.sprites.sides import SIDES
 from fogcatcher.data.sprites.spells import SPELLS
 
-__all__ = ["ITEMS", "KINDS", "PALETTES", "Sprite", "draw", "draw_many"]
+__all__ = ["ITEMS", "KINDS", "PALETTES", "Sprite", "draw", "draw_many", "palettes_of"]
 
 _CATALOGUE: dict[str, dict[str, Item]] = {
     "hero": HEROES,
@@ -73,6 +73,11 @@ def draw(seed: int, kind: str | None = None, item: str | None = None, palette: s
     canvas = entry.paint(dice, palette)
     canvas.settle(entry.grounded)
     return Sprite(canvas.render(), kind, item, palette, seed)
+
+
+def palettes_of(kind: str, item: str) -> tuple[str, ...]:
+    """The main colours that an item is drawn in when nobody asks for one."""
+    return _CATALOGUE[kind][item].palettes
 
 
 def draw_many(n: int, seed: int = 0) -> list[Sprite]:

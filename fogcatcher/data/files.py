@@ -1,0 +1,216 @@
+"""Which files are there, and how to read them safely: a folder, or the inside of tar and zip archives."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tarfile
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from fogcatcher.data.picture_files import MAX_BYTES, Unreadable, reason_of
+from fogcatcher.errors import UserError
+
+_JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_HIDDEN = "is hidden"
+_MAX_DEPTH = 64
+
+
+class Files(ABC):
+    """Files by name; a name is a path below the root, with slashes, always printable."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ignored: dict[str, str] = {}
+        """What is left alone without being opened -> why."""
+        self._marks: dict[str, str] = {}
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """All files that may be read, sorted."""
+
+    @abstractmethod
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        """Return the content, or its first ``limit`` bytes. Raises Unreadable when it cannot be read."""
+
+    def fingerprint(self) -> str:
+        """Return a hash that changes when any file is added, removed, or changed in size or date."""
+        digest = hashlib.sha256(str(self.root.resolve()).encode("utf-8", "surrogateescape"))
+        for name in self.names:
+            digest.update(f"{name}\0{self._marks[name]}\0".encode())
+        return digest.hexdigest()
+
+
+class FolderFiles(Files):
+    """The regular, visible files below a folder. Links are not followed, so nothing outside is read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._paths: dict[str, str] = {}
+        self._walk(str(root), "", 0)
+        self._names = sorted(self._paths)
+
+    @property
+    def names(self) -> list[str]:
+        return self._names
+
+    def _walk(self, folder: str, prefix: str, depth: int) -> None:
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            self.ignored[prefix or "."] = f"is a folder that {reason_of(error)}"
+            return
+        for entry in entries:
+            name = prefix + printable(entry.name)
+            reason = _why_ignored(entry)
+            if reason is not None:
+                self.ignored[name] = reason
+            elif not entry.is_dir(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                self._paths[name] = entry.path
+                self._marks[name] = f"{status.st_size} {status.st_mtime_ns}"
+            elif depth < _MAX_DEPTH:
+                self._walk(entry.path, f"{name}/", depth + 1)
+            else:
+                self.ignored[name] = f"is more than {_MAX_DEPTH} folders deep"
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        # The file may have become a pipe or a link since it was listed: neither may hang or lead away.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+        flags |= getattr(os, "O_BINARY", 0)
+        try:
+            with os.fdopen(os.open(self._paths[name], flags), "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise Unreadable("is not a regular file")
+                if limit is None:
+                    _check_bytes(status.st_size)
+                return file.read(-1 if limit is None else limit)
+        except OSError as error:
+            raise Unreadable(reason_of(error)) from error
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    """Return text that can be shown and stored: what is no Unicode, and control signs, are written out.
+
+    ``longest`` cuts it after so many letters.
+    """
+    text = text.encode("utf-8", "backslashreplace").decode()
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return safe if longest is None or len(safe) <= longest else safe[: longest - 3] + "..."
+
+
+def _why_ignored(entry: os.DirEntry[str]) -> str | None:
+    if entry.name.startswith("."):
+        return _HIDDEN
+    if entry.name.endswith("~"):
+        return "is an editor's backup"
+    if entry.name.lower() in _JUNK:
+        return "belongs to the operating system"
+    if entry.is_symlink():
+        return "is a link; links are not followed"
+    if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+        return "is not a regular file"
+    return None
+
+
+class ArchiveFiles(Files):
+    """The files inside tar shards (uncompressed) and zip archives, read in place, one at a time."""
+
+    def __init__(self, root: Path, archives: Iterable[Path]) -> None:
+        super().__init__(root)
+        self._places: dict[str, tuple[Path, int, int] | tuple[zipfile.ZipFile, str, int]] = {}
+        self._open: tuple[Path, int] | None = None
+        for archive in archives:
+            try:
+                (self._list_zip if zipfile.is_zipfile(archive) else self._list_tar)(archive)
+            except (OSError, tarfile.TarError, zipfile.BadZipFile, ValueError) as error:
+                raise UserError(
+                    f"{archive} cannot be read as a zip or an uncompressed tar archive ({error})."
+                ) from error
+        self._names = sorted(self._places)
+
+    @property
+    def names(self) -> list[str]:
+        return self._names
+
+    def _free_name(self, inside: str, archive: Path) -> str:
+        """A printable name; where two shards use the same one, the shard's own name tells them apart."""
+        # Nothing is unpacked, so a name cannot lead anywhere; but it should not look as if it did.
+        name = "/".join(part for part in printable(inside).split("/") if part not in ("", ".", ".."))
+        folder, slash, last = name.rpartition("/")
+        return name if name not in self._places else f"{folder}{slash}{archive.stem}~{last}"
+
+    def _admit(self, name: str) -> bool:
+        """Whether a file is to be listed: hidden files and junk stay out here too."""
+        parts = PurePosixPath(name).parts
+        if any(part.startswith(".") for part in parts):
+            self.ignored[name] = _HIDDEN
+        elif any(part.lower() in _JUNK for part in parts):
+            self.ignored[name] = "belongs to the operating system"
+        else:
+            return True
+        return False
+
+    def _list_tar(self, archive: Path) -> None:
+        with tarfile.open(archive, "r:") as tar:
+            while (member := tar.next()) is not None:
+                # tarfile remembers every member; a shard of a million would fill the memory.
+                tar.members.clear()  # type: ignore[attr-defined]
+                name = self._free_name(member.name, archive)
+                if member.isdir() or not self._admit(name):
+                    continue
+                if not member.isreg():
+                    self.ignored[name] = "is not a regular file"
+                    continue
+                self._places[name] = (archive, member.offset_data, member.size)
+                self._marks[name] = f"{member.size} {member.mtime} {member.offset}"
+
+    def _list_zip(self, archive: Path) -> None:
+        opened = zipfile.ZipFile(archive)
+        for info in opened.infolist():
+            name = self._free_name(info.filename, archive)
+            if not info.is_dir() and self._admit(name):
+                self._places[name] = (opened, info.filename, info.file_size)
+                self._marks[name] = f"{info.file_size} {info.CRC}"
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        where, place, size = self._places[name]
+        if limit is None:
+            _check_bytes(size)
+        try:
+            if isinstance(where, zipfile.ZipFile):
+                with where.open(str(place)) as member:
+                    # A member may be longer than its header says: read no more than was promised.
+                    return member.read(size if limit is None else limit)
+            return os.pread(self._descriptor(where), size if limit is None else min(limit, size), int(place))
+        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+            raise Unreadable(f"cannot be taken out of the archive ({error})") from error
+
+    def _descriptor(self, archive: Path) -> int:
+        """One open shard at a time: pictures are read in the order of the names, shard after shard."""
+        if self._open is None or self._open[0] != archive:
+            if self._open is not None:
+                os.close(self._open[1])
+            self._open = (archive, os.open(archive, os.O_RDONLY))
+        return self._open[1]
+
+
+def _check_bytes(size: int) -> None:
+    if size > MAX_BYTES:
+        raise Unreadable(f"is too large ({size / 1e6:,.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read)")
+
+
+def open_files(path: Path) -> Files:
+    """Return the files of a folder, of an archive, or of a folder that holds nothing but tar shards."""
+    if path.is_file():
+        return ArchiveFiles(path, [path])
+    shards = sorted(p for p in path.glob("*.tar") if p.is_file() and not p.is_symlink())
+    folder = FolderFiles(path)
+    if shards and all(name.endswith((".tar", ".json", ".txt", ".md")) for name in folder.names):
+        return ArchiveFiles(path, shards)
+    return folder

@@ -1,0 +1,117 @@
+"""Data sets of the Hugging Face ``datasets`` library: from its folders, or by name (extra ``hub``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fogcatcher.data.labels import Value
+from fogcatcher.data.picture_files import Unreadable
+from fogcatcher.errors import UserError
+
+PREFIX = "hub:"
+_PICTURE_NAMES = ("image", "img", "picture")
+
+
+@dataclass(frozen=True)
+class HubRows:
+    """A table whose one column holds encoded pictures."""
+
+    count: int
+    content: Callable[[int], bytes]
+    """Row -> the bytes of its picture. Raises Unreadable where there are none."""
+    columns: dict[str, list[Value]]
+    fingerprint: str
+    note: str
+
+
+def is_saved_dataset(folder: Path) -> bool:
+    """Whether ``Dataset.save_to_disk`` wrote this folder, or it holds Parquet files and nothing else."""
+    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+        return True
+    visible = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    return any(p.suffix == ".parquet" for p in visible) and all(
+        p.suffix in (".parquet", ".json", ".md", ".txt") for p in visible
+    )
+
+
+def read_hub(where: str) -> HubRows:
+    """Return the rows of a saved folder, or of a name, "hub:NAME" or "hub:NAME:SPLIT" (default: train).
+
+    Only a name may fetch anything. Raises UserError when the extra is missing, the name is unknown, or no
+    column holds pictures.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise UserError(
+            "reading this needs the 'datasets' library: pip install 'fogcatcher[hub]'."
+        ) from error
+    name, _, split = (
+        where.removeprefix(PREFIX).partition(":") if where.startswith(PREFIX) else (where, "", "")
+    )
+    try:
+        if not where.startswith(PREFIX):
+            dataset = _open_folder(datasets, Path(where))
+        else:
+            dataset = datasets.load_dataset(name)
+    except Exception as error:  # the library raises its own kinds of many libraries below it
+        raise UserError(f"the data set {name} cannot be read ({_first_line(error)}).") from error
+    if isinstance(dataset, dict):
+        split = split or ("train" if "train" in dataset else next(iter(dataset)))
+        if split not in dataset:
+            raise UserError(f"{name} has no split '{split}'; it has {', '.join(dataset)}.")
+        dataset = dataset[split]
+    return _rows(datasets, dataset, f"{name}{f', split {split}' if split else ''}")
+
+
+def _open_folder(datasets: ModuleType, folder: Path) -> Any:  # noqa: ANN401
+    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+        return datasets.load_from_disk(str(folder))
+    parquet = sorted(str(path) for path in folder.rglob("*.parquet"))
+    train = [path for path in parquet if "train" in Path(path).name or "train" in Path(path).parts]
+    return datasets.load_dataset("parquet", data_files=train or parquet, split="train")
+
+
+def _rows(datasets: ModuleType, dataset: Any, said: str) -> HubRows:  # noqa: ANN401
+    features = dataset.features
+    pictures = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
+    if not pictures:
+        # Parquet files written by other tools keep pictures as {"bytes": ..., "path": ...}.
+        pictures = [name for name in features if name in _PICTURE_NAMES]
+        if not pictures:
+            raise UserError(f"{said}: no column holds pictures; the columns are {', '.join(features)}.")
+    column = next((name for name in _PICTURE_NAMES if name in pictures), pictures[0])
+    raw = dataset.cast_column(column, datasets.Image(decode=False))
+    columns: dict[str, list[Value]] = {}
+    for name, feature in features.items():
+        if name not in pictures:
+            values = list(dataset[name])
+            named = isinstance(feature, datasets.ClassLabel)
+            columns[name] = [
+                _value(feature.int2str(v) if named and v is not None and v >= 0 else v) for v in values
+            ]
+
+    def content(number: int) -> bytes:
+        cell = raw[number][column] or {}
+        if cell.get("bytes"):
+            return cell["bytes"]
+        raise Unreadable(
+            "holds no picture in its row" if not cell.get("path") else "names a file outside the table"
+        )
+
+    return HubRows(len(raw), content, columns, str(raw._fingerprint), f"Hugging Face data set: {said}")
+
+
+def _value(value: object) -> Value:
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    return list(value) if isinstance(value, (list, tuple)) else json.dumps(value, default=str)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

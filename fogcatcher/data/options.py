@@ -1,0 +1,87 @@
+"""What a person may choose about the pictures: how they are read, which are used, what is held out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from fogcatcher.errors import UserError, unknown_name
+
+ALPHA = ("keep", "drop", "composite")
+UNMATCHED = ("error", "use")
+Fit = Literal["pad", "crop"]
+Resample = Literal["auto", "nearest", "smooth"]
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """All choices about a data set; the defaults suit a folder of sprites."""
+
+    size: tuple[int, int] | None = None
+    """(height, width) to fit pictures to; None takes the usual one."""
+    alpha: str = "keep"
+    """keep, drop, or composite:#rrggbb (painted over that colour)."""
+    fit: Fit = "pad"
+    """pad, or crop, what has another shape."""
+    resample: Resample = "auto"
+    """auto (nearest for pixel art, else smooth), nearest or smooth, for what is larger."""
+    trim: bool = False
+    """Cut away empty borders and centre what is left."""
+    all_frames: bool = False
+    """Use every frame of animated files, not just the first."""
+    labels: str = "auto"
+    """Where labels come from: one of labels.RULES."""
+    unmatched: str = "error"
+    """error, or use, where pictures and rows of labels do not match."""
+    max_bad: float = 0.05
+    """Share of pictures that may be unreadable."""
+    where: str | None = None
+    """Expression over the columns; pictures it is true for are used."""
+    classes: tuple[str, ...] = ()
+    """Classes of the usual label column to use; none named means all."""
+    limit: int | None = None
+    """Use at most so many pictures, chosen evenly."""
+    balance: str | None = None
+    """Column whose classes are trained on equally often."""
+    hold_out: float = 0.05
+    """Share of pictures kept out of training, for judging."""
+    group: str | None = None
+    """Column whose equal values stay on one side of the hold-out."""
+
+    def __post_init__(self) -> None:
+        """Raises UserError for a choice that cannot be."""
+        if self.size is not None and not all(8 <= side <= 1024 for side in self.size):
+            raise UserError(f"--size must be from 8 to 1024, not {self.size[1]}x{self.size[0]}.")
+        kind, _, colour = self.alpha.partition(":")
+        if kind not in ALPHA or (kind == "composite") != bool(colour):
+            raise UserError(f"--alpha '{self.alpha}' must be keep, drop, or composite:#rrggbb.")
+        if colour and not COLOUR.fullmatch(colour):
+            raise UserError(f"--alpha '{self.alpha}': the colour needs the form #rrggbb, such as #20c0ff.")
+        for what, given, valid in (
+            ("fit", self.fit, get_args(Fit)),
+            ("resampling", self.resample, get_args(Resample)),
+            ("choice for --unmatched", self.unmatched, UNMATCHED),
+        ):
+            if given not in valid:
+                raise unknown_name(what, given, valid)
+        if not 0 <= self.max_bad <= 1:
+            raise UserError(f"--max-bad is a share from 0 to 1, not {self.max_bad:g}.")
+        if not 0 <= self.hold_out < 1:
+            raise UserError(f"--hold-out is a share from 0 to less than 1, not {self.hold_out:g}.")
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"--limit must be at least 1, not {self.limit}.")
+
+    @staticmethod
+    def from_json(tree: Mapping[str, Any]) -> DataOptions:
+        """Return the options that ``dataclasses.asdict`` made a tree of."""
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}
+        return DataOptions(**fields)
+
+    @property
+    def background(self) -> tuple[int, int, int] | None:
+        """The colour to paint pictures over; None leaves them as they are."""
+        _, _, colour = self.alpha.partition(":#")
+        return (int(colour[0:2], 16), int(colour[2:4], 16), int(colour[4:6], 16)) if colour else None
