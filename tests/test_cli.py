@@ -1,5 +1,6 @@
 """The command line: help at once, one sentence for every mistake, and the files it promises."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fogcatcher.cli.arguments import parse_condition, parse_seeds, parse_size
+from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_seeds, parse_size
 from fogcatcher.cli.main import main
 from fogcatcher.errors import UserError
 
@@ -61,14 +62,14 @@ def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path, capsys, trained):
         (("train", str(data), "--steps", "0"), "at least 1"),
         (("train", str(data), "--minutes", "-1"), "more than 0"),
         (("train", str(data), "--steps", "3", "--minutes", "1"), "not both"),
-        (("train", str(data), "--size", "4"), "at least 8"),
+        (("train", str(data), "--size", "4"), "from 8 to 1024, not 4x4"),
         (("train", str(data), "--size", "big"), "is not a size"),
         (("train", str(data), "--condition", "mood"), "unknown condition column 'mood'"),
         (("train", str(data), "--method", "gan"), "unknown method 'gan'"),
         (("sample", str(tmp_path / "missing")), "no run directory"),
         (("sample", str(tmp_path / "new")), "not a run directory"),
         (("sample", str(run), "--condition", "label=c"), "unknown label 'c'. Valid: a, b."),
-        (("sample", str(run), "--condition", "label"), "NAME=CLASS"),
+        (("sample", str(run), "--condition", "label"), "NAME=VALUE"),
         (("sample", str(run), "--seeds", "1-x"), "is not a list of seeds"),
         (("sample", str(run), "--sampler", "magic"), "unknown sampler 'magic'"),
         (("sample", str(run), "--sheet", "wide"), "is not a grid"),
@@ -108,10 +109,36 @@ def test_dry_run_writes_nothing(tmp_path, capsys, trained):
 def test_inspect_says_what_is_there(tmp_path, capsys):
     data = save_pictures(tmp_path / "data")
     (data / "a" / "broken.png").write_text("x")
-    code, said, _ = fogcatcher("inspect", str(data), capsys=capsys)
-    assert code == 0
-    for sentence in ("6 pictures, used as 8x8 RGB", "label: a (3), b (3)", "1 files skipped", "a/broken.png"):
+    code, said, error = fogcatcher("inspect", str(data), capsys=capsys)
+    for sentence in (
+        "6 pictures, all 8x8, RGB",
+        "1 picture cannot be used:\n  a/broken.png: is not a picture",
+        "label: a (3), b (3), all equal",
+        "condition: label (2 classes)",
+        "network: ",
+        "memory: ",
+    ):
         assert sentence in said
+    # The report comes first; then one bad picture of seven is more than the usual 5 %.
+    assert code == 2 and "1 of 7 pictures (14%) cannot be used" in error
+    assert fogcatcher("inspect", str(data), "--max-bad", "0.2", capsys=capsys)[0] == 0
+
+
+def test_inspect_as_json_and_as_a_page(tmp_path, capsys):
+    data = save_pictures(tmp_path / "data")
+    (data / "a" / "broken.png").write_text("x")
+    (data / "notes.txt").write_text("x")
+    page = tmp_path / "report.html"
+    code, said, _ = fogcatcher(
+        "inspect", str(data), "--json", "--html", str(page), "--max-bad", "1", capsys=capsys
+    )
+    report = json.loads(said)  # the whole of standard output
+    assert code == 0 and report["pictures"] == 6 and (report["width"], report["height"]) == (8, 8)
+    assert report["skipped"] == {"a/broken.png": "is not a picture, whatever its name says"}
+    assert set(report["ignored"]) == {"notes.txt"}
+    assert report["conditions"] == [{"type": "category", "name": "label", "classes": ["a", "b"]}]
+    assert report["forecast"]["seconds_per_step"] > 0
+    assert "a/broken.png" in page.read_text(encoding="utf-8")
 
 
 def test_seed_lists():
@@ -128,12 +155,21 @@ def test_sizes_are_width_by_height():
 
 def test_conditions_and_mixes():
     assert parse_condition(("kind=food",)) == {"kind": "food"}
-    assert parse_condition(("kind=hero:1,food:0.6", "colour=red")) == {
-        "kind": {"hero": 1.0, "food": 0.6},
-        "colour": "red",
+    assert parse_condition(("kind=hero:1,food:0.6", "colour=#ff0000")) == {
+        "kind": "hero:1,food:0.6",
+        "colour": "#ff0000",
     }
-    with pytest.raises(UserError, match="mix has the form"):
-        parse_condition(("kind=hero:x",))
+    with pytest.raises(UserError, match="form NAME=VALUE"):
+        parse_condition(("kind",))
+
+
+def test_guidance_is_one_scale_or_one_per_attribute():
+    assert parse_guidance("2.5") == 2.5 and parse_guidance("kind=3,palette=1.5") == {
+        "kind": 3,
+        "palette": 1.5,
+    }
+    with pytest.raises(UserError, match="not a number, nor like kind=3"):
+        parse_guidance("strong")
 
 
 def test_help_does_not_load_torch():
@@ -146,7 +182,19 @@ def test_help_does_not_load_torch():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "inspect", "demo"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train",
+        "sample",
+        "inspect",
+        "demo",
+        "data split-sheet",
+        "data join-sheet",
+        "palette extract",
+        "palette apply",
+    ],
+)
 def test_every_command_shows_an_example(command, capsys):
-    code, said, _ = fogcatcher(command, "--help", capsys=capsys)
+    code, said, _ = fogcatcher(*command.split(), "--help", capsys=capsys)
     assert code == 0 and f"fogcatcher {command}" in said and "Example:" in said

@@ -2,62 +2,56 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-if TYPE_CHECKING:
-    from fogcatcher.data.reading import Dataset
+from fogcatcher.cli.data_arguments import DataArguments
 
 
 @dataclass
-class Inspect:
-    """Say what a folder holds: pictures, sizes, classes, and what could not be read.
+class Inspect(DataArguments):
+    """Say what a folder holds, and what would be trained: nothing is written unless you ask for a page.
 
-    Example:  fogcatcher inspect my-sprites
+    Example:  fogcatcher inspect my-sprites --html report.html
     """
 
-    path: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
-    """Folder of pictures or IDX files, or "sprites" for the built-in set."""
-    size: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None
-    """Size to fit the pictures to: 16, or 24x32 for width x height. Default: the usual one."""
-    condition: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="")] = None
-    """Column of labels to use."""
+    json: bool = False
+    """Print the whole report as JSON, every skipped file with its reason, and nothing else."""
+    html: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """Also write the report as a page with pictures and plots, in one file."""
     verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
     """List every skipped file."""
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import parse_size
-        from fogcatcher.runs import open_dataset
+        from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.data.inspection import describe, inspect_dataset
+        from fogcatcher.data.reading import check_bad
+        from fogcatcher.data.report_page import page
+        from fogcatcher.runs import Setup, forecast, prepare
 
-        size = parse_size(self.size) if self.size else None
-        for line in describe(open_dataset(self.path, size, self.condition), self.verbose):
-            print(line)
-
-
-def describe(dataset: Dataset, verbose: bool = False) -> list[str]:
-    """Return what to tell a person about a data set, a line each."""
-    n, channels, height, width = dataset.pictures.shape
-    kinds = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGBA"}
-    lines = [f"{n:,} pictures, used as {width}x{height} {kinds[channels]}"]
-    sizes = ", ".join(f"{w}x{h} ({count:,})" for (h, w), count in dataset.sizes.most_common(5))
-    more = f" and {len(dataset.sizes) - 5} more sizes" if len(dataset.sizes) > 5 else ""
-    lines.append(f"sizes found: {sizes}{more}")
-    fitted = sum(count for size, count in dataset.sizes.items() if size != (height, width))
-    if fitted:
-        lines.append(f"{fitted:,} pictures are shrunk or padded to {width}x{height}")
-    lines += dataset.notes
-    for name, column in dataset.labels.items():
-        counts = Counter(column)
-        missing = counts.pop(None, 0)
-        listed = ", ".join(f"{value} ({count:,})" for value, count in sorted(counts.items()))
-        lines.append(f"{name}: {listed}" + (f"; missing for {missing:,}" if missing else ""))
-    if dataset.skipped:
-        lines.append(f"{len(dataset.skipped):,} files skipped:")
-        shown = list(dataset.skipped.items())[: None if verbose else 5]
-        lines += [f"  {name}: {reason}" for name, reason in shown]
-        if len(shown) < len(dataset.skipped):
-            lines.append(f"  and {len(dataset.skipped) - len(shown):,} more (inspect --verbose lists all)")
-    return lines
+        options = self.options()
+        with reading_bar() as progress:
+            # A folder with many bad files is just what one wants to see; the complaint comes at the end.
+            setup = Setup(
+                self.data, steps=1, options=replace(options, max_bad=1.0), conditions=self.condition
+            )
+            run = prepare(setup, progress)
+        findings, plan = inspect_dataset(run.dataset), forecast(run)
+        controls = run.conditions.to_json()
+        if self.json:
+            report = {**findings.to_json(), "conditions": controls, "forecast": plan.to_json()}
+            print(json.dumps(report, indent=1))
+        else:
+            for line in [*describe(findings, self.verbose), *run.notes]:
+                print(line)
+            for what, said in plan.rows().items():
+                print(f"{what}: {said}")
+        if self.html:
+            self.html.write_text(page(findings, run.dataset, plan.rows(), controls), encoding="utf-8")
+            if not self.json:
+                print(f"the report with pictures: {self.html}")
+        check_bad(run.dataset, options.max_bad)
