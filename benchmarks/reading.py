@@ -31,20 +31,22 @@ from fogcatcher.data.reading import read_dataset
 size = (int(sys.argv[2]),) * 2
 before, start = peak_memory_mb(), time.perf_counter()
 dataset = read_dataset(sys.argv[1], DataOptions(size=size))
-print(f"{len(dataset):,} pictures, {time.perf_counter() - start:.1f} s, ", end="")
-print(f"peak memory {peak_memory_mb():,.0f} MB ({before:,.0f} MB before)")
+print(time.perf_counter() - start)
+print(f"{len(dataset):,} pictures, peak memory {peak_memory_mb():,.0f} MB ({before:,.0f} MB before)")
 """
 TRAIN = """
-import sys, itertools
+import sys, time
 from pathlib import Path
 from fogcatcher.data.options import DataOptions
 from fogcatcher.memory import peak_memory_mb
 from fogcatcher.runs import Setup, prepare
 from fogcatcher.training.fit import fit
 run = prepare(Setup(sys.argv[1], Path(sys.argv[2]), steps=20, options=DataOptions(size=(96, 96))))
+start = time.perf_counter()
 for progress in fit(run.state, run.batches, run.objective, run.config.training): pass
+print(time.perf_counter() - start)
 size = len(run.dataset.pictures) * run.dataset.pictures[:1].numel()
-print(f"20 steps on {size / 1e9:.2f} GB of decoded pictures: peak memory {peak_memory_mb():,.0f} MB")
+print(f"{size / 1e9:.2f} GB of decoded pictures, peak memory {peak_memory_mb():,.0f} MB")
 """
 PEER = """
 import sys, time
@@ -54,7 +56,8 @@ from PIL import Image
 start = time.perf_counter()
 files = sorted(Path(sys.argv[1]).rglob("*.png"))
 pictures = np.stack([np.array(Image.open(path).convert("RGBA")) for path in files])
-print(f"{len(pictures):,} pictures, {time.perf_counter() - start:.1f} s")
+print(time.perf_counter() - start)
+print(f"{len(pictures):,} pictures")
 """
 
 
@@ -87,8 +90,15 @@ def large_shards(folder: Path, size: float) -> None:
         shard += 1
 
 
-def run(code: str, *arguments: object) -> None:
-    subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True)
+def timed(what: str, peer: float | None, code: str, *arguments: object) -> float:
+    """Run code in a process of its own, which prints its seconds and then a text; return the seconds."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    seconds, said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split(
+        "\n", 1
+    )
+    ratio = f"{float(seconds) / peer:5.2f} x Pillow's time" if peer else ""
+    print(f"{what:18}{float(seconds):7.1f} s  {ratio:24}{said.strip()}", flush=True)
+    return float(seconds)
 
 
 def main() -> None:
@@ -103,14 +113,13 @@ def main() -> None:
         here = Path(name)
         os.environ["FOGCATCHER_CACHE"] = str(here / "cache")
         many_files(here / "files", arguments.files)
-        for what, code in (("Pillow in a loop", PEER), ("first start", READ), ("second start", READ)):
-            print(f"{what:18}", end="", flush=True)
-            run(code, here / "files", 16)
+        pillow = timed("Pillow in a loop", None, PEER, here / "files")
+        for what in ("first start", "second start"):
+            timed(what, pillow, READ, here / "files", 16)
         large_shards(here / "shards", arguments.gigabytes * 1e9)
         for what in ("first start", "second start"):
-            print(f"{arguments.gigabytes:g} GB, {what:13}", end="", flush=True)
-            run(READ, here / "shards", 96)
-        run(TRAIN, here / "shards", here / "run")
+            timed(f"{arguments.gigabytes:g} GB, {what}", None, READ, here / "shards", 96)
+        timed("20 steps on it", None, TRAIN, here / "shards", here / "run")
 
 
 if __name__ == "__main__":
