@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from fogcatcher.predictions import EPS, PREDICTIONS, SCORE, VELOCITY, X0, V, convert
+from fogcatcher.process import Process
+from fogcatcher.schedules import Schedule
+from tests.test_schedules import SCHEDULES
 
 PAIRS = list(itertools.product(PREDICTIONS, repeat=2))
 RATES = [(0.9, 0.4358899), (0.6, 0.8), (0.3, 0.7), (1.0, 20.0)]
@@ -35,3 +38,31 @@ def test_all_pairs_round_trip(source, target, rates):
     value = torch.randn(x_t.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     there = convert(value, source, target, x_t, a, s)
     torch.testing.assert_close(convert(there, target, source, x_t, a, s), value)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES.keys())
+def test_all_pairs_round_trip_on_every_schedule_wherever_they_are_defined(schedule: Schedule):
+    """At 50 times from end to end. Undefined are, and only they:
+
+    - at t = 0, where sigma = 0: eps, v, velocity and score from x0;
+    - at t = 1 where alpha = 0 there: x0 from eps and from the score.
+    """
+    x0, eps, *_ = case(1, 1)
+    for time in torch.linspace(0, 1, 50, dtype=torch.float64):
+        alpha, sigma = Process(schedule).rates(time, x0)
+        x_t = alpha * x0 + sigma * eps
+        undefined = set[object]()
+        if sigma == 0:
+            undefined |= {EPS, V, VELOCITY, SCORE}
+        if alpha == 0:
+            undefined |= {EPS, SCORE}
+        assert bool(undefined) <= (time in (0, 1))
+        said = {X0: x0, EPS: eps, V: alpha * eps - sigma * x0, VELOCITY: eps - x0, SCORE: -eps / sigma}
+        for source, target in PAIRS:
+            there = convert(said[source], source, target, x_t, alpha, sigma)
+            back = convert(there, target, source, x_t, alpha, sigma)
+            if {source, target} & undefined:
+                assert not back.isfinite().any()
+            else:
+                torch.testing.assert_close(there, said[target])
+                torch.testing.assert_close(back, said[source])
