@@ -1,0 +1,1 @@
+"""Judging: how far a set of generated pictures lies from a set of real ones."""
