@@ -1,0 +1,159 @@
+"""``fogcatcher evaluate``: how good a trained model is, how varied, and how much of it is copied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from fogcatcher.errors import UserError
+
+if TYPE_CHECKING:
+    from fogcatcher.data.reading import Dataset
+    from fogcatcher.data.splitting import Split
+    from fogcatcher.evaluation import Settings
+    from fogcatcher.metrics.features import Extractor
+    from fogcatcher.model import Model
+
+NLL_PICTURES = 64
+
+
+@dataclass
+class Evaluate:
+    """Say how good a trained model is: quality, variety, copies, and how sure each figure is.
+
+    Every figure stands beside its floor (real pictures against other real ones, as many) and its ceilings
+    (noise; one picture repeated). Writes RUN/evaluation/report.html and evaluation.json.
+
+    Example:  fogcatcher evaluate runs/my-sprites --quick
+    """
+
+    models: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN", help_behavior_hint="")
+    ]
+    """Run directories; several are compared in one table."""
+    against: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
+    """The data that all runs are judged by. Default: each run's own, parted as in its training."""
+    quick: bool = False
+    """Only the figures and the search for copies; no intervals, losses and curves."""
+    samples: Annotated[int, tyro.conf.arg(metavar="N", aliases=["-n"])] = 1000
+    """Pictures to draw."""
+    guidance: float = 1.0
+    """1 draws as the data are; more is clearer and less varied."""
+    sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
+    """How pictures are drawn, as in sample."""
+    steps: int = 20
+    """Sampling steps."""
+    features: tyro.conf.UseAppendAction[
+        Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE.pt2", help_behavior_hint="(repeatable)")]
+    ] = ()
+    """Also compare by a network of yours, saved by torch.export; its figures bear its name."""
+    inception: Annotated[Path | None, tyro.conf.arg(metavar="FILE.pt2", help_behavior_hint="")] = None
+    """Also compare by your own Inception network (2,048 features), for a true FID."""
+    pixels: bool = False
+    """Also compare raw pixels."""
+    force: bool = False
+    """Give a Frechet distance even of few pictures."""
+    seed: int = 0
+    """Seed of the pictures and of every random choice."""
+    nll: bool = False
+    """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder for the report. Default: evaluation in the first run's folder."""
+
+    def run(self) -> None:
+        import json
+
+        from fogcatcher.disk import write_atomically
+        from fogcatcher.evaluation import evaluate
+        from fogcatcher.evaluation_page import lines, page
+        from fogcatcher.model import load
+
+        if not self.models:
+            raise UserError("name at least one run directory.")
+        if self.samples < 1 or self.steps < 1:
+            raise UserError("--samples and --steps must be at least 1.")
+        looks, evaluations = self._looks(), []
+        for folder in self.models:
+            model = load(folder)
+            dataset, parts = self._data(model)
+            if self.nll:
+                _print_bits(model, dataset, parts, self.seed)
+                continue
+            print(f"{folder}:", flush=True)
+            done = evaluate(
+                str(folder),
+                model,
+                dataset,
+                parts,
+                self._settings(),
+                looks,
+                told=lambda what: print(f"  {what} ...", flush=True),
+            )
+            evaluations.append(done)
+            for line in lines(done):
+                print(line)
+        if self.nll:
+            return
+        out = self.out or self.models[0] / "evaluation"
+        out.mkdir(parents=True, exist_ok=True)
+        report = json.dumps([done.to_json() for done in evaluations], indent=1)
+        write_atomically(out / "evaluation.json", lambda part: part.write_text(report, encoding="utf-8"))
+        text = page(evaluations)
+        write_atomically(out / "report.html", lambda part: part.write_text(text, encoding="utf-8"))
+        print(f"report with pictures: {out / 'report.html'}")
+
+    def _settings(self) -> Settings:
+        from fogcatcher.evaluation import Settings
+
+        return Settings(
+            self.samples, self.guidance, self.sampler, self.steps, self.seed, self.quick, self.force
+        )
+
+    def _looks(self) -> tuple[Extractor, ...]:
+        from fogcatcher.metrics.features import Inception, Module, Pixels, builtin
+
+        mine = [Module(path) for path in self.features]
+        true_fid = [Inception(self.inception)] if self.inception else []
+        return (builtin(), *mine, *true_fid, *([Pixels()] if self.pixels else []))
+
+    def _data(self, model: Model) -> tuple[Dataset, Split]:
+        """The pictures and their parts, as the model was trained on them."""
+        from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.data.reading import read_dataset
+        from fogcatcher.data.splitting import split
+
+        options = model.config.data.options
+        with reading_bar() as progress:
+            dataset = read_dataset(self.against or model.config.data.path, options, progress)
+        (c, h, w), (channels, height, width) = dataset.pictures.shape[1:], model.config.pictures.shape
+        if (c, h, w) != (channels, height, width):
+            raise UserError(
+                f"these pictures are {w}x{h} with {c} channels, and the model draws {width}x{height} with "
+                f"{channels}: judge it by pictures like those it was trained on."
+            )
+        missing = [a.name for a in model.conditions.attributes if a.name not in dataset.columns]
+        if missing:
+            raise UserError(
+                f"these pictures have no column {missing[0]}, which the model was trained with: "
+                "judge it by labelled pictures."
+            )
+        return dataset, split(dataset, options)
+
+
+def _print_bits(model: Model, dataset: Dataset, parts: Split, seed: int) -> None:
+    from fogcatcher.cli.bars import sampling_bar
+    from fogcatcher.nll import bits_of
+
+    held_out = parts.held_out[:NLL_PICTURES]
+    if not len(held_out):
+        raise UserError("this run held no pictures out of training, so nothing honest can be measured.")
+    known = model.conditions.encode_pictures(dataset.columns)
+    with sampling_bar() as progress:
+        chosen = {name: rows[held_out] for name, rows in known.items()}
+        bits = bits_of(model, dataset.pictures[held_out], chosen, seed=seed, progress=progress)
+    print(f"bits per dimension of {bits.pictures} held-out pictures, lower is better:")
+    print(f"  probability-flow ODE   {bits.flow:.3f} +- {bits.flow_error:.3f}")
+    print(f"  bound of {bits.steps:4} steps     {bits.bound:.3f} +- {bits.bound_error:.3f}")

@@ -1,0 +1,289 @@
+"""An honest judge of one run: how good, how varied, how much of it is copied, and how sure that is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+import fogcatcher
+from fogcatcher.data.conditions import Category, ConditionSpec, Wish
+from fogcatcher.data.labels import Value
+from fogcatcher.data.reading import Dataset
+from fogcatcher.data.spec import Pictures, to_model
+from fogcatcher.data.splitting import Split
+from fogcatcher.metrics import features, memorisation
+from fogcatcher.metrics.features import Extractor
+from fogcatcher.metrics.kernel import mmd2
+from fogcatcher.metrics.membership import Membership, membership
+from fogcatcher.metrics.memorisation import Memorisation
+from fogcatcher.metrics.scores import Comparison, class_accuracy, compare
+from fogcatcher.model import Model
+from fogcatcher.tensors import PerSample
+
+SAMPLES = 1000
+PIXELS = 8
+"""A side of what is looked at for copies: enough to tell pictures apart, and cheap."""
+MOST_TRAINING = 20_000
+"""So many training pictures are searched for copies."""
+QUICK_TRAINING = 4000
+JUDGES = 4000
+"""So many training pictures vote on the class of a sample."""
+NOISE_LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
+"""sigma / alpha at which losses are measured."""
+MOST_LOSSES = 512
+STEPS_OF_CURVE = (5, 10, 20, 40)
+CURVE_SAMPLES = 256
+
+Rows = Int64[Tensor, " _"]
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, and how pictures are drawn for it."""
+
+    samples: int = SAMPLES
+    guidance: float = 1.0
+    """1 draws as the data are; more is prettier and less varied."""
+    sampler: str = "dpmpp_2m"
+    steps: int = 20
+    seed: int = 0
+    quick: bool = False
+    """Leave out intervals, losses and the curve over steps."""
+    force: bool = False
+    """Give a Frechet distance of any number of pictures."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Mean squared error of x0_hat at one noise level."""
+
+    sigma: float
+    """Noise over signal."""
+    training: float
+    held_out: float
+    zero: float
+    """What an answer of zero gets, on held-out pictures."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured of one run."""
+
+    run: str
+    model: str
+    """The hash of its weights."""
+    settings: Settings
+    comparisons: tuple[Comparison, ...]
+    class_accuracy: tuple[float, float] | None
+    """Of the main condition: of the samples, and of held-out pictures by the same judge."""
+    memorisation: Memorisation | None
+    searched: int
+    """Training pictures searched for copies."""
+    held_out: int
+    levels: tuple[Level, ...]
+    membership: Membership | None
+    curve: Mapping[int, float]
+    """Sampling steps -> kernel distance."""
+    seconds: float
+    samples: Pictures = field(repr=False)
+    training: Pictures = field(repr=False)
+    """The nearest training picture of each sample; no rows where there was nothing to compare with."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every figure, without pictures."""
+        copied = self.memorisation
+        return {
+            "fogcatcher": fogcatcher.__version__,
+            "run": self.run,
+            "model": self.model,
+            "settings": asdict(self.settings),
+            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+            "class_accuracy": self.class_accuracy,
+            "memorisation": copied
+            and {
+                "verdict": copied.verdict,
+                "copied": copied.copied,
+                "expected": copied.expected,
+                "p": copied.p,
+                "nearer": copied.nearer,
+                "relative": copied.relative,
+                "training_pictures_searched": self.searched,
+                "held_out_pictures": self.held_out,
+                "repeated": [asdict(picture) for picture in copied.repeated],
+            },
+            "membership": self.membership and {**asdict(self.membership), "verdict": self.membership.verdict},
+            "levels": [asdict(level) for level in self.levels],
+            "curve": {str(steps): distance for steps, distance in self.curve.items()},
+            "seconds": self.seconds,
+        }
+
+
+def evaluate(
+    name: str,
+    model: Model,
+    dataset: Dataset,
+    parts: Split,
+    settings: Settings,
+    looks: tuple[Extractor, ...] = (),
+    told: Told = lambda what: None,
+) -> Evaluation:
+    """Measure a model against its own data set, parted as in its training.
+
+    Samples are asked for what the training pictures are, so that classes are as frequent as there.
+    ``looks`` are feature extractors, by default the built-in one. ``told`` hears what is being done.
+    """
+    start, generator = time.perf_counter(), torch.Generator().manual_seed(settings.seed)
+    training = parts.train.unique()
+    order = training[torch.randperm(len(training), generator=generator)]
+    told(f"drawing {settings.samples:,} pictures")
+    asked = order[torch.arange(settings.samples) % len(order)]
+    samples = draw(model, dataset, asked, settings)
+    real = dataset.pictures[order[: 2 * settings.samples]]
+    looks = looks or (features.builtin(),)
+    comparisons = []
+    for look in looks:
+        told(f"comparing them with {len(real):,} training pictures ({look.name})")
+        comparison = compare(
+            real, samples, look, generator, force=settings.force, intervals=not settings.quick
+        )
+        comparisons.append(comparison)
+    told("looking for copies")
+    searched = order[: QUICK_TRAINING if settings.quick else MOST_TRAINING]
+    copied = None
+    if len(parts.held_out):
+        pixels = features.Pixels(PIXELS)
+        held_out = dataset.pictures[parts.held_out]
+        copied = memorisation.measure(samples, dataset.pictures[searched], held_out, pixels, generator)
+    levels, tells, curve = (), None, {}
+    if not settings.quick:
+        if len(parts.held_out):
+            told("measuring the loss on training and held-out pictures")
+            levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
+        told("drawing with fewer and more steps")
+        curve = dict(_curve(model, dataset, asked, real, looks[0], settings))
+    return Evaluation(
+        name,
+        model.hash,
+        settings,
+        tuple(comparisons),
+        _class_accuracy(model.conditions, dataset, samples, asked, order, parts.held_out, looks[0]),
+        copied,
+        len(searched),
+        len(parts.held_out),
+        levels,
+        tells,
+        curve,
+        time.perf_counter() - start,
+        samples,
+        dataset.pictures[searched[copied.nearest]] if copied else samples[:0],
+    )
+
+
+def draw(model: Model, dataset: Dataset, asked: Rows, settings: Settings) -> Pictures:
+    """Return one picture for each of these rows, asked for what is known of that row."""
+    wishes = [wish_of(model.conditions, dataset.columns, row) for row in asked.tolist()]
+    first = settings.seed * 1_000_000
+    drawing = model.sample(
+        len(wishes),
+        wishes,
+        guidance=settings.guidance,
+        sampler=settings.sampler,
+        steps=settings.steps,
+        seeds=range(first, first + len(wishes)),
+    )
+    return drawing.pictures
+
+
+def wish_of(conditions: ConditionSpec, columns: Mapping[str, list[Value]], row: int) -> dict[str, Wish]:
+    """Return what is known of a picture as a wish."""
+    return {a.name: columns[a.name][row] for a in conditions.attributes}
+
+
+def losses(
+    model: Model, dataset: Dataset, training: Rows, held_out: Rows, seed: int
+) -> tuple[tuple[Level, ...], Membership]:
+    """Return the errors by noise level, and whether their sum tells training pictures from held-out ones.
+
+    The same noise falls on the k-th picture of both sets.
+    """
+    n = min(MOST_LOSSES, len(training), len(held_out))
+    sides = (training[:n], held_out[torch.linspace(0, len(held_out) - 1, n).round().long()])
+    known = model.conditions.encode_pictures(dataset.columns)
+    schedule = model.denoiser.process.schedule
+    found, weighed = [], [torch.zeros(n, dtype=torch.float64) for _ in sides]
+    for number, sigma in enumerate(NOISE_LEVELS):
+        t = schedule.t_from_log_snr(-2 * torch.tensor(sigma, dtype=torch.float64).log())
+        errors = [
+            _errors(model, dataset, rows, known, t, torch.Generator().manual_seed(100 * seed + number))
+            for rows in sides
+        ]
+        for total, error in zip(weighed, errors, strict=True):
+            # Each level counts by how far it is from its mean, else the noisiest decide alone.
+            total += (error / torch.cat(errors).mean()).double()
+        x0 = to_model(dataset.pictures[sides[1]])
+        zero = x0.square().mean().item()
+        found.append(Level(sigma, errors[0].mean().item(), errors[1].mean().item(), zero))
+    return tuple(found), membership(weighed[0], weighed[1])
+
+
+def _errors(
+    model: Model,
+    dataset: Dataset,
+    rows: Rows,
+    known: Mapping[str, Tensor],
+    t: Tensor,
+    generator: torch.Generator,
+) -> PerSample:
+    """The mean squared error of each picture's x0_hat at time t."""
+    device, found = next(model.denoiser.parameters()).device, []
+    for part in rows.split(64):
+        x0 = to_model(dataset.pictures[part]).to(device)
+        noise = torch.randn(x0.shape, generator=generator).to(x0)
+        cond = {name: values[part].to(device) for name, values in known.items()}
+        with torch.no_grad():
+            x0_hat = model.denoiser(model.denoiser.process.corrupt(x0, t, noise), t.expand(len(x0)), cond)
+        found.append((x0 - x0_hat).square().flatten(1).mean(1).cpu())
+    return torch.cat(found)
+
+
+def _curve(
+    model: Model, dataset: Dataset, asked: Rows, real: Pictures, look: Extractor, settings: Settings
+) -> Iterator[tuple[int, float]]:
+    rows = look(real[:SAMPLES])
+    for steps in STEPS_OF_CURVE:
+        pictures = draw(model, dataset, asked[:CURVE_SAMPLES], replace(settings, steps=steps))
+        yield steps, mmd2(rows, look(pictures))
+
+
+def _class_accuracy(
+    conditions: ConditionSpec,
+    dataset: Dataset,
+    samples: Pictures,
+    asked: Rows,
+    training: Rows,
+    held_out: Rows,
+    look: Extractor,
+) -> tuple[float, float] | None:
+    """By the five nearest training pictures: of samples, and of held-out pictures. None without classes."""
+    main = conditions.main
+    if not isinstance(main, Category) or not len(held_out):
+        return None
+    numbers = conditions.encode_pictures(dataset.columns)[main.name]
+    judges = training[:JUDGES]
+    judges, asked_known, held = (rows[numbers[rows].sum(1) > 0] for rows in (judges, asked, held_out))
+    if not min(len(judges), len(asked_known), len(held)):
+        return None
+    labels = numbers.argmax(1)
+    rows = look(dataset.pictures[judges])
+    drawn = look(samples[numbers[asked].sum(1) > 0])
+    return (
+        class_accuracy(rows, labels[judges], drawn, labels[asked_known]),
+        class_accuracy(rows, labels[judges], look(dataset.pictures[held]), labels[held]),
+    )

@@ -1,0 +1,107 @@
+"""The judge as a whole, on models whose worth is known: perfect ones, copyists, and nonsense."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fogcatcher.cli.main import main
+from fogcatcher.data.sprites import draw_many
+from fogcatcher.metrics import features
+from fogcatcher.metrics.scores import class_accuracy, compare
+from fogcatcher.runs import train
+
+
+def sprites(n: int, first: int = 0) -> torch.Tensor:
+    drawn = draw_many(n + first)[first:]
+    return torch.stack([torch.from_numpy(s.pixels) for s in drawn]).permute(0, 3, 1, 2).contiguous()
+
+
+@dataclass
+class Fixed:
+    """An extractor of given rows: what a picture's first pixels are."""
+
+    name: str = "fixed"
+    hash: str = "0" * 12
+    size: int = 8
+
+    def __call__(self, pictures):
+        return pictures.flatten(1)[:, :4].double() / 255
+
+
+def by_name(comparison) -> dict:
+    return {score.name: score for score in comparison.scores}
+
+
+def test_real_pictures_get_the_floor_and_nonsense_the_ceiling():
+    """Fresh sprites by the same rules are as good as the other half; noise is as bad as noise."""
+    real, generator = sprites(300), torch.Generator().manual_seed(0)
+    fresh = sprites(150, first=300)
+    noise = torch.randint(0, 256, fresh.shape, generator=generator, dtype=torch.uint8)
+    good = compare(real, fresh, features.builtin(), generator, intervals=False)
+    bad = compare(real, noise, features.builtin(), generator, intervals=False)
+    assert good.real == good.fake == 150
+    assert "640 are needed" in good.refused and "FD(builtin)" not in by_name(good)
+    for name, score in by_name(good).items():
+        worst = by_name(bad)[name]
+        if score.better == "lower" and score.noise > 0.01:
+            assert score.value < score.floor + 0.1 * (score.noise - score.floor), name
+            assert worst.value == pytest.approx(worst.noise, rel=0.2), name
+    for name in ("precision", "recall", "coverage"):
+        assert by_name(good)[name].value > 0.85 and by_name(bad)[name].value < 0.05
+
+
+def test_frechet_of_few_pictures_is_given_when_forced():
+    real, generator = sprites(100), torch.Generator().manual_seed(0)
+    forced = compare(real, real[:40], features.builtin(), generator, force=True, intervals=False)
+    assert "FD(builtin)" in by_name(forced)
+    few = compare(real[:6], real[:6], features.builtin(), generator)
+    assert few.scores == () and "too few to compare" in few.refused
+
+
+def test_intervals_hold_the_value_and_shrink():
+    """One picture's first pixels, Gaussian-like: the interval lies around the value."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(n: int, shift: int) -> torch.Tensor:
+        return torch.randint(shift, 200 + shift, (n, 1, 8, 8), generator=generator, dtype=torch.uint8)
+
+    widths = []
+    for n in (40, 320):
+        score = by_name(compare(drawn(2 * n, 0), drawn(n, 30), Fixed(), generator))["KD(fixed)"]
+        assert score.low is not None and score.high is not None and score.low < score.value < score.high
+        widths.append(score.high - score.low)
+    assert widths[1] < widths[0] / 2
+
+
+def test_class_accuracy_is_the_vote_of_the_nearest():
+    real = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [5.3]], dtype=torch.float64)
+    labels = torch.tensor([0, 0, 0, 1, 1, 1, 1])
+    rows, asked = torch.tensor([[0.05], [5.05], [5.0]], dtype=torch.float64), torch.tensor([0, 1, 0])
+    assert class_accuracy(real, labels, rows, asked) == pytest.approx(2 / 3)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("judged")
+    np.savez(folder / "pictures.npz", pictures=sprites(200).permute(0, 2, 3, 1).numpy())
+    return train(folder / "pictures.npz", folder / "run", steps=3)
+
+
+def test_evaluate_writes_figures_and_a_page(run, capsys):
+    """A model that has learnt next to nothing: near the ceiling, no copies, and said so."""
+    main(["evaluate", str(run), "--samples", "64", "--steps", "4", "--quick"])
+    said = capsys.readouterr().out
+    [report] = json.loads((run / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    scores = {score["name"]: score for score in report["comparisons"][0]["scores"]}
+    assert scores["coverage"]["value"] < 0.2 < scores["coverage"]["floor"]
+    assert report["memorisation"]["copied"] == 0 and "no sign of copying" in said
+    assert report["comparisons"][0]["features"].startswith("builtin ")
+    page = (run / "evaluation" / "report.html").read_text(encoding="utf-8")
+    assert "nearest training pictures" in page and page.count("data:image/png") == 60 + 2 * 24
+    words = re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
+    assert "<script" not in words and "FID" not in words
