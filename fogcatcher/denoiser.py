@@ -144,9 +144,34 @@ class Denoiser(nn.Module):
 
     def forward(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
         """Return the expected clean sample, (B, ...), of ``x_t``, (B, ...), at times ``t``, (B,)."""
-        c = self.preconditioning
-        alpha, sigma = self.process.schedule.alpha(t), self.process.schedule.sigma(t)
+        return self._x0_hat(x_t, t, self._raw(x_t, t, cond))
+
+    def _raw(self, x_t: Samples, t: Times, cond: Condition | None) -> Tensor:
+        c, (alpha, sigma) = self.preconditioning, self._rates(t)
         noise_label: Tensor = c.c_noise(self.process.schedule, t).to(x_t)
-        raw = self.network(expand_to(c.c_in(alpha, sigma), x_t) * x_t, noise_label, cond)
+        return self.network(expand_to(c.c_in(alpha, sigma), x_t) * x_t, noise_label, cond)
+
+    def _x0_hat(self, x_t: Samples, t: Times, raw: Tensor) -> Samples:
+        c, (alpha, sigma) = self.preconditioning, self._rates(t)
         skip, out = expand_to(c.c_skip(alpha, sigma), x_t), expand_to(c.c_out(alpha, sigma), x_t)
         return skip * x_t + out * raw.to(x_t.dtype)
+
+    def _rates(self, t: Times) -> tuple[Times, Times]:
+        return self.process.schedule.alpha(t), self.process.schedule.sigma(t)
+
+
+class LearnedVarianceDenoiser(Denoiser):
+    """A denoiser whose network answers twice the channels: the second half places the variance.
+
+    -1 is beta-tilde and 1 is beta (Nichol & Dhariwal 2021, equation 15, where v runs from 0 to 1).
+    """
+
+    def forward(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        return self.x0_and_fraction(x_t, t, cond)[0]
+
+    def x0_and_fraction(
+        self, x_t: Samples, t: Times, cond: Condition | None = None
+    ) -> tuple[Samples, Samples]:
+        """Return x0_hat and where the log variance lies, from beta-tilde (0) to beta (1), (B, ...) each."""
+        raw, v = self._raw(x_t, t, cond).chunk(2, dim=1)
+        return self._x0_hat(x_t, t, raw), (v.to(x_t.dtype) + 1) / 2

@@ -87,3 +87,20 @@ class LogSNRGrid(Grid):
         last = -2 * torch.tensor(self.sigma_min).double().log()
         ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
         return schedule.t_from_log_snr(first + ramp * (last - first))
+
+
+@dataclass(frozen=True)
+class LinspaceGrid(Grid):
+    """Steps of a net trained with T discrete steps, evenly from the last to the first, both included.
+
+    Nichol & Dhariwal 2021, section 4: round(j (T - 1) / (steps - 1)), counted from 0. Raises ValueError when
+    steps > T.
+    """
+
+    trained_steps: int = 1000
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        if steps > self.trained_steps:
+            raise ValueError(f"{steps} steps do not fit into {self.trained_steps} trained ones")
+        index = torch.linspace(self.trained_steps - 1, 0, steps, dtype=torch.float64).round()
+        return (index + 1) / self.trained_steps

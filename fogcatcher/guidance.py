@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from fogcatcher.denoiser import DenoiserLike
+from fogcatcher.posterior import LearnsVariance
 from fogcatcher.process import Process
-from fogcatcher.tensors import Condition, Samples, Times
+from fogcatcher.tensors import Condition, Samples, Times, expand_to
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,29 @@ class _Wrapped:
     @property
     def process(self) -> Process:
         return self.inner.process
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        raise NotImplementedError
+
+    def x0_and_fraction(
+        self, x_t: Samples, t: Times, cond: Condition | None = None
+    ) -> tuple[Samples, Samples]:
+        """Return the steered answer, and the variance of the last call inside, which is conditional."""
+        fraction = _Fraction(self.inner)
+        return replace(self, inner=fraction)(x_t, t, cond), fraction.last
+
+
+class _Fraction:
+    """A denoiser that keeps the learned variance of its last call."""
+
+    def __init__(self, inner: DenoiserLike) -> None:
+        if not isinstance(inner, LearnsVariance):
+            raise ValueError("this denoiser has not learned a variance: use small or large")
+        self.inner, self.process = inner, inner.process
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        x0_hat, self.last = self.inner.x0_and_fraction(x_t, t, cond)
+        return x0_hat
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,26 @@ class Clipped(_Wrapped):
 
     def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
         return self.inner(x_t, t, cond).clamp(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Thresholded(_Wrapped):
+    """Dynamic thresholding: clip at the ``quantile`` q of |x0_hat|, then divide by it where it is above 1.
+
+    Saharia et al. 2022, "Photorealistic Text-to-Image Diffusion Models", section 2.3. Strong guidance then
+    does not drive whole areas to the ends of the range. For pixels; a latent has no such range.
+    """
+
+    quantile: float = 0.995
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        x0_hat = self.inner(x_t, t, cond)
+        # The k-th smallest; torch.quantile interpolates, and refuses more than 16 million numbers.
+        size = x0_hat[0].numel()
+        k = max(1, math.ceil(self.quantile * size))
+        q = x0_hat.abs().flatten(1).kthvalue(k, dim=1).values.clamp(min=1)
+        limit = expand_to(q, x0_hat)
+        return x0_hat.clamp(-limit, limit) / limit
 
 
 def null_condition(cond: Condition) -> Condition:

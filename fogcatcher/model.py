@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from PIL import Image
@@ -19,7 +20,7 @@ from fogcatcher.data.spec import Pictures
 from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
 from fogcatcher.errors import UserError, unknown_name
-from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned
+from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned, Thresholded
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.recipes.build import build_denoiser, build_grid, build_sampler
 from fogcatcher.recipes.config import RunConfig, read_config
@@ -32,6 +33,10 @@ BATCH = 64
 SEEDS_PER_CLASS = 8
 
 
+Limit = Literal["clip", "dynamic", "none"]
+"""How the denoiser's answers are kept within the range of pictures, if at all."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How pictures are drawn; part of every recipe."""
@@ -41,7 +46,7 @@ class Settings:
     guidance: float | Mapping[str, float]
     grid: str
     eta: float | None
-    clip: bool
+    limit: Limit
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ class Model:
         seeds: Sequence[int] | None = None,
         eta: float | None = None,
         grid: str | None = None,
-        clip: bool = True,
+        limit: Limit = "clip",
         keep_frames: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Drawing:
@@ -128,25 +133,29 @@ class Model:
         ``condition`` is one wish for all pictures or one for each; without any, eight seeds in a row
         ask for one class of the main attribute and the next eight for the next (see ``class_of_seed``).
         ``guidance`` is one scale, or attribute -> scale (1 for those not named). ``seeds`` default to
-        0 ... n - 1; the picture of a seed does not depend on the others. ``progress`` hears how many of
-        all picture-steps are done. Raises UserError for unknown names and impossible numbers.
+        0 ... n - 1; the picture of a seed does not depend on the others. ``limit`` keeps every answer of the
+        denoiser within the range of pictures: "clip", "dynamic" (thresholding), "none". ``progress`` hears
+        how many of all picture-steps are done. Raises UserError for unknown names and impossible numbers.
         """
         seeds = list(range(8 if n is None else n) if seeds is None else seeds)
         if not seeds or (n is not None and n != len(seeds)):
             raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
         wishes = self._wishes(condition, seeds)
         self._check_guidance(guidance)
-        settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, clip)
+        settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit)
         step, times = build_sampler(sampler, eta), self._times(settings)
 
         batches: list[list[Samples]] = []
         for start in range(0, len(seeds), BATCH):
             part, states = slice(start, start + BATCH), []
             x, denoiser, generator = self._start(seeds[part], wishes[part], settings, times)
-            for state in sample(denoiser, x, times, step, generator):
-                states = [*states, state] if keep_frames else [state]
-                if progress:
-                    progress(start * steps + state.i * len(x), len(seeds) * steps)
+            try:
+                for state in sample(denoiser, x, times, step, generator):
+                    states = [*states, state] if keep_frames else [state]
+                    if progress:
+                        progress(start * steps + state.i * len(x), len(seeds) * steps)
+            except ValueError as error:  # a step that does not suit this model says so
+                raise UserError(f"{sampler}: {error}.") from error
             batches.append([self._at_usual_contrast(state) for state in states])
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
@@ -173,7 +182,9 @@ class Model:
         if settings.steps < 1:
             raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
         try:
-            return build_grid(settings.grid)(self.denoiser.process.schedule, settings.steps)
+            return build_grid(settings.grid, self.config.method)(
+                self.denoiser.process.schedule, settings.steps
+            )
         except ValueError as error:
             raise UserError(f"{error}.") from error
 
@@ -184,8 +195,8 @@ class Model:
         device = next(self.denoiser.parameters()).device
         cond = {name: weights.to(device) for name, weights in self.conditions.encode(wishes).items()}
         denoiser: DenoiserLike = Conditioned(ClassifierFree(self.denoiser, settings.guidance), cond)
-        if settings.clip:
-            denoiser = Clipped(denoiser)
+        if settings.limit != "none":
+            denoiser = Clipped(denoiser) if settings.limit == "clip" else Thresholded(denoiser)
         generator = SampleGenerator(seeds)
         noise = generator.randn_like(torch.empty(len(seeds), *self.config.pictures.shape, device=device))
         return denoiser.process.prior(times[0], noise), denoiser, generator

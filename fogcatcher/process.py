@@ -51,7 +51,17 @@ class Process:
         sigma_t2 = self.schedule.sigma(t) ** 2
         keep = expand_to(a * sigma_s**2 / sigma_t2, x_t)
         pull = expand_to(alpha_s * b2 / sigma_t2, x_t)
-        return keep * x_t + pull * x0, (b2 / sigma_t2).sqrt() * sigma_s
+        return keep * x_t + pull * x0, self.bridge_variance(t, s).sqrt()
+
+    def draw(self, x_t: Samples, x0: Samples, t: Times, s: Times, noise: Samples) -> Samples:
+        """Return x_s drawn from ``q(x_s | x_t, x0)`` for s < t."""
+        mean, std = self.bridge(x_t, x0, t, s)
+        return mean + expand_to(std, x_t) * noise
+
+    def bridge_variance(self, t: Times, s: Times) -> Times:
+        """Return the variance of ``q(x_s | x_t, x0)``, beta-tilde of DDPM; 0 where s = 0."""
+        sigma_t, sigma_s = self.schedule.sigma(t), self.schedule.sigma(s)
+        return self._transition(s, t)[1] * (sigma_s / sigma_t) ** 2
 
     def step_variance(self, t: Times, s: Times) -> Times:
         """Return the variance that one forward step adds from ``s`` to ``t`` (beta_t of DDPM)."""

@@ -25,7 +25,7 @@ from fogcatcher.memory import peak_memory_mb
 from fogcatcher.model import WEIGHTS, Model, best_device
 from fogcatcher.objectives import Objective
 from fogcatcher.previews import Preview
-from fogcatcher.recipes.build import METHODS, build_denoiser, build_objective, named
+from fogcatcher.recipes.build import PRESETS, build_denoiser, build_objective, named, warnings_of
 from fogcatcher.recipes.config import DataConfig, NetworkConfig, RunConfig, read_config, write_json
 from fogcatcher.training.augmentation import choose
 from fogcatcher.training.batches import Batches
@@ -74,7 +74,7 @@ class Setup:
     text_encoder: str | None = None
     augment: str = "auto"
     seed: int = 0
-    method: str = "edm"
+    preset: str = "default"
     width: int = 32
     batch_size: int = 32
 
@@ -98,7 +98,7 @@ def prepare(setup: Setup, progress: Reading | None = None) -> Run:
     augmentation, said = choose(setup.augment, dataset.pictures, len(parts.train))
     config = RunConfig(
         pictures=pictures,
-        method=named("method", setup.method, METHODS),
+        method=named("preset", setup.preset, PRESETS),
         network=NetworkConfig.for_pictures(pictures.height, pictures.width, setup.width),
         training=Plan(
             steps=setup.steps or 1,
@@ -117,7 +117,7 @@ def prepare(setup: Setup, progress: Reading | None = None) -> Run:
         augmentation=augmentation,
     )
     run = _assemble(setup.out or _free_folder(setup.data), config, controls.spec, dataset, parts)
-    run.notes += [*controls.notes, *said]
+    run.notes += [*controls.notes, *said, *warnings_of(config.method)]
     if setup.steps is None:
         minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
         per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, config.training)
@@ -241,6 +241,7 @@ def train(
     size: int | tuple[int, int] | None = None,
     conditions: str | Sequence[str] = (),
     augment: str = "auto",
+    preset: str = "default",
     options: DataOptions | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
@@ -248,15 +249,14 @@ def train(
     """Train a model on pictures (a path as for ``read_dataset``) and return its run directory.
 
     ``conditions`` names columns, NAME or NAME:TYPE; ``options`` says how pictures are read and chosen.
+    ``preset`` is a row of docs/methods.md.
     """
     options = options or DataOptions()
     if size is not None:
         options = replace(options, size=(size, size) if isinstance(size, int) else size)
     asked = (conditions,) if isinstance(conditions, str) else tuple(conditions)
     out = Path(out) if out else None
-    setup = Setup(
-        str(data), out, minutes, steps, options=options, conditions=asked, augment=augment, seed=seed
-    )
+    setup = Setup(str(data), out, minutes, steps, options, asked, augment=augment, seed=seed, preset=preset)
     run = prepare(setup)
     for step in follow(run):
         if progress:
@@ -312,7 +312,8 @@ def _assemble(
         config.augmentation,
     )
     state = TrainingState.start(denoiser, plan)
-    return Run(folder, config, conditions, dataset, parts, state, batches, build_objective(config.method))
+    objective = build_objective(config.method, config.pictures.sigma_data)
+    return Run(folder, config, conditions, dataset, parts, state, batches, objective)
 
 
 def _open_folder(run: Run) -> None:

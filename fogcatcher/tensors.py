@@ -11,11 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 Samples = Float[Tensor, "B *S"]
 """A batch of data, x0, eps or x_t: one row per sample."""
+
+PerSample = Float[Tensor, "B"]
+"""One figure per sample: a loss, a log-density."""
+
+Bytes = UInt8[Tensor, "B *S"]
+"""8-bit data, before they are scaled to [-1, 1]."""
 
 Times = Float[Tensor, "*T"]
 """Times in [0, 1], or anything computed from them alone (rates, log-SNR): () or (B,)."""

@@ -65,7 +65,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path, capsys, trained):
         (("train", str(data), "--size", "4"), "from 8 to 1024, not 4x4"),
         (("train", str(data), "--size", "big"), "is not a size"),
         (("train", str(data), "--condition", "mood"), "unknown condition column 'mood'"),
-        (("train", str(data), "--method", "gan"), "unknown method 'gan'"),
+        (("train", str(data), "--preset", "gan"), "unknown preset 'gan'"),
         (("sample", str(tmp_path / "missing")), "no run directory"),
         (("sample", str(tmp_path / "new")), "not a run directory"),
         (("sample", str(run), "--condition", "label=c"), "unknown label 'c'. Valid: a, b."),
@@ -187,6 +187,7 @@ def test_help_does_not_load_torch():
     [
         "train",
         "sample",
+        "evaluate",
         "inspect",
         "demo",
         "data split-sheet",

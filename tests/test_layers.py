@@ -10,20 +10,25 @@ PACKAGE = Path(__file__).parent.parent / "fogcatcher"
 FLOORS = [
     ["disk", "errors", "memory", "oklab", "tensors"],
     ["randomness", "schedules", "predictions"],
-    ["process"],
+    ["process", "binomial"],
     ["denoiser", "exact"],
+    ["posterior"],
+    ["bound"],
     ["objectives", "guidance"],
     ["grids", "samplers"],
+    ["solvers", "probability_flow"],
+    ["stochastic", "likelihood"],
     ["networks", "data"],
-    ["training"],
+    ["training", "metrics"],
     ["recipes"],
     ["model"],
-    ["previews"],
+    ["previews", "nll", "evaluation"],
+    ["evaluation_page"],
     ["runs"],
     ["cli"],
 ]
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-MATHEMATICS = [name for floor in FLOORS[1:6] for name in floor]
+MATHEMATICS = [name for floor in FLOORS[1:10] for name in floor]
 STANDARD = {"__future__", "abc", "collections", "dataclasses", "itertools", "math", "typing"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -6,8 +6,26 @@ import pytest
 import torch
 from torch import nn
 
-from fogcatcher.denoiser import Denoiser, EDMPreconditioning, PredictEps, PredictV, PredictVelocity
-from fogcatcher.objectives import LogitNormalTimes, LogNormalTimes, Objective, UniformTimes, min_snr
+from fogcatcher.denoiser import (
+    Denoiser,
+    EDMPreconditioning,
+    LearnedVarianceDenoiser,
+    PredictEps,
+    PredictV,
+    PredictVelocity,
+)
+from fogcatcher.objectives import (
+    LogitNormalTimes,
+    LogNormalTimes,
+    Objective,
+    UniformTimes,
+    Variational,
+    edm,
+    min_snr,
+    snr,
+    snr_plus_one,
+    uniform,
+)
 from fogcatcher.process import Process
 from fogcatcher.schedules import BetaSchedule, CosineSchedule, EDMSchedule, FlowSchedule, linear_betas
 
@@ -101,3 +119,69 @@ def test_times_are_stratified():
     """Each of n equal slices of (0, 1] gets exactly one of the n times."""
     t = UniformTimes(smallest=0.0).sample(64, FlowSchedule(), generator())
     assert (t * 64).floor().long().sort().values.tolist() == list(range(64))
+
+
+def test_antithetic_and_independent_times():
+    """Half of them and their mirror images; and plain draws, neither sliced nor mirrored."""
+    t = UniformTimes(smallest=0.0, draw="antithetic").sample(7, FlowSchedule(), generator())
+    torch.testing.assert_close(t[4:], 1 - t[:3])
+    plain = UniformTimes(smallest=0.0, draw="independent").sample(64, FlowSchedule(), generator())
+    assert plain.equal(torch.rand(64, dtype=torch.float64, generator=generator()))
+
+
+@pytest.mark.parametrize(
+    ("weighting", "prediction", "schedule"),
+    [
+        (snr, PredictEps(), CosineSchedule()),
+        (snr_plus_one, PredictV(), CosineSchedule()),
+        (edm(0.7), EDMPreconditioning(sigma_data=0.7), EDMSchedule()),
+        (edm(0.7), EDMPreconditioning(sigma_data=0.7), FlowSchedule()),
+        (lambda alpha, sigma: 1 / sigma**2, PredictVelocity(), FlowSchedule()),
+    ],
+)
+def test_each_own_weight_has_a_name(weighting, prediction, schedule):
+    """The default, 1 / c_out^2, is the weight that each paper writes in alpha and sigma."""
+    t = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)
+    alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+    torch.testing.assert_close(weighting(alpha, sigma), prediction.c_out(alpha, sigma) ** -2)
+    x0 = torch.randn(9, 4, generator=generator(), dtype=torch.float64)
+    noise = torch.randn(9, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    denoiser = Denoiser(Zero(), Process(schedule), prediction)
+    losses = [Objective(UniformTimes(), w).at(denoiser, x0, t, noise) for w in (None, weighting)]
+    torch.testing.assert_close(losses[0], losses[1])
+    error = (x0 - denoiser(denoiser.process.corrupt(x0, t, noise), t)).square().mean(1)
+    torch.testing.assert_close(Objective(UniformTimes(), uniform).at(denoiser, x0, t, noise), error)
+
+
+def test_l1_and_huber():
+    """A network that answers zero errs by its target, eps; Huber is half the square, from 1 on the size."""
+    x0, eps = torch.zeros(1, 4).double(), torch.tensor([[0.5, -1.0, 3.0, 0.0]], dtype=torch.float64)
+    t = torch.tensor([0.3], dtype=torch.float64)
+    denoiser = Denoiser(Zero(), Process(BetaSchedule(linear_betas(300))), PredictEps())
+    assert Objective(UniformTimes(), loss="l1").at(denoiser, x0, t, eps).item() == pytest.approx(4.5 / 4)
+    huber = Objective(UniformTimes(), loss="huber").at(denoiser, x0, t, eps).item()
+    assert huber == pytest.approx((0.125 + 0.5 + 2.5 + 0) / 4)
+    expected = torch.nn.functional.smooth_l1_loss(eps, torch.zeros_like(eps)).item()
+    assert huber == pytest.approx(expected)
+
+
+class Double(nn.Module):
+    def forward(self, x, noise_label, cond):
+        return torch.cat([x, 0 * x], 1)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3, 2, 5), (3, 2, 4, 6), (3, 7, 3)], ids=str)
+@pytest.mark.parametrize("loss", ["l2", "l1", "huber", "hybrid"])
+def test_any_shape_of_data_costs_alike(shape, loss):
+    """The same numbers in another shape cost the same."""
+    x0 = torch.randn(shape, generator=generator(), dtype=torch.float64).clamp(-1, 1)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    t = torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64)
+    process, times = Process(BetaSchedule(linear_betas(10, 0.01, 0.4))), UniformTimes(10)
+    network = Double() if loss == "hybrid" else Zero()
+    kind = LearnedVarianceDenoiser if loss == "hybrid" else Denoiser
+    objective = Variational(times) if loss == "hybrid" else Objective(times, loss=loss)
+    denoiser = kind(network, process, PredictEps())
+    torch.testing.assert_close(
+        objective.at(denoiser, x0, t, noise), objective.at(denoiser, x0.flatten(1), t, noise.flatten(1))
+    )

@@ -1,5 +1,6 @@
 """What the README tells people to type works as typed."""
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -10,8 +11,10 @@ import tyro
 from PIL import Image
 
 from fogcatcher.cli.main import Command
+from fogcatcher.recipes.build import PRESETS, SAMPLERS
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ {4}(fogcatcher .*?)(?:  +#.*)?$", README, re.MULTILINE)
 
 
@@ -37,3 +40,19 @@ def test_the_python_lines_run(tmp_path, monkeypatch):
     assert "minutes=10" in block
     exec(block.replace("minutes=10", "steps=2"), {})
     assert (tmp_path / "food.png").exists() and (tmp_path / "runs" / "my-sprites").exists()
+
+
+def test_links_into_the_source_are_at_the_present_lines():
+    """After a change: python docs/renumber.py."""
+    page = ROOT / "docs" / "methods.md"
+    spec = importlib.util.spec_from_file_location("renumber", ROOT / "docs" / "renumber.py")
+    assert spec and spec.loader
+    renumber = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(renumber)
+    text = page.read_text(encoding="utf-8")
+    assert renumber.renumbered(text) == text
+
+
+def test_the_page_of_methods_names_every_preset_and_sampler():
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert [name for name in (*PRESETS, *SAMPLERS) if f"`{name}`" not in text] == []

@@ -10,6 +10,7 @@ from fogcatcher.denoiser import Denoiser
 from fogcatcher.model import Model
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.recipes.build import build_grid, build_sampler
+from fogcatcher.recipes.config import Method
 from fogcatcher.runs import Setup, follow, prepare
 from fogcatcher.samplers import sample
 from fogcatcher.tensors import Condition, Samples, Times
@@ -39,7 +40,7 @@ def drawn_with_a_mask(model: Model, known: torch.Tensor) -> tuple[torch.Tensor, 
     mask[..., 2:-3, 3:-1] = 1
     denoiser = KnownPixels(model.denoiser, known, mask)
     start = denoiser.process.prior(torch.ones(()), torch.randn(1, *known.shape[1:]))
-    times = build_grid("karras")(denoiser.process.schedule, 2)
+    times = build_grid("karras", Method())(denoiser.process.schedule, 2)
     *_, last = sample(denoiser, start, times, build_sampler("heun"), SampleGenerator([0]))
     return last.x, mask
 

@@ -18,7 +18,7 @@ from fogcatcher.exact import gaussian_denoiser
 from fogcatcher.objectives import LogNormalTimes, Objective
 from fogcatcher.previews import Preview
 from fogcatcher.process import Process
-from fogcatcher.recipes.build import METHODS
+from fogcatcher.recipes.build import PRESETS
 from fogcatcher.runs import Setup, follow, prepare, read_metrics, resume
 from fogcatcher.schedules import EDMSchedule
 from fogcatcher.training.batches import Batches
@@ -269,19 +269,25 @@ def test_resuming_on_other_pictures_is_refused(tmp_path):
         resume(tmp_path / "run", str(tmp_path / "data"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", PRESETS)
 def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     """A new network answers zero: the loss is the mean square of the method's own target, about 1."""
     save_pictures(tmp_path / "data", 20)
-    setup = Setup(str(tmp_path / "data"), tmp_path / "run", steps=30, width=16, method=method)
+    setup = Setup(str(tmp_path / "data"), tmp_path / "run", steps=30, width=16, preset=method)
     run = prepare(setup)
     losses = [p.loss for p in follow(run)]
     variance = run.config.pictures.sigma_data**2
     mean_square = (run.dataset.pictures[:].double() / 127.5 - 1).square().mean().item()
     bounds = {
+        "default": (1, mean_square / variance),
         "edm": (1, mean_square / variance),  # unit variance, but the data have a mean as well
-        "v": (min(1, mean_square), max(1, mean_square)),  # alpha^2 + sigma^2 E[x0^2]
+        "v_cosine": (min(1, mean_square), max(1, mean_square)),  # alpha^2 + sigma^2 E[x0^2]
         "flow": (1 + mean_square, 1 + mean_square),
+        "annotated": (
+            0.40,
+            0.40,
+        ),  # E[huber(z)] = E[z^2 / 2; |z| < 1] + E[|z| - 1/2; |z| > 1] of a unit normal
+        "iddpm": (1, 1.6),  # and some of the bound
     }
     low, high = bounds.get(method, (1, 1))  # eps
     assert 0.8 * low < losses[0] < 1.2 * high

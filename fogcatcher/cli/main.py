@@ -10,6 +10,7 @@ import tyro
 import fogcatcher
 from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
+from fogcatcher.cli.evaluate import Evaluate
 from fogcatcher.cli.inspect import Inspect
 from fogcatcher.cli.palette import PaletteCommands
 from fogcatcher.cli.sample import Sample
@@ -28,6 +29,7 @@ Then:         fogcatcher sample runs/my-sprites -n 64
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[DataCommands, tyro.conf.subcommand("data")]
     | Annotated[PaletteCommands, tyro.conf.subcommand("palette")]

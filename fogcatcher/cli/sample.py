@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -30,13 +30,18 @@ class Sample:
     guidance: Annotated[str, tyro.conf.arg(metavar="W")] = "2"
     """How strongly to follow the condition: 1 as the data did, 0 not at all, 2 to 4 more clearly."""
     sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
-    """How to step: dpmpp_2m, heun, euler, ddim, ddpm."""
+    """How to step: dpmpp_2m, dpmpp_3m, dpmpp_2s, unipc_2, unipc_3, lms, heun, euler, ddim, rk45; with fresh
+    noise ddpm, ddpm_large, ddpm_learned, dpmpp_2m_sde, churn, euler_maruyama, predictor_corrector,
+    annealed_langevin."""
     steps: int = 20
     """Number of sampling steps."""
     eta: Annotated[float | None, tyro.conf.arg(metavar="ETA", help_behavior_hint="")] = None
     """Fresh noise in ddim steps: 0 none, 1 as much as ddpm."""
     grid: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
-    """Spacing of the steps: karras, uniform, leading, log_snr. Default: the model's own."""
+    """Spacing of the steps: karras, log_snr, uniform, leading, linspace. Default: the model's own."""
+    limit: Literal["clip", "dynamic", "none"] = "clip"
+    """Keep every answer of the network within the range of pictures: clip; dynamic scales it there, which
+    suits strong guidance; none."""
     seeds: Annotated[str | None, tyro.conf.arg(metavar="SEEDS", help_behavior_hint="")] = None
     """Seeds, one picture each: 7, or 0-63, or 1,5,10-20. Default: 0, 1, 2 ..."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
@@ -67,6 +72,7 @@ class Sample:
                 seeds=seeds,
                 eta=self.eta,
                 grid=self.grid,
+                limit=self.limit,
                 keep_frames=self.gif,
                 progress=progress,
             )

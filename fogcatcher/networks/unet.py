@@ -23,7 +23,8 @@ class UNet(nn.Module):
     Blocks of ``patch`` x ``patch`` pixels become channels first, which loses nothing and leaves a
     quarter of the positions to work on for a patch of 2. Any height and width: the picture is padded to
     what the halving needs, and cut back. ``size`` (height, width) only decides where attention stands.
-    ``attributes`` names what it can be conditioned on, and in which form each comes.
+    ``attributes`` names what it can be conditioned on, and in which form each comes. ``answers`` is how many
+    times the channels of the input it returns.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class UNet(nn.Module):
         blocks: int = 1,
         patch: int = 2,
         attributes: Mapping[str, Vector | Words] | None = None,
+        answers: int = 1,
     ) -> None:
         super().__init__()
         self.patch, self.multiple = patch, patch * 2 ** (len(widths) - 1)
@@ -53,17 +55,16 @@ class UNet(nn.Module):
             self.up.extend(Stage(2 * w, w, embedding, positions[level]) for _ in range(blocks))
             if level > 0:
                 self.up.append(nn.ConvTranspose2d(w, widths[level - 1], 2, stride=2))
-        self.exit = nn.Sequential(
-            _norm(widths[0]), nn.SiLU(), _zeroed(nn.Conv2d(widths[0], channels * patch**2, 3, padding=1))
-        )
+        leave = nn.Conv2d(widths[0], answers * channels * patch**2, 3, padding=1)
+        self.exit = nn.Sequential(_norm(widths[0]), nn.SiLU(), _zeroed(leave))
 
     def _positions(self, size: tuple[int, int], level: int) -> int:
         """The number of positions at a level."""
         height, width = (-(-side // self.multiple) * self.multiple // self.patch for side in size)
         return (height >> level) * (width >> level)
 
-    def forward(self, x: Samples, noise_label: Times, cond: Condition | None = None) -> Samples:
-        """Return the raw answer, (B, C, H, W), for ``x``, (B, C, H, W), and the noise label, (B,)."""
+    def forward(self, x: Samples, noise_label: Times, cond: Condition | None = None) -> Tensor:
+        """Return the raw answer, (B, answers C, H, W), for ``x``, (B, C, H, W), and the noise label, (B,)."""
         height, width = x.shape[-2:]
         embedding = self.noise(noise_label)
         embedding = F.silu(embedding + self.condition(cond, embedding))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -11,6 +12,7 @@ from fogcatcher.data.conditions import ConditionSpec, Text
 from fogcatcher.denoiser import (
     Denoiser,
     EDMPreconditioning,
+    LearnedVarianceDenoiser,
     Preconditioning,
     PredictEps,
     PredictV,
@@ -18,7 +20,7 @@ from fogcatcher.denoiser import (
     PredictX0,
 )
 from fogcatcher.errors import UserError, unknown_name
-from fogcatcher.grids import Grid, KarrasGrid, LeadingGrid, LogSNRGrid, UniformGrid
+from fogcatcher.grids import Grid, KarrasGrid, LeadingGrid, LinspaceGrid, LogSNRGrid, UniformGrid
 from fogcatcher.networks.embeddings import Vector, Words
 from fogcatcher.networks.unet import UNet
 from fogcatcher.objectives import (
@@ -27,19 +29,37 @@ from fogcatcher.objectives import (
     Objective,
     TimeDistribution,
     UniformTimes,
+    Variational,
+    Weighting,
+    edm,
+    min_snr,
+    snr,
+    snr_plus_one,
+    uniform,
 )
+from fogcatcher.probability_flow import RK45
 from fogcatcher.process import Process
 from fogcatcher.recipes.config import Method, RunConfig
-from fogcatcher.samplers import DDIM, DDPM, DPMpp2M, Euler, Heun, Step
+from fogcatcher.samplers import DDIM, DDPM, Step
 from fogcatcher.schedules import (
     BetaSchedule,
     CosineSchedule,
     EDMSchedule,
     FlowSchedule,
     Schedule,
+    SubVPSchedule,
+    VESchedule,
+    VPSchedule,
     cosine_betas,
     linear_betas,
+    quadratic_betas,
+    scaled_linear_betas,
+    sigmoid_alpha_bar_betas,
+    sigmoid_betas,
+    zero_terminal_snr,
 )
+from fogcatcher.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
+from fogcatcher.stochastic import AnnealedLangevin, Churn, EulerMaruyama, PredictorCorrector
 from fogcatcher.training import augmentation
 
 T = TypeVar("T")
@@ -47,9 +67,21 @@ T = TypeVar("T")
 SCHEDULES: Mapping[str, Callable[[], Schedule]] = {
     "edm": EDMSchedule,
     "flow": FlowSchedule,
+    "flow_shift_3": lambda: FlowSchedule(shift=3.0),
     "cosine": CosineSchedule,
+    "vp": VPSchedule,
+    "sub_vp": SubVPSchedule,
+    "ve": VESchedule,
     "ddpm": lambda: BetaSchedule(linear_betas(1000)),
+    "ddpm_zero_snr": lambda: BetaSchedule(zero_terminal_snr(linear_betas(1000))),
     "iddpm": lambda: BetaSchedule(cosine_betas(4000)),
+    "annotated": lambda: BetaSchedule(linear_betas(300)),
+    "course": lambda: BetaSchedule(linear_betas(500)),
+    "quadratic": lambda: BetaSchedule(quadratic_betas(1000)),
+    "sigmoid": lambda: BetaSchedule(sigmoid_betas(1000)),
+    "sigmoid_alpha_bar": lambda: BetaSchedule(sigmoid_alpha_bar_betas(1000)),
+    "scaled_linear": lambda: BetaSchedule(scaled_linear_betas(1000)),
+    "scaled_linear_zero_snr": lambda: BetaSchedule(zero_terminal_snr(scaled_linear_betas(1000))),
 }
 PREDICTIONS: Mapping[str, Callable[[float], Preconditioning]] = {
     "edm": lambda sigma_data: EDMPreconditioning(sigma_data=sigma_data),
@@ -58,32 +90,64 @@ PREDICTIONS: Mapping[str, Callable[[float], Preconditioning]] = {
     "v": lambda sigma_data: PredictV(),
     "velocity": lambda sigma_data: PredictVelocity(),
 }
-TIMES: Mapping[str, Callable[[], TimeDistribution]] = {
-    "lognormal": lambda: LogNormalTimes(-0.4, 1.2),
-    "uniform": UniformTimes,
-    "discrete": lambda: UniformTimes(steps=1000),
-    "logitnormal": LogitNormalTimes,
+TIMES: Mapping[str, Callable[[int | None], TimeDistribution]] = {
+    "lognormal": lambda steps: LogNormalTimes(-0.4, 1.2),
+    "lognormal_edm": lambda steps: LogNormalTimes(-1.2, 1.2),
+    "uniform": lambda steps: UniformTimes(),
+    "discrete": lambda steps: UniformTimes(steps or 1000),
+    "antithetic": lambda steps: UniformTimes(steps or 1000, draw="antithetic"),
+    "logitnormal": lambda steps: LogitNormalTimes(),
 }
-GRIDS: Mapping[str, Callable[[], Grid]] = {
-    "karras": KarrasGrid,
-    "uniform": UniformGrid,
-    "leading": LeadingGrid,
-    "log_snr": LogSNRGrid,
+WEIGHTINGS: Mapping[str, Callable[[float], Weighting | None]] = {
+    "own": lambda sigma_data: None,
+    "x0": lambda sigma_data: uniform,
+    "snr": lambda sigma_data: snr,
+    "snr_plus_one": lambda sigma_data: snr_plus_one,
+    "min_snr": lambda sigma_data: min_snr(),
+    "edm": edm,
+}
+GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
+    "karras": lambda steps: KarrasGrid(),
+    "uniform": lambda steps: UniformGrid(),
+    "leading": lambda steps: LeadingGrid(steps or 1000),
+    "linspace": lambda steps: LinspaceGrid(steps or 1000),
+    "log_snr": lambda steps: LogSNRGrid(),
 }
 SAMPLERS: Mapping[str, Callable[[float], Step]] = {
     "dpmpp_2m": lambda eta: DPMpp2M(),
+    "dpmpp_2m_sde": lambda eta: DPMpp2M(1.0),
+    "dpmpp_2s": lambda eta: DPMpp2S(),
+    "dpmpp_3m": lambda eta: DPMpp3M(),
+    "unipc_2": lambda eta: UniPC(2),
+    "unipc_3": lambda eta: UniPC(3),
+    "lms": lambda eta: LMS(),
     "heun": lambda eta: Heun(),
-    "euler": lambda eta: Euler(),
+    "churn": lambda eta: Churn(),
+    "euler": lambda eta: DDIM(),
     "ddim": DDIM,
     "ddpm": lambda eta: DDPM(),
+    "ddpm_large": lambda eta: DDPM("large"),
+    "ddpm_learned": lambda eta: DDPM("learned"),
+    "rk45": lambda eta: RK45(),
+    "euler_maruyama": lambda eta: EulerMaruyama(),
+    "predictor_corrector": lambda eta: PredictorCorrector(),
+    "annealed_langevin": lambda eta: AnnealedLangevin(),
 }
-METHODS: Mapping[str, Method] = {
-    "edm": Method(),
+PRESETS: Mapping[str, Method] = {
+    "default": Method(),
     "ddpm": Method("ddpm", "eps", "discrete", "uniform"),
-    "iddpm": Method("iddpm", "eps", "uniform", "uniform"),
-    "v": Method("cosine", "v", "uniform", "uniform"),
+    "iddpm": Method("iddpm", "eps", "discrete", "uniform", loss="hybrid"),
+    "annotated": Method("annotated", "eps", "discrete", "uniform", loss="huber"),
+    "course": Method("course", "eps", "discrete", "uniform", label="t"),
+    "score_vp": Method("vp", "eps", "uniform", "uniform"),
+    "score_ve": Method("ve", "eps", "uniform", "uniform"),
+    "edm": Method("edm", "edm", "lognormal_edm", "karras"),
+    "v_cosine": Method("cosine", "v", "uniform", "uniform"),
     "flow": Method("flow", "velocity", "logitnormal", "uniform"),
 }
+"""Each paper's own choices (docs/methods.md); "default" is the row that measured best for small pictures."""
+VISIBLE_SIGNAL = 0.05
+"""With more signal than this left at the end, sampling from pure noise is visibly mismatched."""
 
 
 def named(what: str, name: str, table: Mapping[str, T]) -> T:
@@ -98,27 +162,52 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
 
     Raises UserError where two choices cannot work together.
     """
-    method, size = config.method, (config.pictures.height, config.pictures.width)
-    schedule = named("schedule", method.schedule, SCHEDULES)()
+    method, network = config.method, config.network
+    schedule = build_schedule(method)
     prediction = named("prediction", method.prediction, PREDICTIONS)(config.pictures.sigma_data)
-    if isinstance(prediction, PredictEps) and schedule.alpha(torch.ones((), dtype=torch.float64)) < 1e-6:
+    if method.label == "t":
+        prediction = replace(prediction, steps=1)
+    if isinstance(prediction, PredictEps) and schedule.signal_left < 1e-6:
         raise UserError(
             f"eps-prediction says nothing where no signal is left, and the {method.schedule} schedule "
             "ends without any: use v, x0 or edm prediction."
         )
-    network = config.network
+    learns_variance = method.loss == "hybrid"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
         net = UNet(
             channels=config.pictures.channels,
-            size=size,
+            size=(config.pictures.height, config.pictures.width),
             widths=[network.width * 2**level for level in range(network.levels)],
             blocks=network.blocks,
             patch=network.patch,
             attributes=_inputs(config, conditions),
+            answers=2 if learns_variance else 1,
         )
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Denoiser(net, Process(schedule), prediction)
+    kind = LearnedVarianceDenoiser if learns_variance else Denoiser
+    return kind(net, Process(schedule), prediction)
+
+
+def build_schedule(method: Method) -> Schedule:
+    return named("schedule", method.schedule, SCHEDULES)()
+
+
+def steps_of(method: Method) -> int | None:
+    """Return T, where the schedule is a table of T betas."""
+    schedule = build_schedule(method)
+    return schedule.steps if isinstance(schedule, BetaSchedule) else None
+
+
+def warnings_of(method: Method) -> list[str]:
+    """Return what a person should know of a method before training with it."""
+    left = build_schedule(method).signal_left
+    if left <= VISIBLE_SIGNAL:
+        return []
+    return [
+        f"the {method.schedule} schedule ends with signal left (sqrt(alpha_bar_T) = {left:.3f}, above "
+        f"{VISIBLE_SIGNAL}): pictures drawn from pure noise will be a little off in brightness and contrast"
+    ]
 
 
 def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Vector | Words]:
@@ -132,12 +221,22 @@ def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Vector | 
     return inputs
 
 
-def build_objective(method: Method) -> Objective:
-    return Objective(named("time distribution", method.times, TIMES)())
+def build_objective(method: Method, sigma_data: float = 0.5) -> Objective:
+    """Raises UserError for names that are unknown or do not go together."""
+    times = named("time distribution", method.times, TIMES)(steps_of(method))
+    weighting = named("weighting", method.weighting, WEIGHTINGS)(sigma_data)
+    match method.loss:
+        case "hybrid" if isinstance(times, UniformTimes) and times.steps:
+            return Variational(times, weighting)
+        case "hybrid":
+            raise UserError("the hybrid loss needs discrete times, and a schedule of betas.")
+        case "l2" | "l1" | "huber" as loss:
+            return Objective(times, weighting, loss)
+    raise unknown_name("loss", method.loss, ("l2", "l1", "huber", "hybrid"))
 
 
-def build_grid(name: str) -> Grid:
-    return named("grid", name, GRIDS)()
+def build_grid(name: str, method: Method) -> Grid:
+    return named("grid", name, GRIDS)(steps_of(method))
 
 
 def build_sampler(name: str, eta: float | None = None) -> Step:

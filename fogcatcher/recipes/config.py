@@ -23,16 +23,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Method:
-    """One choice per column of the table in docs/architecture.md."""
+    """One choice per column of the table in docs/methods.md; the names are those of ``recipes/build.py``."""
 
     schedule: str = "edm"
-    """How alpha and sigma run: edm, flow, cosine, ddpm, iddpm."""
+    """How alpha and sigma run."""
     prediction: str = "edm"
-    """What the raw network predicts: edm, eps, x0, v, velocity."""
+    """What the raw network predicts."""
     times: str = "lognormal"
-    """Which times are trained: lognormal, uniform, discrete, logitnormal."""
+    """Which times are trained."""
     grid: str = "karras"
-    """Sampling times: karras, uniform, leading, log_snr."""
+    """Sampling times."""
+    loss: str = "l2"
+    """How errors are measured: l2, l1, huber; or hybrid, with a learned variance."""
+    weighting: str = "own"
+    """What errors weigh: own (those of the network's target count equally), or another's."""
+    label: str = "log_snr"
+    """How the network is told the noise level: log_snr, or t."""
 
 
 @dataclass(frozen=True)
