@@ -18,7 +18,7 @@ demo: $(VENV)/installed
 	$(BIN)/fogcatcher demo
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

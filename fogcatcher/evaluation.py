@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 import fogcatcher
@@ -22,6 +22,7 @@ from fogcatcher.metrics.features import Extractor
 from fogcatcher.metrics.kernel import mmd2
 from fogcatcher.metrics.membership import Membership, membership
 from fogcatcher.metrics.memorisation import Memorisation
+from fogcatcher.metrics.neighbours import K, outliers, precision_recall
 from fogcatcher.metrics.scores import Comparison, class_accuracy, compare
 from fogcatcher.model import Model
 from fogcatcher.tensors import PerSample
@@ -41,6 +42,8 @@ STEPS_OF_CURVE = (5, 10, 20, 40)
 CURVE_SAMPLES = 256
 
 Rows = Int64[Tensor, " _"]
+Some = UInt8[Tensor, "_ C H W"]
+"""Any number of pictures of one shape."""
 Told = Callable[[str], None]
 
 
@@ -73,6 +76,18 @@ class Level:
 
 
 @dataclass(frozen=True)
+class ClassFigures:
+    """One class of the main condition, alone."""
+
+    name: str
+    real: int
+    fake: int
+    kernel_distance: float
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All that was measured of one run."""
 
@@ -83,6 +98,8 @@ class Evaluation:
     comparisons: tuple[Comparison, ...]
     class_accuracy: tuple[float, float] | None
     """Of the main condition: of the samples, and of held-out pictures by the same judge."""
+    by_class: tuple[ClassFigures, ...]
+    """Classes with too few pictures are left out."""
     memorisation: Memorisation | None
     searched: int
     """Training pictures searched for copies."""
@@ -93,8 +110,12 @@ class Evaluation:
     """Sampling steps -> kernel distance."""
     seconds: float
     samples: Pictures = field(repr=False)
-    training: Pictures = field(repr=False)
+    training: Some = field(repr=False)
     """The nearest training picture of each sample; no rows where there was nothing to compare with."""
+    strange: Some = field(repr=False)
+    """Drawn pictures that lie outside of the real ones, the furthest first."""
+    missed: Some = field(repr=False)
+    """Real pictures that no drawn one is near, the furthest first."""
 
     def to_json(self) -> dict[str, Any]:
         """Return every figure, without pictures."""
@@ -106,6 +127,7 @@ class Evaluation:
             "settings": asdict(self.settings),
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
             "class_accuracy": self.class_accuracy,
+            "by_class": [asdict(figures) for figures in self.by_class],
             "memorisation": copied
             and {
                 "verdict": copied.verdict,
@@ -161,11 +183,13 @@ def evaluate(
         pixels = features.Pixels(PIXELS)
         held_out = dataset.pictures[parts.held_out]
         copied = memorisation.measure(samples, dataset.pictures[searched], held_out, pixels, generator)
+    strange, missed = _outliers(samples, real, looks[0])
     levels, tells, curve = (), None, {}
     if not settings.quick:
         if len(parts.held_out):
             told("measuring the loss on training and held-out pictures")
             levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
+    if not settings.quick and len(real) > 1:
         told("drawing with fewer and more steps")
         curve = dict(_curve(model, dataset, asked, real, looks[0], settings))
     return Evaluation(
@@ -174,6 +198,7 @@ def evaluate(
         settings,
         tuple(comparisons),
         _class_accuracy(model.conditions, dataset, samples, asked, order, parts.held_out, looks[0]),
+        _by_class(model.conditions, dataset, samples, asked, order[: len(real)], looks[0]),
         copied,
         len(searched),
         len(parts.held_out),
@@ -183,6 +208,8 @@ def evaluate(
         time.perf_counter() - start,
         samples,
         dataset.pictures[searched[copied.nearest]] if copied else samples[:0],
+        strange,
+        missed,
     )
 
 
@@ -260,6 +287,39 @@ def _curve(
     for steps in STEPS_OF_CURVE:
         pictures = draw(model, dataset, asked[:CURVE_SAMPLES], replace(settings, steps=steps))
         yield steps, mmd2(rows, look(pictures))
+
+
+def _outliers(samples: Some, real: Some, look: Extractor) -> tuple[Some, Some]:
+    """Drawn pictures outside of the real ones, and real ones that were missed, the furthest first."""
+    n = min(len(samples), len(real))
+    if n <= K:
+        return samples[:0], real[:0]
+    found = outliers(look(real[:n]), look(samples[:n]))
+    strange, missed = (figures.argsort(descending=True, stable=True) for figures in found)
+    return samples[strange[found.strange[strange] > 1]], real[missed[found.missed[missed] >= 1]]
+
+
+def _by_class(
+    conditions: ConditionSpec,
+    dataset: Dataset,
+    samples: Pictures,
+    asked: Rows,
+    real: Rows,
+    look: Extractor,
+) -> tuple[ClassFigures, ...]:
+    """The figures that few pictures allow, for each class of the main condition."""
+    main = conditions.main
+    if not isinstance(main, Category):
+        return ()
+    numbers = conditions.encode_pictures(dataset.columns)[main.name]
+    drawn, found = look(samples), []
+    rows = look(dataset.pictures[real])
+    for number, name in enumerate(main.classes):
+        a, b = rows[numbers[real, number] > 0], drawn[numbers[asked, number] > 0]
+        if min(len(a), len(b)) > K:
+            alike = precision_recall(a, b)
+            found.append(ClassFigures(str(name), len(a), len(b), mmd2(a, b), alike.precision, alike.recall))
+    return tuple(found)
 
 
 def _class_accuracy(

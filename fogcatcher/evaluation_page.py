@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from fogcatcher.data import html
-from fogcatcher.evaluation import Evaluation
+from fogcatcher.evaluation import CURVE_SAMPLES, Evaluation
 from fogcatcher.metrics.scores import Comparison, Score
 
 SHOWN = 60
 PAIRS = 24
+ENDS = ((0.0, 0.0), (1.0, 1.0))
 
 WHAT_IT_IS = {
     "FD": "Frechet distance of features: quality and variety in one figure",
@@ -67,13 +69,24 @@ def _interval(score: Score) -> str:
     return "" if score.low is None or score.high is None else f"{_figure(score.low)} to {_figure(score.high)}"
 
 
-def page(evaluations: Sequence[Evaluation]) -> str:
-    """Return one page about one run, or about several side by side."""
+Rows = Sequence[Mapping[str, Any]]
+
+
+def page(evaluations: Sequence[Evaluation], checks: Mapping[str, Rows] | None = None) -> str:
+    """Return one page about one run, or about several side by side.
+
+    ``checks`` holds what was found while each run trained: its name -> the rows of its ``checks.jsonl``.
+    """
     names = ", ".join(done.run for done in evaluations)
     sections = [_together(evaluations)] if len(evaluations) > 1 else []
     for done in evaluations:
-        sections += _sections(done, f"{done.run}: " if len(evaluations) > 1 else "")
+        prefix = f"{done.run}: " if len(evaluations) > 1 else ""
+        sections += _sections(done, prefix, (checks or {}).get(done.run, ()))
     return html.document(f"Evaluation of {names}", sections)
+
+
+def _heading(prefix: str, what: str) -> str:
+    return prefix + what if prefix else what.capitalize()
 
 
 def _together(evaluations: Sequence[Evaluation]) -> str:
@@ -91,13 +104,20 @@ def _together(evaluations: Sequence[Evaluation]) -> str:
     )
 
 
-def _sections(done: Evaluation, prefix: str) -> Iterator[str]:
+def _sections(done: Evaluation, prefix: str, checks: Rows) -> Iterator[str]:
     words = [line.strip() for line in lines(done) if not line.startswith("    ")]
-    yield html.section(f"{prefix}in words", html.bullets(words))
+    yield html.section(_heading(prefix, "in words"), html.bullets(words))
     for comparison in done.comparisons:
         yield _scores(comparison, prefix)
+    yield _quality_and_variety(done, prefix)
+    if done.by_class:
+        yield _by_class(done, prefix)
+    if checks:
+        yield _while_training(checks, prefix)
+    if done.curve:
+        yield _curve(done, prefix)
     yield html.section(
-        f"{prefix}drawn pictures",
+        _heading(prefix, "drawn pictures"),
         html.note(f"The first {min(SHOWN, len(done.samples))} seeds, nothing chosen."),
         html.sheet(done.samples[:SHOWN], [f"seed {k}" for k in range(SHOWN)]),
     )
@@ -112,7 +132,7 @@ def _scores(comparison: Comparison, prefix: str) -> str:
         {
             "figure": score.name,
             "value": _figure(score.value),
-            "95% interval": _interval(score),
+            **({"95% interval": _interval(score)} if score.low is not None else {}),
             "floor": _figure(score.floor),
             "one picture": _figure(score.constant),
             "noise": _figure(score.noise),
@@ -127,7 +147,78 @@ def _scores(comparison: Comparison, prefix: str) -> str:
         "another number of pictures or of other features cannot be compared with these."
     )
     refused = html.note(comparison.refused) if comparison.refused else ""
-    return html.section(f"{prefix}figures", html.note(said), refused, html.grid(rows))
+    return html.section(_heading(prefix, "figures"), html.note(said), refused, html.grid(rows))
+
+
+def _quality_and_variety(done: Evaluation, prefix: str) -> str:
+    """Precision and recall as a point between those of real pictures and of nonsense, and what is amiss."""
+    scores = {score.name: score for comparison in done.comparisons[:1] for score in comparison.scores}
+    if "precision" not in scores:
+        return ""
+    precision, recall = scores["precision"], scores["recall"]
+    points = {
+        "drawn": [(precision.value, recall.value)],
+        "real (the floor)": [(precision.floor, recall.floor)],
+        "one picture": [(precision.constant, recall.constant)],
+        "noise": [(precision.noise, recall.noise)],
+    }
+    parts = [
+        html.chart(points, "precision: drawn among real", "recall: real among drawn", joined=False, ends=ENDS)
+    ]
+    for pictures, said in (
+        (
+            done.strange,
+            f"drawn pictures that lie outside of the real ones: {len(done.strange):,}; the furthest:",
+        ),
+        (done.missed, f"real pictures that no drawn one is near: {len(done.missed):,}; the furthest:"),
+    ):
+        if len(pictures):
+            parts += [html.note(said), html.sheet(pictures[:PAIRS], [""] * PAIRS)]
+    return html.section(_heading(prefix, "quality and variety apart"), *parts)
+
+
+def _by_class(done: Evaluation, prefix: str) -> str:
+    rows = [
+        {
+            "class": figures.name,
+            "drawn": figures.fake,
+            "real": figures.real,
+            "kernel distance": _figure(figures.kernel_distance),
+            "precision": _figure(figures.precision),
+            "recall": _figure(figures.recall),
+        }
+        for figures in done.by_class
+    ]
+    said = "Only figures that are right for few pictures. They depend on the numbers of pictures beside them."
+    return html.section(_heading(prefix, "by class"), html.note(said), html.grid(rows))
+
+
+def _while_training(checks: Rows, prefix: str) -> str:
+    """Curves over the checks of a run; what was not measured has no curve."""
+
+    def curves(names: Mapping[str, str]) -> dict[str, list[tuple[float, float]]]:
+        known = {
+            said: [(row["step"], row[name]) for row in checks if row.get(name) is not None]
+            for name, said in names.items()
+        }
+        return {said: points for said, points in known.items() if points}
+
+    charts = [
+        ({"kernel_distance": "kernel distance"}, "kernel distance of features"),
+        ({"training_loss": "training", "held_out_loss": "held out"}, "loss"),
+        ({"copied": "copies"}, "share of copies"),
+    ]
+    drawn = [html.chart(curves(names), "step", y) for names, y in charts if curves(names)]
+    return html.section(_heading(prefix, "while training"), *drawn)
+
+
+def _curve(done: Evaluation, prefix: str) -> str:
+    points = {"drawn": [(float(steps), distance) for steps, distance in done.curve.items()]}
+    return html.section(
+        _heading(prefix, "by sampling steps"),
+        html.note(f"Kernel distance of {CURVE_SAMPLES} pictures drawn in so many steps."),
+        html.chart(points, "sampling steps", "kernel distance of features"),
+    )
 
 
 def _nearest(done: Evaluation, prefix: str) -> str:
@@ -146,7 +237,9 @@ def _nearest(done: Evaluation, prefix: str) -> str:
         f"pixel; judged by {done.held_out:,} held-out pictures. Left drawn, right the training picture."
     )
     return html.section(
-        f"{prefix}nearest training pictures", html.note(said), f'<div class="pairs">{"".join(pairs)}</div>'
+        _heading(prefix, "nearest training pictures"),
+        html.note(said),
+        f'<div class="pairs">{"".join(pairs)}</div>',
     )
 
 
@@ -165,4 +258,4 @@ def _levels(done: Evaluation, prefix: str) -> str:
         "Mean squared error of the clean picture. Where held out is far above training, the model has learnt "
         "by heart."
     )
-    return html.section(f"{prefix}loss by noise level", html.note(said), html.grid(rows))
+    return html.section(_heading(prefix, "loss by noise level"), html.note(said), html.grid(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -17,15 +18,16 @@ from fogcatcher.tensors import Condition, Samples, Times, expand_to
 
 
 @dataclass(frozen=True)
-class _Wrapped:
+class _Wrapped(ABC):
     inner: DenoiserLike
 
     @property
     def process(self) -> Process:
         return self.inner.process
 
+    @abstractmethod
     def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
-        raise NotImplementedError
+        """Return the steered answer, (B, ...)."""
 
     def x0_and_fraction(
         self, x_t: Samples, t: Times, cond: Condition | None = None

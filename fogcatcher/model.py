@@ -28,6 +28,8 @@ from fogcatcher.samplers import State, sample
 from fogcatcher.tensors import Samples, Times
 
 WEIGHTS = "model.safetensors"
+BEST = "best.safetensors"
+"""The weights of the lowest held-out loss."""
 SHIPPED = Path(__file__).with_name("shipped")
 BATCH = 64
 SEEDS_PER_CLASS = 8
@@ -220,9 +222,9 @@ class Model:
             raise UserError(f"{len(wishes)} conditions cannot serve {len(seeds)} pictures.")
         return [self.conditions.clean(wish) for wish in wishes]
 
-    def save_weights(self, folder: Path) -> None:
+    def save_weights(self, folder: Path, name: str = WEIGHTS) -> None:
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
-        write_atomically(folder / WEIGHTS, lambda part: save_file(tensors, part))
+        write_atomically(folder / name, lambda part: save_file(tensors, part))
 
 
 def class_of_seed(seed: int, classes: int) -> int:
@@ -230,10 +232,11 @@ def class_of_seed(seed: int, classes: int) -> int:
     return seed // SEEDS_PER_CLASS % classes
 
 
-def load(run: str | Path) -> Model:
+def load(run: str | Path, best: bool = False) -> Model:
     """Return the model of a run directory, or a shipped one by its name ("sprites").
 
-    Loading reads JSON and safetensors and never runs code. Raises UserError when there is no model.
+    ``best`` takes the weights of the lowest held-out loss instead of the newest. Loading reads JSON and
+    safetensors and never runs code. Raises UserError when there is no model.
     """
     folder = Path(run)
     if not folder.exists():
@@ -245,7 +248,11 @@ def load(run: str | Path) -> Model:
             )
         folder = SHIPPED / str(run)
     config, conditions = read_config(folder)
-    weights = folder / WEIGHTS
+    weights = folder / (BEST if best else WEIGHTS)
+    if best and not weights.exists():
+        raise UserError(
+            f"{folder} has no {BEST}: the run was too short to be checked, or held no pictures out."
+        )
     if not weights.exists():
         raise UserError(f"{folder} has no checkpoint yet ({WEIGHTS} is missing): train it first, or wait.")
     denoiser = build_denoiser(config, conditions)

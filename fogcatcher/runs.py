@@ -22,17 +22,18 @@ from fogcatcher.disk import write_atomically
 from fogcatcher.errors import UserError
 from fogcatcher.guidance import ConditionDropout
 from fogcatcher.memory import peak_memory_mb
-from fogcatcher.model import WEIGHTS, Model, best_device
+from fogcatcher.model import BEST, WEIGHTS, Model, best_device
+from fogcatcher.monitor import Check, Monitor, best_of, reason_to_stop
 from fogcatcher.objectives import Objective
 from fogcatcher.previews import Preview
 from fogcatcher.recipes.build import PRESETS, build_denoiser, build_objective, named, warnings_of
 from fogcatcher.recipes.config import DataConfig, NetworkConfig, RunConfig, read_config, write_json
+from fogcatcher.run_log import CHECKS, METRICS, MetricsLog, RowLog
 from fogcatcher.training.augmentation import choose
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import load_newest_state, save_state
 from fogcatcher.training.fit import Plan, Progress, TrainingState, fit, seconds_per_step
 
-LOG_EVERY = 10
 CHECKPOINT_SECONDS = 20.0
 DEFAULT_MINUTES = 10.0
 RESERVE = 0.05
@@ -54,6 +55,10 @@ class Run:
     objective: Objective
     notes: list[str] = field(default_factory=list)
     """Sentences a person should read before training starts."""
+    checks: list[Check] = field(default_factory=list)
+    """What was found while training."""
+    stopped: str = ""
+    """Why training ended before its last step, where it did so by itself."""
 
     @property
     def model(self) -> Model:
@@ -205,13 +210,20 @@ def _steps_in(minutes: float, seconds_per_step: float) -> int:
     return max(1, int(60 * minutes * (1 - RESERVE) / seconds_per_step))
 
 
-def follow(run: Run, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> Generator[Progress]:
-    """Train the run, yielding after each step; keep log, previews and checkpoints on disk.
+def follow(
+    run: Run, checkpoint_seconds: float = CHECKPOINT_SECONDS, stop_early: bool = False
+) -> Generator[Progress]:
+    """Train the run, yielding after each step; keep log, previews, checks and checkpoints on disk.
 
-    When the reader stops iterating, everything done so far is saved.
+    The weights of the lowest held-out loss are kept as ``best.safetensors``. With ``stop_early`` training
+    ends when a check finds that more of it does harm. When the reader stops iterating, everything done so
+    far is saved.
     """
     _open_folder(run)
-    log = MetricsLog(run.folder / "metrics.jsonl", run.state.step)
+    log = MetricsLog(run.folder / METRICS, run.state.step)
+    checked = RowLog(run.folder / CHECKS, run.state.step)
+    run.checks = [Check(**row) for row in checked.rows]
+    monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
     preview = Preview(run.folder / "samples", run.config.training.steps, run.conditions)
     if run.state.step == 0:
         _save(run)
@@ -222,10 +234,20 @@ def follow(run: Run, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> Generato
             log.add(progress)
             if preview.is_due(progress.step):
                 preview.add(progress.step, run.model)
+            if progress.step in monitor.due:
+                run.checks.append(monitor.check(progress.step, run.model))
+                if best_of(run.checks) is run.checks[-1]:
+                    run.model.save_weights(run.folder, BEST)
+                # The row comes last: were it written without its weights, they would be missing for good.
+                checked.add(run.checks[-1].to_json())
             if log.is_flushed and time.monotonic() - saved_at >= checkpoint_seconds:
                 _save(run)
                 saved_at, saved_step = time.monotonic(), run.state.step
             yield progress
+            if stop_early and progress.step in monitor.due:
+                run.stopped = reason_to_stop(run.checks)
+                if run.stopped:
+                    break
     finally:
         log.flush()
         if run.state.step > saved_step:
@@ -244,12 +266,14 @@ def train(
     preset: str = "default",
     options: DataOptions | None = None,
     seed: int = 0,
+    stop_early: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train a model on pictures (a path as for ``read_dataset``) and return its run directory.
 
     ``conditions`` names columns, NAME or NAME:TYPE; ``options`` says how pictures are read and chosen.
-    ``preset`` is a row of docs/methods.md.
+    ``preset`` is a row of docs/methods.md. ``stop_early`` ends training when a check finds that more of it
+    does harm.
     """
     options = options or DataOptions()
     if size is not None:
@@ -258,7 +282,7 @@ def train(
     out = Path(out) if out else None
     setup = Setup(str(data), out, minutes, steps, options, asked, augment=augment, seed=seed, preset=preset)
     run = prepare(setup)
-    for step in follow(run):
+    for step in follow(run, stop_early=stop_early):
         if progress:
             progress(step)
     return run.folder
@@ -349,52 +373,3 @@ Conditions:
 
 `{WEIGHTS}` holds the averaged weights, `config.json` all settings, `metrics.jsonl` the losses.
 """
-
-
-class MetricsLog:
-    """``metrics.jsonl``: one line for every ten steps, with their mean loss."""
-
-    def __init__(self, path: Path, step: int) -> None:
-        """Open the log of a run at ``step``; lines of later steps, from before a crash, are dropped."""
-        self._path = path
-        self._pending: list[Progress] = []
-        self._since = time.monotonic()
-        kept = [row for row in read_metrics(path) if row["step"] <= step]
-        text = "".join(json.dumps(row) + "\n" for row in kept)
-        write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
-
-    @property
-    def is_flushed(self) -> bool:
-        return not self._pending
-
-    def add(self, progress: Progress) -> None:
-        self._pending.append(progress)
-        if progress.step % LOG_EVERY == 0:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is pending as one line."""
-        if not self._pending:
-            return
-        last, count, now = self._pending[-1], len(self._pending), time.monotonic()
-        row = {
-            "step": last.step,
-            "loss": sum(p.loss for p in self._pending) / count,
-            "gradient_norm": max(p.gradient_norm for p in self._pending),
-            "learning_rate": last.learning_rate,
-            "seconds_per_step": round((now - self._since) / count, 5),
-        }
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        self._pending, self._since = [], now
-
-
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """Return the rows of a ``metrics.jsonl``; a last line cut short by a crash is left out."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows

@@ -3,6 +3,10 @@
 import os
 import tempfile
 
+# The tests run side by side, and so do the programs that they start: one thread each, before torch is there.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 from jaxtyping import install_import_hook
 
 from tests import typechecker

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from fogcatcher import evaluation
 from fogcatcher.cli.main import main
+from fogcatcher.data.conditions import Category, ConditionSpec
+from fogcatcher.data.labels import Value
+from fogcatcher.data.reading import Dataset
 from fogcatcher.data.sprites import draw_many
 from fogcatcher.metrics import features
+from fogcatcher.metrics.neighbours import density_coverage, outliers, precision_recall
 from fogcatcher.metrics.scores import class_accuracy, compare
 from fogcatcher.runs import train
 
@@ -102,6 +108,58 @@ def test_evaluate_writes_figures_and_a_page(run, capsys):
     assert report["memorisation"]["copied"] == 0 and "no sign of copying" in said
     assert report["comparisons"][0]["features"].startswith("builtin ")
     page = (run / "evaluation" / "report.html").read_text(encoding="utf-8")
-    assert "nearest training pictures" in page and page.count("data:image/png") == 60 + 2 * 24
+    assert "Nearest training pictures" in page and page.count("data:image/png") == 60 + 2 * 24 + 24 + 24
     words = re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     assert "<script" not in words and "FID" not in words
+
+
+@pytest.mark.parametrize(
+    ("count", "shape"),
+    [(1, (12, 12, 1)), (2, (9, 13, 3)), (20, (16, 10, 4)), (20, (33, 33, 1)), (3, (40, 24, 4))],
+    ids=lambda value: str(value),
+)
+def test_any_number_of_pictures_of_any_size_without_a_network(tmp_path, monkeypatch, count, shape):
+    """Every figure is there or says why it is not, and nothing asks for a connection."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("something asked for a network connection")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    numbers = np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
+    np.savez(tmp_path / "pictures.npz", pictures=numbers)
+    folder = train(tmp_path / "pictures.npz", tmp_path / "run", steps=1)
+    main(["evaluate", str(folder), "--samples", "12", "--steps", "2"])
+    [report] = json.loads((folder / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    [comparison] = report["comparisons"]
+    assert "no Frechet distance" in comparison["refused"] or "too few to compare" in comparison["refused"]
+    assert bool(comparison["scores"]) == (count >= 2 * 8)
+    assert (folder / "evaluation" / "report.html").exists()
+
+
+def test_quality_and_variety_name_the_pictures_that_lower_them():
+    """Precision and coverage are the shares of rows that are not named."""
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randn(200, 3, generator=generator, dtype=torch.float64)
+    fake = 1.5 * torch.randn(150, 3, generator=generator, dtype=torch.float64) + 0.5
+    found = outliers(real, fake)
+    assert (found.strange <= 1).double().mean().item() == precision_recall(real, fake).precision
+    assert (found.missed < 1).double().mean().item() == density_coverage(real, fake).coverage
+    far = 50 + torch.randn(6, 3, generator=generator, dtype=torch.float64)
+    assert outliers(real, torch.cat([fake, far])).strange.topk(6).indices.min() == len(fake)
+    assert outliers(torch.cat([real, far]), fake).missed.topk(6).indices.min() == len(real)
+
+
+def test_each_class_is_judged_alone(tmp_path):
+    """Two classes, one drawn as it is and one all black: only the black one is bad."""
+    real = sprites(400)
+    columns: dict[str, list[Value]] = {"kind": ["food" if k % 2 else "hero" for k in range(400)]}
+    conditions = ConditionSpec((Category("kind", ("food", "hero")),))
+    rows = torch.arange(200)
+    samples = real[200:].clone()
+    samples[1::2] = 0
+    dataset = Dataset(real, columns, [str(k) for k in range(400)], Counter())
+    food, hero = evaluation._by_class(conditions, dataset, samples, rows, rows, features.builtin())
+    assert (food.name, food.real, food.fake, food.precision, food.recall) == ("food", 100, 100, 0, 0)
+    assert hero.precision > 0.85 and hero.recall > 0.85 and abs(hero.kernel_distance) < 0.2
+    assert food.kernel_distance > 10

@@ -22,8 +22,8 @@ FLOORS = [
     ["training", "metrics"],
     ["recipes"],
     ["model"],
-    ["previews", "nll", "evaluation"],
-    ["evaluation_page"],
+    ["previews", "nll", "evaluation", "run_log"],
+    ["evaluation_page", "monitor"],
     ["runs"],
     ["cli"],
 ]

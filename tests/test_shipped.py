@@ -6,16 +6,13 @@ import torch
 
 from fogcatcher.data import sprites
 from fogcatcher.model import SHIPPED, WEIGHTS, load
-from fogcatcher.recipes.build import SAMPLERS
 
 
 def test_weights_are_small():
     assert (SHIPPED / "sprites" / WEIGHTS).stat().st_size <= 8_000_000
 
 
-@pytest.mark.parametrize(
-    "sampler", [s for s in SAMPLERS if s not in ("ddpm_learned", "annealed_langevin", "rk45")]
-)
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "heun", "ddpm", "churn"])
 def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler: str):
     model = load("sprites")
     batch, alone = model.sample(64, sampler=sampler), model.sample(seeds=[37], sampler=sampler)

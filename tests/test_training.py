@@ -19,7 +19,8 @@ from fogcatcher.objectives import LogNormalTimes, Objective
 from fogcatcher.previews import Preview
 from fogcatcher.process import Process
 from fogcatcher.recipes.build import PRESETS
-from fogcatcher.runs import Setup, follow, prepare, read_metrics, resume
+from fogcatcher.run_log import read_rows
+from fogcatcher.runs import Setup, follow, prepare, resume
 from fogcatcher.schedules import EDMSchedule
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import load_newest_state, save_state
@@ -184,7 +185,7 @@ def test_a_data_set_smaller_than_the_batch_trains_the_asked_steps(tmp_path, n):
     save_pictures(tmp_path / "data", n)
     run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=5, width=16))
     assert [p.step for p in follow(run)] == [1, 2, 3, 4, 5]
-    assert read_metrics(tmp_path / "run" / "metrics.jsonl")[-1]["step"] == 5
+    assert read_rows(tmp_path / "run" / "metrics.jsonl")[-1]["step"] == 5
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
@@ -192,7 +193,7 @@ COMMAND = [sys.executable, "-m", "fogcatcher", "train"]
 
 
 def losses_of(run: Path) -> dict[int, float]:
-    return {int(row["step"]): row["loss"] for row in read_metrics(run / "metrics.jsonl")}
+    return {int(row["step"]): row["loss"] for row in read_rows(run / "metrics.jsonl")}
 
 
 def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
@@ -275,7 +276,7 @@ def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     save_pictures(tmp_path / "data", 20)
     setup = Setup(str(tmp_path / "data"), tmp_path / "run", steps=30, width=16, preset=method)
     run = prepare(setup)
-    losses = [p.loss for p in follow(run)]
+    losses = [p.loss for p in fit(run.state, run.batches, run.objective, run.config.training)]
     variance = run.config.pictures.sigma_data**2
     mean_square = (run.dataset.pictures[:].double() / 127.5 - 1).square().mean().item()
     bounds = {

@@ -66,5 +66,10 @@ class TrainingBar:
             left = (self._steps - progress.step) * (now - self._start) / self._done
             print(f"step {progress.step:,}: {told}, {left:.0f} s left", file=sys.stderr, flush=True)
 
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._bar.clear()
+        print(line, flush=True)
+
     def close(self) -> None:
         self._bar.close()

@@ -58,6 +58,8 @@ class Evaluate:
     """Give a Frechet distance even of few pictures."""
     seed: int = 0
     """Seed of the pictures and of every random choice."""
+    best: bool = False
+    """Judge the weights of the lowest held-out loss instead of the newest."""
     nll: bool = False
     """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
@@ -70,6 +72,7 @@ class Evaluate:
         from fogcatcher.evaluation import evaluate
         from fogcatcher.evaluation_page import lines, page
         from fogcatcher.model import load
+        from fogcatcher.run_log import CHECKS, read_rows
 
         if not self.models:
             raise UserError("name at least one run directory.")
@@ -77,7 +80,7 @@ class Evaluate:
             raise UserError("--samples and --steps must be at least 1.")
         looks, evaluations = self._looks(), []
         for folder in self.models:
-            model = load(folder)
+            model = load(folder, self.best)
             dataset, parts = self._data(model)
             if self.nll:
                 _print_bits(model, dataset, parts, self.seed)
@@ -101,7 +104,7 @@ class Evaluate:
         out.mkdir(parents=True, exist_ok=True)
         report = json.dumps([done.to_json() for done in evaluations], indent=1)
         write_atomically(out / "evaluation.json", lambda part: part.write_text(report, encoding="utf-8"))
-        text = page(evaluations)
+        text = page(evaluations, {str(folder): read_rows(folder / CHECKS) for folder in self.models})
         write_atomically(out / "report.html", lambda part: part.write_text(text, encoding="utf-8"))
         print(f"report with pictures: {out / 'report.html'}")
 

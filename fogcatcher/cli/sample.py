@@ -48,6 +48,8 @@ class Sample:
     """Folder for the pictures. Default: samples-NAME, next to where you are."""
     sheet: Annotated[str, tyro.conf.arg(metavar="CxR")] = "8x8"
     """Columns x rows of the sheet; more pictures make more rows."""
+    best: bool = False
+    """Use the weights of the lowest held-out loss instead of the newest."""
     gif: bool = False
     """Also write denoising.gif: the sheet, from noise to pictures."""
 
@@ -58,7 +60,7 @@ class Sample:
         from fogcatcher.model import load
 
         columns, rows = self._grid()
-        model = load(self.model)
+        model = load(self.model, self.best)
         count = columns * rows if self.n is None else self.n
         seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
         start = time.perf_counter()

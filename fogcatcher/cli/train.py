@@ -50,6 +50,8 @@ class Train(DataArguments):
     """Pictures per step."""
     checkpoint_seconds: float = 20.0
     """Save about this often; a kill loses at most what was done since."""
+    stop_early: bool = False
+    """Stop when the loss of held-out pictures no longer falls, or when training pictures are copied."""
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint; its own settings count."""
     dry_run: bool = False
@@ -73,7 +75,7 @@ class Train(DataArguments):
                 print(f"{what}: {said}")
             print("nothing was written")
         else:
-            follow_on_screen(run, self.checkpoint_seconds)
+            follow_on_screen(run, self.checkpoint_seconds, self.stop_early)
             print(f"draw with it: {command_name()} sample {run.folder} -n 64")
 
     def setup(self) -> Setup:
@@ -107,19 +109,23 @@ def describe_run(run: Run, verbose: bool = False) -> None:
     print(f"network: {millions:.2f} M parameters; {plan.steps:,} steps of {plan.batch_size} pictures")
 
 
-def follow_on_screen(run: Run, checkpoint_seconds: float = 20.0) -> None:
+def follow_on_screen(run: Run, checkpoint_seconds: float = 20.0, stop_early: bool = False) -> None:
     """Train with a progress bar; Ctrl-C once finishes the step, saves and returns."""
+    from fogcatcher.cli.arguments import command_name
     from fogcatcher.cli.bars import TrainingBar
+    from fogcatcher.monitor import best_of
     from fogcatcher.runs import follow
     from fogcatcher.training.fit import Diverged
 
     print(f"run directory: {run.folder} (samples/preview.png fills in as it goes)", flush=True)
     bar = TrainingBar(run.state.step, run.config.training.steps, run.config.training.batch_size)
-    steps = follow(run, checkpoint_seconds)
+    steps = follow(run, checkpoint_seconds, stop_early)
     try:
         with stop_request() as stop:
             for progress in steps:
                 bar.add(progress)
+                if run.checks and run.checks[-1].step == progress.step:
+                    bar.say(run.checks[-1].in_words)
                 if stop:
                     break
     except Diverged as error:
@@ -130,10 +136,18 @@ def follow_on_screen(run: Run, checkpoint_seconds: float = 20.0) -> None:
     finally:
         steps.close()  # saves
         bar.close()
-    if run.state.step < run.config.training.steps:
+    if run.stopped:
+        print(f"stopped at step {run.state.step:,}, because {run.stopped}")
+    elif run.state.step < run.config.training.steps:
         print(f"stopped at step {run.state.step:,} and saved; go on with the same command and --resume")
     else:
         print(f"trained {run.state.step:,} steps at {bar.images_per_second:,.0f} images/s: {run.folder}")
+    best = best_of(run.checks)
+    if best and best is not run.checks[-1]:
+        print(
+            f"the held-out loss was lowest at step {best.step:,}; those weights are kept too: "
+            f"{command_name()} sample {run.folder} --best"
+        )
 
 
 @contextmanager

@@ -61,6 +61,11 @@ th[scope=row] { overflow-wrap: anywhere; min-width: 8rem }
 .histogram { display: flex; gap: 3px; align-items: flex-end; max-width: 46rem }
 .histogram div { flex: 1; min-width: 0; text-align: center }
 .column { display: block; width: 100%; height: 8rem }
+.chart { display: block; width: 100%; max-width: 46rem; height: auto }
+.chart line { stroke: var(--line) } .chart text { fill: var(--soft); font-size: 12px }
+.chart polyline { fill: none; stroke-width: 2 } .chart .s0 { stroke: var(--bar); fill: var(--bar) }
+.chart .s1 { stroke: #d0873a; fill: #d0873a } .chart .s2 { stroke: #4f9d69; fill: #4f9d69 }
+.chart .s3 { stroke: #b0548f; fill: #b0548f } .chart text[class] { stroke: none }
 .scale { font-size: .75rem; white-space: nowrap }
 .swatches { display: flex; flex-wrap: wrap; gap: 4px }
 .swatches span { width: 2.4rem; height: 2.4rem; border-radius: .35rem; border: 1px solid var(--line) }
@@ -148,6 +153,49 @@ def histogram(bins: Mapping[str, int]) -> str:
         for name, count in bins.items()
     )
     return f'<div class="histogram">{columns}</div>'
+
+
+Points = Sequence[tuple[float, float]]
+
+
+def chart(series: Mapping[str, Points], x: str, y: str, *, joined: bool = True, ends: Points = ()) -> str:
+    """Up to four series of (x, y) with their names, joined by lines or as single points.
+
+    The axes reach from the smallest to the largest value, of ``ends`` too.
+    """
+    every = [point for points in series.values() for point in points] + list(ends)
+    (left, right), (low, high) = (_span([point[i] for point in every]) for i in (0, 1))
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        return (
+            60 + 500 * (point[0] - left) / (right - left),
+            210 - 190 * (point[1] - low) / (high - low),
+        )
+
+    parts = ['<line x1="60" y1="210" x2="560" y2="210"/><line x1="60" y1="20" x2="60" y2="210"/>']
+    for value, at in ((left, 60), (right, 560)):
+        parts.append(f'<text x="{at}" y="226" text-anchor="middle">{value:.4g}</text>')
+    for value, at in ((low, 210), (high, 24)):
+        parts.append(f'<text x="54" y="{at}" text-anchor="end">{value:.3g}</text>')
+    parts.append(f'<text x="310" y="240" text-anchor="middle">{text(x)}</text>')
+    parts.append(f'<text x="60" y="12">{text(y)}</text>')
+    for number, (name, points) in enumerate(series.items()):
+        placed = [place(point) for point in points]
+        if joined:
+            path = " ".join(f"{a:.1f},{b:.1f}" for a, b in placed)
+            parts.append(f'<polyline class="s{number}" style="fill:none" points="{path}"/>')
+        for (a, b), (value, figure) in zip(placed, points, strict=True):
+            said = f"<title>{text(name)}: {value:.4g}, {figure:.4g}</title>"
+            parts.append(f'<circle class="s{number}" cx="{a:.1f}" cy="{b:.1f}" r="4">{said}</circle>')
+        if len(series) > 1:
+            parts.append(f'<text class="s{number}" x="572" y="{32 + 18 * number}">{text(name, 24)}</text>')
+    return f'<svg class="chart" viewBox="0 0 700 244" role="img">{"".join(parts)}</svg>\n'
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """The smallest and the largest value, a little apart if they are equal."""
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
 def image(picture: Pictures, name: str) -> str:

@@ -84,6 +84,30 @@ def density_coverage(real: Features, fake: Features, k: int = K) -> DensityCover
     return DensityCoverage(held / (k * len(fake)), covered / len(real))
 
 
+class Outliers(NamedTuple):
+    """How far out rows lie, as squared distance over squared radius; up to 1 is inside."""
+
+    strange: Radii
+    """Of each generated row, (M,), from the real ball that reaches furthest towards it."""
+    missed: Radii
+    """Of the nearest generated row from each real row, (N,), in that row's own radii."""
+
+
+def outliers(real: Features, fake: Features, k: int = K) -> Outliers:
+    """Return which rows make precision and coverage fall: they are the shares of figures up to and below 1.
+
+    A radius of 0 counts as the smallest number. Raises UserError unless both sets have more than k rows.
+    """
+    real, fake = _centred(real, fake, k, "outliers")
+    radii = squared_radii(real, k).clamp_min(torch.finfo(real.dtype).tiny)
+    strange, missed, start = torch.full((len(fake),), torch.inf, dtype=real.dtype), [], 0
+    for squares in _tiles(real, fake):
+        ratios = squares / radii[start : (start := start + len(squares)), None]
+        strange = torch.minimum(strange, ratios.amin(0))
+        missed.append(ratios.amin(1))
+    return Outliers(strange, torch.cat(missed))
+
+
 def expected_coverage(real: int, fake: int, k: int = K) -> float:
     """Return the expected coverage of two sets of N ``real`` and M ``fake`` rows of one distribution.
 

@@ -32,6 +32,7 @@ ROWS_PER_DIMENSION = 10
 LEAST = 8
 """So few pictures can be compared at all."""
 REPEATS = 100
+SHARES = ("precision", "recall", "coverage")
 DIRECTIONS = 64
 """Of patches: there are so many of them that each direction is exact."""
 
@@ -176,6 +177,8 @@ def _score(
     low = high = None
     if interval:
         low, high = jackknife_interval(figure, real, sets["fake"], generator, repeats=REPEATS)
+        if name in SHARES:
+            low, high = max(low, 0.0), min(high, 1.0)
     value, floor, noise, constant = (figure(real, sets[s]) for s in ("fake", "other", "noise", "constant"))
     return Score(name, value, low, high, floor, noise, constant, better)
 
