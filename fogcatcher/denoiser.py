@@ -32,15 +32,51 @@ class DenoiserLike(Protocol):
     def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples: ...
 
 
+@runtime_checkable
+class Label(Protocol):
+    """c_noise, the number by which a network is told the noise level: schedule and times (B,) -> (B,)."""
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times: ...
+
+
+@dataclass(frozen=True)
+class LogSNRLabel:
+    """-scale log_snr + shift. As it is, EDM's ln(sigma) / 4, which fits every schedule."""
+
+    scale: float = 1 / 8
+    shift: float = 0.0
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times:
+        # The ends have infinite log-SNR; 40 is beyond what float32 data can tell from clean.
+        return self.shift - self.scale * schedule.log_snr(t).clamp(-40, 40)
+
+
+@dataclass(frozen=True)
+class StepLabel:
+    """The number of the step, of T; ``first`` is that of the first one. With T = 1, the time itself."""
+
+    steps: int = 1
+    first: int = 1
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times:
+        return (t.double() * self.steps + (self.first - 1)).clamp(min=0)
+
+
+@dataclass(frozen=True)
+class SigmaLabel:
+    """sigma T, as networks trained by flow matching are often told."""
+
+    steps: int = 1000
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times:
+        return schedule.sigma(t) * self.steps
+
+
 @dataclass(frozen=True)
 class Preconditioning(ABC):
-    """c_skip, c_out, c_in as functions of the rates, and the number the network is told.
+    """c_skip, c_out, c_in as functions of the rates, and the number the network is told."""
 
-    ``steps`` None tells the network ``-log_snr / 8``, which is EDM's ln(sigma) / 4 and fits every
-    schedule; a number T tells it the step index ``t T`` of a network trained with T discrete steps.
-    """
-
-    steps: int | None = None
+    label: Label = LogSNRLabel()
 
     @abstractmethod
     def c_skip(self, alpha: Times, sigma: Times) -> Times: ...
@@ -53,10 +89,7 @@ class Preconditioning(ABC):
         return (alpha**2 + sigma**2).rsqrt()
 
     def c_noise(self, schedule: Schedule, t: Times) -> Times:
-        if self.steps is not None:
-            return t.double() * self.steps
-        # The ends have infinite log-SNR; 40 is beyond what float32 data can tell from clean.
-        return -schedule.log_snr(t).clamp(-40, 40) / 8
+        return self.label(schedule, t)
 
 
 @dataclass(frozen=True)

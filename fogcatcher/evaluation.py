@@ -185,10 +185,9 @@ def evaluate(
         copied = memorisation.measure(samples, dataset.pictures[searched], held_out, pixels, generator)
     strange, missed = _outliers(samples, real, looks[0])
     levels, tells, curve = (), None, {}
-    if not settings.quick:
-        if len(parts.held_out):
-            told("measuring the loss on training and held-out pictures")
-            levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
+    if not settings.quick and len(parts.held_out):
+        told("measuring the loss on training and held-out pictures")
+        levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
     if not settings.quick and len(real) > 1:
         told("drawing with fewer and more steps")
         curve = dict(_curve(model, dataset, asked, real, looks[0], settings))

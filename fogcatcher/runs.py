@@ -26,8 +26,16 @@ from fogcatcher.model import BEST, WEIGHTS, Model, best_device
 from fogcatcher.monitor import Check, Monitor, best_of, reason_to_stop
 from fogcatcher.objectives import Objective
 from fogcatcher.previews import Preview
-from fogcatcher.recipes.build import PRESETS, build_denoiser, build_objective, named, warnings_of
+from fogcatcher.recipes.build import (
+    PRESETS,
+    build_denoiser,
+    build_objective,
+    named,
+    wanted_of,
+    warnings_of,
+)
 from fogcatcher.recipes.config import DataConfig, NetworkConfig, RunConfig, read_config, write_json
+from fogcatcher.recipes.networks import LARGE_BATCH_FROM, choose_network, learning_rate_of, parameters_of
 from fogcatcher.run_log import CHECKS, METRICS, MetricsLog, RowLog
 from fogcatcher.training.augmentation import choose
 from fogcatcher.training.batches import Batches
@@ -80,8 +88,13 @@ class Setup:
     augment: str = "auto"
     seed: int = 0
     preset: str = "default"
-    width: int = 32
-    batch_size: int = 32
+    network: str = "small"
+    size_of_model: str | None = None
+    """tiny, small, medium, large, or a number of parameters such as 3M; None is the network's own."""
+    width: int | None = None
+    """Of the network, instead of a size."""
+    batch_size: int | None = None
+    """None is what suits the network."""
 
 
 def default_folder(data: str) -> Path:
@@ -104,10 +117,9 @@ def prepare(setup: Setup, progress: Reading | None = None) -> Run:
     config = RunConfig(
         pictures=pictures,
         method=named("preset", setup.preset, PRESETS),
-        network=NetworkConfig.for_pictures(pictures.height, pictures.width, setup.width),
+        network=NetworkConfig(),
         training=Plan(
             steps=setup.steps or 1,
-            batch_size=setup.batch_size,
             seed=setup.seed,
             attribute_dropout=controls.dropout,
             single_dropout=tuple(a.name for a in controls.spec.attributes if isinstance(a, Tags)),
@@ -121,6 +133,7 @@ def prepare(setup: Setup, progress: Reading | None = None) -> Run:
         ),
         augmentation=augmentation,
     )
+    config = _with_network(config, controls.spec, setup)
     run = _assemble(setup.out or _free_folder(setup.data), config, controls.spec, dataset, parts)
     run.notes += [*controls.notes, *said, *warnings_of(config.method)]
     if setup.steps is None:
@@ -264,6 +277,8 @@ def train(
     conditions: str | Sequence[str] = (),
     augment: str = "auto",
     preset: str = "default",
+    network: str = "small",
+    size_of_model: str | None = None,
     options: DataOptions | None = None,
     seed: int = 0,
     stop_early: bool = False,
@@ -272,15 +287,28 @@ def train(
     """Train a model on pictures (a path as for ``read_dataset``) and return its run directory.
 
     ``conditions`` names columns, NAME or NAME:TYPE; ``options`` says how pictures are read and chosen.
-    ``preset`` is a row of docs/methods.md. ``stop_early`` ends training when a check finds that more of it
-    does harm.
+    ``preset`` is a row of docs/methods.md; ``network`` and ``size_of_model`` are those of docs/networks.md:
+    tiny, small, medium, large, or a number of parameters such as "3M". ``stop_early`` ends training when a
+    check finds that more of it does harm.
     """
     options = options or DataOptions()
     if size is not None:
         options = replace(options, size=(size, size) if isinstance(size, int) else size)
     asked = (conditions,) if isinstance(conditions, str) else tuple(conditions)
     out = Path(out) if out else None
-    setup = Setup(str(data), out, minutes, steps, options, asked, augment=augment, seed=seed, preset=preset)
+    setup = Setup(
+        str(data),
+        out,
+        minutes,
+        steps,
+        options,
+        asked,
+        augment=augment,
+        seed=seed,
+        preset=preset,
+        network=network,
+        size_of_model=size_of_model,
+    )
     run = prepare(setup)
     for step in follow(run, stop_early=stop_early):
         if progress:
@@ -298,12 +326,20 @@ def _check(setup: Setup) -> None:
         raise UserError(f"--steps must be at least 1, not {setup.steps}.")
     if setup.minutes is not None and not (setup.minutes > 0 and math.isfinite(setup.minutes)):
         raise UserError(f"--minutes must be more than 0, not {setup.minutes:g}.")
-    if setup.width < 16 or setup.width % 16:
-        raise UserError(f"--width must be a multiple of 16, not {setup.width}.")
-    if setup.batch_size < 1:
+    if setup.batch_size is not None and setup.batch_size < 1:
         raise UserError(f"--batch-size must be at least 1, not {setup.batch_size}.")
     if setup.out is not None and (setup.out / "config.json").exists():
         raise UserError(f"{setup.out} already holds a run: add --resume to go on, or choose another --out.")
+
+
+def _with_network(config: RunConfig, conditions: ConditionSpec, setup: Setup) -> RunConfig:
+    """The config with the network that was asked for, and the learning rate and batch that suit it."""
+    wanted = wanted_of(config, conditions)
+    network = choose_network(setup.network, setup.size_of_model, wanted, setup.width)
+    large = parameters_of(replace(wanted, config=network)) > LARGE_BATCH_FROM
+    batch_size = setup.batch_size or (64 if large else config.training.batch_size)
+    plan = replace(config.training, batch_size=batch_size, learning_rate=learning_rate_of(network))
+    return replace(config, network=network, training=plan)
 
 
 def _free_folder(data: str) -> Path:

@@ -37,7 +37,7 @@ def trained(tmp_path_factory) -> tuple[Path, Path]:
     """(data, run) of a tiny training."""
     folder = tmp_path_factory.mktemp("trained")
     data = save_pictures(folder / "data")
-    main(["train", str(data), "--out", str(folder / "run"), "--steps", "3", "--width", "16"])
+    main(["train", str(data), "--out", str(folder / "run"), "--steps", "3", "--size-of-model", "tiny"])
     return data, folder / "run"
 
 
@@ -101,7 +101,16 @@ def test_dry_run_writes_nothing(tmp_path, capsys, trained):
     data, _ = trained
     out = tmp_path / "run"
     code, said, _ = fogcatcher(
-        "train", str(data), "--out", str(out), "--steps", "50", "--width", "16", "--dry-run", capsys=capsys
+        "train",
+        str(data),
+        "--out",
+        str(out),
+        "--steps",
+        "50",
+        "--size-of-model",
+        "tiny",
+        "--dry-run",
+        capsys=capsys,
     )
     assert code == 0 and "images/s" in said and "nothing was written" in said and not out.exists()
 

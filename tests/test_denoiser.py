@@ -11,6 +11,7 @@ from fogcatcher.denoiser import (
     PredictV,
     PredictVelocity,
     PredictX0,
+    StepLabel,
 )
 from fogcatcher.predictions import EPS, VELOCITY, X0, V
 from fogcatcher.process import Process
@@ -73,5 +74,5 @@ def test_discrete_networks_are_told_their_step():
     network = Constant(torch.zeros(2, 1))
     process = Process(BetaSchedule(linear_betas(1000)))
     t = torch.tensor([0.001, 1.0], dtype=torch.float64)
-    Denoiser(network, process, PredictEps(steps=1000))(torch.zeros(2, 1), t)
+    Denoiser(network, process, PredictEps(StepLabel(1000)))(torch.zeros(2, 1), t)
     torch.testing.assert_close(network.told[1], torch.tensor([1.0, 1000.0]))

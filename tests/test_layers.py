@@ -22,7 +22,7 @@ FLOORS = [
     ["training", "metrics"],
     ["recipes"],
     ["model"],
-    ["previews", "nll", "evaluation", "run_log"],
+    ["exchange", "previews", "nll", "evaluation", "run_log"],
     ["evaluation_page", "monitor"],
     ["runs"],
     ["cli"],

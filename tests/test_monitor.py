@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from fogcatcher.cli.main import main
 from fogcatcher.data.options import DataOptions

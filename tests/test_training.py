@@ -199,7 +199,7 @@ def losses_of(run: Path) -> dict[int, float]:
 def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
     """kill -9 somewhere in the middle, --resume, and every logged loss is that of an unbroken run."""
     save_pictures(tmp_path / "data", 20)
-    settings = ["--steps", "60", "--width", "16", "--batch-size", "8"]
+    settings = ["--steps", "60", "--size-of-model", "tiny", "--batch-size", "8"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run([*COMMAND, str(tmp_path / "data"), "--out", str(whole), *settings], check=True)
     often = ["--checkpoint-seconds", "0"]
@@ -223,7 +223,7 @@ def test_ctrl_c_saves_and_exits_with_0(tmp_path):
     save_pictures(tmp_path / "data", 20)
     run = tmp_path / "run"
     training = subprocess.Popen(
-        [*COMMAND, str(tmp_path / "data"), "--out", str(run), "--steps", "100000", "--width", "16"],
+        [*COMMAND, str(tmp_path / "data"), "--out", str(run), "--steps", "100000", "--size-of-model", "tiny"],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -44,10 +44,14 @@ class Train(DataArguments):
     preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = "default"
     """A paper's choices of schedule, prediction, training times and loss: ddpm, iddpm, annotated, course,
     score_vp, score_ve, edm, v_cosine, flow; default is what measured best for small pictures."""
-    width: int = 32
-    """Width of the network, the one dial of its size: 16, 32, 48, 64 ..."""
-    batch_size: int = 32
-    """Pictures per step."""
+    network: Annotated[str, tyro.conf.arg(metavar="NAME")] = "small"
+    """small, the fast one for small pictures; or a paper's, as large as there: ddpm, iddpm, adm, ddpmpp,
+    ncsnpp, edm2, transformer, course, annotated, thesis."""
+    size_of_model: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None
+    """The one dial: tiny, small, medium, large, or a number of parameters such as 3M. Width, depth,
+    attention, learning rate and batch follow. Default: the network's own."""
+    batch_size: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    """Pictures per step. Default: 32; 64 for large networks."""
     checkpoint_seconds: float = 20.0
     """Save about this often; a kill loses at most what was done since."""
     stop_early: bool = False
@@ -93,7 +97,8 @@ class Train(DataArguments):
             augment=self.augment,
             seed=self.seed,
             preset=self.preset,
-            width=self.width,
+            network=self.network,
+            size_of_model=self.size_of_model,
             batch_size=self.batch_size,
         )
 

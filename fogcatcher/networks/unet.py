@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fogcatcher.networks.blocks import ResidualBlock, SelfAttention, zeroed
 from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding, Vector, Words
 from fogcatcher.tensors import Condition, Samples, Times
 
@@ -56,7 +57,7 @@ class UNet(nn.Module):
             if level > 0:
                 self.up.append(nn.ConvTranspose2d(w, widths[level - 1], 2, stride=2))
         leave = nn.Conv2d(widths[0], answers * channels * patch**2, 3, padding=1)
-        self.exit = nn.Sequential(_norm(widths[0]), nn.SiLU(), _zeroed(leave))
+        self.exit = nn.Sequential(_norm(widths[0]), nn.SiLU(), zeroed(leave))
 
     def _positions(self, size: tuple[int, int], level: int) -> int:
         """The number of positions at a level."""
@@ -89,56 +90,14 @@ class Stage(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, embedding: int, positions: int) -> None:
         super().__init__()
-        self.block = ResidualBlock(inputs, outputs, embedding)
-        self.attention = Attention(outputs) if positions <= ATTENTION_AT_MOST else nn.Identity()
+        self.block = ResidualBlock(inputs, outputs, embedding, norm=_norm)
+        heads = max(1, outputs // HEAD_CHANNELS)
+        few = positions <= ATTENTION_AT_MOST
+        self.attention = SelfAttention(outputs, heads, norm=_norm) if few else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         return self.attention(self.block(x, embedding))
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions; noise level and condition scale and shift what is between them.
-
-    The scale-shift is AdaGN of Dhariwal & Nichol 2021, "Diffusion Models Beat GANs", equation 4.
-    """
-
-    def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
-        super().__init__()
-        self.norm1, self.conv1 = _norm(inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.modulate = _zeroed(nn.Linear(embedding, 2 * outputs))
-        self.norm2, self.conv2 = _norm(outputs), _zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
-        self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        h = self.conv1(F.silu(self.norm1(x)))
-        scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, dim=1)
-        h = self.conv2(F.silu(torch.addcmul(shift, self.norm2(h), 1 + scale)))
-        return self.shortcut(x) + h
-
-
-class Attention(nn.Module):
-    """Self-attention over all positions, in heads of 32 channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.heads = max(1, channels // HEAD_CHANNELS)
-        self.norm, self.qkv = _norm(channels), nn.Conv2d(channels, 3 * channels, 1)
-        self.out = _zeroed(nn.Conv2d(channels, channels, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, c, h, w = x.shape
-        qkv = self.qkv(self.norm(x)).flatten(2).transpose(1, 2)  # (B, HW, 3C)
-        q, k, v = qkv.reshape(b, h * w, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, h, w, c)
-        return x + self.out(mixed.permute(0, 3, 1, 2))
-
-
 def _norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(max(1, channels // GROUP_CHANNELS), channels)
-
-
-def _zeroed(layer: nn.Module) -> nn.Module:
-    """A layer that starts as "nothing", so that every block starts as the identity."""
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer

@@ -12,17 +12,20 @@ from fogcatcher.data.conditions import ConditionSpec, Text
 from fogcatcher.denoiser import (
     Denoiser,
     EDMPreconditioning,
+    Label,
     LearnedVarianceDenoiser,
+    LogSNRLabel,
     Preconditioning,
     PredictEps,
     PredictV,
     PredictVelocity,
     PredictX0,
+    SigmaLabel,
+    StepLabel,
 )
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.grids import Grid, KarrasGrid, LeadingGrid, LinspaceGrid, LogSNRGrid, UniformGrid
 from fogcatcher.networks.embeddings import Vector, Words
-from fogcatcher.networks.unet import UNet
 from fogcatcher.objectives import (
     LogitNormalTimes,
     LogNormalTimes,
@@ -40,6 +43,7 @@ from fogcatcher.objectives import (
 from fogcatcher.probability_flow import RK45
 from fogcatcher.process import Process
 from fogcatcher.recipes.config import Method, RunConfig
+from fogcatcher.recipes.networks import Wanted, build_network, kind_of
 from fogcatcher.samplers import DDIM, DDPM, Step
 from fogcatcher.schedules import (
     BetaSchedule,
@@ -146,6 +150,8 @@ PRESETS: Mapping[str, Method] = {
     "flow": Method("flow", "velocity", "logitnormal", "uniform"),
 }
 """Each paper's own choices (docs/methods.md); "default" is the row that measured best for small pictures."""
+SPREAD = LogSNRLabel(1000 / 32, 500.0)
+"""Log-SNRs from 16 to -16 as the numbers 0 to 1,000, for networks made for step numbers."""
 VISIBLE_SIGNAL = 0.05
 """With more signal than this left at the end, sampling from pure noise is visibly mismatched."""
 
@@ -162,11 +168,10 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
 
     Raises UserError where two choices cannot work together.
     """
-    method, network = config.method, config.network
+    method = config.method
     schedule = build_schedule(method)
     prediction = named("prediction", method.prediction, PREDICTIONS)(config.pictures.sigma_data)
-    if method.label == "t":
-        prediction = replace(prediction, steps=1)
+    prediction = replace(prediction, label=_label(config, schedule))
     if isinstance(prediction, PredictEps) and schedule.signal_left < 1e-6:
         raise UserError(
             f"eps-prediction says nothing where no signal is left, and the {method.schedule} schedule "
@@ -175,18 +180,39 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
     learns_variance = method.loss == "hybrid"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
-        net = UNet(
-            channels=config.pictures.channels,
-            size=(config.pictures.height, config.pictures.width),
-            widths=[network.width * 2**level for level in range(network.levels)],
-            blocks=network.blocks,
-            patch=network.patch,
-            attributes=_inputs(config, conditions),
-            answers=2 if learns_variance else 1,
-        )
+        net = build_network(wanted_of(config, conditions))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     kind = LearnedVarianceDenoiser if learns_variance else Denoiser
     return kind(net, Process(schedule), prediction)
+
+
+def wanted_of(config: RunConfig, conditions: ConditionSpec) -> Wanted:
+    """Return what the network of a config is built from."""
+    pictures = config.pictures
+    return Wanted(
+        config.network,
+        pictures.channels,
+        (pictures.height, pictures.width),
+        _inputs(config, conditions),
+        answers=2 if config.method.loss == "hybrid" else 1,
+    )
+
+
+def _label(config: RunConfig, schedule: Schedule) -> Label:
+    """How the network is told the noise level; its own way is the one that its waves are made for."""
+    steps = schedule.steps if isinstance(schedule, BetaSchedule) else 1000
+    label = config.method.label
+    if label == "own" and kind_of(config.network.name).counts_steps:
+        return StepLabel(steps) if isinstance(schedule, BetaSchedule) else SPREAD
+    labels: Mapping[str, Label] = {
+        "own": LogSNRLabel(),
+        "log_snr": LogSNRLabel(),
+        "t": StepLabel(1),
+        "step": StepLabel(steps),
+        "step_from_0": StepLabel(steps, first=0),
+        "sigma": SigmaLabel(steps),
+    }
+    return named("label", label, labels)
 
 
 def build_schedule(method: Method) -> Schedule:

@@ -14,6 +14,7 @@ from fogcatcher.data.conditions import ConditionSpec
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.spec import PictureSpec
 from fogcatcher.errors import UserError
+from fogcatcher.networks.ddpm_unet import UNetShape
 from fogcatcher.training.augmentation import Augmentation
 from fogcatcher.training.fit import Plan
 
@@ -37,27 +38,31 @@ class Method:
     """How errors are measured: l2, l1, huber; or hybrid, with a learned variance."""
     weighting: str = "own"
     """What errors weigh: own (those of the network's target count equally), or another's."""
-    label: str = "log_snr"
-    """How the network is told the noise level: log_snr, or t."""
+    label: str = "own"
+    """How the network is told the noise level: own (log_snr, or step numbers for networks made for them),
+    log_snr, t, step, step_from_0, sigma."""
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The U-Net; its width is the one dial."""
+    """Which network, and how large; the names are those of ``recipes/networks.py``."""
 
+    name: str = "small"
     width: int = 32
-    """Channels of the first level; each lower level has twice as many."""
+    """Channels of the first level, the one dial of its size."""
     levels: int = 3
-    """Number of resolutions."""
+    """Number of resolutions of the small one; others have as many as their papers and the pictures say."""
     blocks: int = 1
-    """Residual blocks per level, on the way down and again on the way up."""
+    """Residual blocks per level of the small one, on the way down and again on the way up."""
     patch: int = 2
-    """Side of the pixel blocks that become channels at the input (space to depth)."""
+    """Side of the pixel blocks that become channels at the input of the small one (space to depth)."""
+    shape: UNetShape | None = None
+    """Of an imported one."""
 
     @staticmethod
-    def for_pictures(height: int, width: int, dial: int) -> NetworkConfig:
-        """Return the network that measured best for pictures of this size (docs/experiments.md)."""
-        return NetworkConfig(width=dial, patch=1 if height * width <= 20 * 20 else 2)
+    def from_json(tree: Mapping[str, Any]) -> NetworkConfig:
+        shape = tree.get("shape")
+        return NetworkConfig(**{**tree, "shape": _of(UNetShape)(shape) if shape else None})
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class RunConfig:
         return RunConfig(
             _node(_of(PictureSpec), tree, "pictures"),
             _node(_of(Method), tree, "method"),
-            _node(_of(NetworkConfig), tree, "network"),
+            _node(NetworkConfig.from_json, tree, "network"),
             _node(_of(Plan), tree, "training"),
             _node(DataConfig.from_json, tree, "data"),
             _node(_of(Augmentation), tree, "augmentation"),

@@ -30,3 +30,6 @@ class PowerEMA:
         beta = (1 - 1 / self.updates) ** (self.gamma + 1)
         for average, weight in zip(self.denoiser.parameters(), denoiser.parameters(), strict=True):
             average.lerp_(weight, 1 - beta)
+        # What layers count for themselves, as batch norm does its means, is an average already.
+        for average, counted in zip(self.denoiser.buffers(), denoiser.buffers(), strict=True):
+            average.copy_(counted)

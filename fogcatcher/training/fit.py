@@ -6,9 +6,11 @@ import copy
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import torch
+from torch import nn
 
 from fogcatcher.denoiser import Denoiser
 from fogcatcher.objectives import Objective
@@ -19,6 +21,7 @@ from fogcatcher.training.muon import Muon
 
 MUON_CHANNELS = 32
 """Kernels with fewer channels on either side stay with AdamW."""
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,12 @@ def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan
     denoiser, parameters = state.denoiser, list(state.denoiser.parameters())
     device = parameters[0].device
     batches = batches.to(device)
+    has_dropout = any(isinstance(layer, DROPOUTS) and layer.p > 0 for layer in denoiser.modules())
     while state.step < plan.steps:
         generator = step_generator(plan.seed, state.step, "noise", device)
         x0, condition = batches.at(state.step, plan.batch_size, device)
-        loss = objective(denoiser, x0, condition, generator)
+        with _dropout_of_step(generator, has_dropout):
+            loss = objective(denoiser, x0, condition, generator)
         denoiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, plan.gradient_clip)
@@ -118,6 +123,17 @@ def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan
         state.ema.update(denoiser)
         state.step += 1
         yield Progress(state.step, loss.item(), norm.item(), learning_rate)
+
+
+@contextmanager
+def _dropout_of_step(generator: torch.Generator, has_dropout: bool) -> Iterator[None]:
+    """Let dropout, which draws from torch's one stream, draw the same in step k of every run of one seed."""
+    if not has_dropout:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(generator.initial_seed() ^ 1)
+        yield
 
 
 def seconds_per_step(

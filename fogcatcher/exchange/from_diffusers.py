@@ -1,0 +1,381 @@
+"""Models of diffusers: a folder with a ``UNet2DModel`` becomes a network of ours, with its process.
+
+Nothing here imports diffusers or runs code: configs are JSON, weights safetensors. A pipeline folder has
+``unet/`` and ``scheduler/``; a model folder is such a ``unet/``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from fogcatcher.denoiser import (
+    Denoiser,
+    LearnedVarianceDenoiser,
+    Preconditioning,
+    PredictEps,
+    PredictV,
+    PredictVelocity,
+    PredictX0,
+)
+from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
+from fogcatcher.networks.embeddings import Vector
+from fogcatcher.process import Process
+from fogcatcher.schedules import (
+    BetaSchedule,
+    FlowSchedule,
+    Schedule,
+    cosine_betas,
+    linear_betas,
+    quadratic_betas,
+    sigmoid_betas,
+    zero_terminal_snr,
+)
+from fogcatcher.tensors import Times
+
+CLASS = "class"
+"""The attribute that a table of classes becomes: one-hot rows choose, a row of zeros says nothing."""
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+Config = Mapping[str, Any]
+
+DEFAULTS: Config = {
+    "sample_size": None,
+    "in_channels": 3,
+    "out_channels": 3,
+    "center_input_sample": False,
+    "time_embedding_type": "positional",
+    "time_embedding_dim": None,
+    "freq_shift": 0,
+    "flip_sin_to_cos": True,
+    "mid_block_type": "UNetMidBlock2D",
+    "layers_per_block": 2,
+    "mid_block_scale_factor": 1,
+    "downsample_padding": 1,
+    "downsample_type": "conv",
+    "upsample_type": "conv",
+    "dropout": 0.0,
+    "act_fn": "silu",
+    "attention_head_dim": 8,
+    "norm_num_groups": 32,
+    "attn_norm_num_groups": None,
+    "norm_eps": 1e-5,
+    "resnet_time_scale_shift": "default",
+    "add_attention": True,
+    "class_embed_type": None,
+    "num_class_embeds": None,
+}
+"""What a setting is where the config, perhaps of an older version, does not name it."""
+KNOWN: Mapping[str, tuple[Any, ...]] = {
+    "time_embedding_type": ("positional",),
+    "mid_block_type": ("UNetMidBlock2D", None),
+    "downsample_padding": (0, 1),
+    "downsample_type": ("conv", "resnet", None),
+    "upsample_type": ("conv", "resnet", None),
+    "act_fn": ("silu", "swish"),
+    "resnet_time_scale_shift": ("default", "scale_shift"),
+    "class_embed_type": (None,),
+}
+"""The settings of which only some values can be carried over."""
+PARTS: Mapping[str, str] = {
+    "time_emb_proj": "modulate",
+    "conv_shortcut": "shortcut",
+    "group_norm": "norm",
+    "query": "to_q",
+    "key": "to_k",
+    "value": "to_v",
+    "proj_attn": "out",
+    "to_out.0": "out",
+}
+"""Layers inside a block, by their names there and here; attention was named otherwise before 2023."""
+TOP: Mapping[str, str] = {
+    "conv_in": "enter",
+    "time_embedding.linear_1": "time.layer1",
+    "time_embedding.linear_2": "time.layer2",
+    "conv_norm_out": "exit.0",
+    "conv_out": "exit.2",
+    "mid_block.resnets.0": "middle.0.block",
+    "mid_block.attentions.0": "middle.0.attention",
+    "mid_block.resnets.1": "middle.1.block",
+}
+BETA_SCHEDULERS = frozenset(
+    f"{name}Scheduler"
+    for name in (
+        *(
+            "DDPM",
+            "DDIM",
+            "PNDM",
+            "DPMSolverMultistep",
+            "DPMSolverSinglestep",
+            "DPMSolverSDE",
+            "DEISMultistep",
+        ),
+        *("EulerDiscrete", "EulerAncestralDiscrete", "HeunDiscrete", "LMSDiscrete", "UniPCMultistep"),
+        *("KDPM2Discrete", "KDPM2AncestralDiscrete"),
+    )
+)
+FLOW_SCHEDULERS = frozenset({"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler"})
+
+
+@dataclass(frozen=True)
+class UNetFacts:
+    """What the config of a ``UNet2DModel`` says besides the shape of the network."""
+
+    channels: int
+    answers: int
+    """1, or 2 where the variance is learned."""
+    size: tuple[int, int] | None
+    """Height and width it was trained on, if it says."""
+    classes: int
+    """Rows of its class table; 0 without one."""
+
+
+@dataclass(frozen=True)
+class CountedFromZero(Preconditioning):
+    """Another preconditioning, whose network is told i = t T - 1: diffusers counts its T steps from 0."""
+
+    inner: Preconditioning = field(default_factory=PredictEps)
+    steps: int = 1000
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return self.inner.c_skip(alpha, sigma)
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return self.inner.c_out(alpha, sigma)
+
+    def c_in(self, alpha: Times, sigma: Times) -> Times:
+        return self.inner.c_in(alpha, sigma)
+
+    def c_noise(self, schedule: Schedule, t: Times) -> Times:
+        return (t.double() * self.steps - 1).clamp(min=0)
+
+
+@dataclass(frozen=True)
+class ToldSigma(PredictVelocity):
+    """The velocity of a network that is told sigma T, as the flow-matching schedulers of diffusers do."""
+
+    steps: int = 1000
+
+    def c_noise(self, schedule: Schedule, t: Times) -> Times:
+        return schedule.sigma(t) * self.steps
+
+
+def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
+    """Return the network, in evaluation mode, and the facts of a model folder or pipeline folder.
+
+    The network takes diffusers' timestep as its noise label, and the condition ``CLASS`` where there is a
+    table of classes. Raises UserError when there is no such model, or one that cannot be carried over.
+    """
+    inner = folder / "unet"
+    folder = inner if inner.is_dir() else folder
+    config = {**DEFAULTS, **_read_json(folder / "config.json")}
+    if config.get("_class_name", "UNet2DModel") != "UNet2DModel":
+        raise UserError(f"{folder} holds a {config['_class_name']}; only a UNet2DModel can be imported.")
+    try:
+        facts, shape = _facts(config), _shape(config)
+        with torch.device("meta"):
+            classes = {CLASS: Vector(facts.classes)} if facts.classes else None
+            network = DDPMUNet(facts.channels, shape, classes, facts.answers)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{folder / 'config.json'} describes no network ({error!r}).") from error
+    try:
+        network.load_state_dict(_renamed(_read_weights(folder), shape.blocks), assign=True)
+    except (RuntimeError, KeyError) as error:
+        raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
+    return network.eval(), facts
+
+
+def read_denoiser(folder: Path) -> Denoiser:
+    """Return the denoiser of a pipeline folder: schedule and prediction are what its scheduler says.
+
+    Timestep i of 0 ... T - 1 is our t = (i + 1) / T. Raises UserError as ``read_unet`` does, and for a
+    scheduler that is missing or cannot be carried over.
+    """
+    network, facts = read_unet(folder)
+    root = folder if (folder / "unet").is_dir() else folder.parent
+    config = _read_json(root / "scheduler" / "scheduler_config.json")
+    try:
+        schedule, preconditioning = _method(config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"the scheduler_config.json of {root} describes no schedule ({error!r}).") from error
+    if facts.answers == 1:
+        return Denoiser(network, Process(schedule), preconditioning)
+    if config.get("variance_type") == "learned":
+        raise UserError(f"{root} has learned its variance outright; only learned_range can be imported.")
+    return LearnedVarianceDenoiser(network, Process(schedule), preconditioning)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: give a folder that diffusers' save_pretrained wrote.") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON ({error}).") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{path} does not hold settings by name.")
+    return config
+
+
+def _facts(c: Config) -> UNetFacts:
+    channels, outputs, size = c["in_channels"], c["out_channels"], c["sample_size"]
+    if outputs not in (channels, 2 * channels):
+        raise UserError(
+            f"this network turns {channels} channels into {outputs}; only one that answers as many as it "
+            "sees, or twice as many, can be imported."
+        )
+    height, width = size if isinstance(size, list) else (size, size)
+    return UNetFacts(
+        channels=channels,
+        answers=outputs // channels,
+        size=(height, width) if size is not None else None,
+        classes=c["num_class_embeds"] or 0,
+    )
+
+
+def _shape(c: Config) -> UNetShape:
+    """Raises UserError that names the first setting that cannot be carried over."""
+    for name, values in KNOWN.items():
+        if c[name] not in values:
+            raise UserError(f"{name} {c[name]!r} cannot be imported, only {' or '.join(map(repr, values))}.")
+    down, up = c["down_block_types"], c["up_block_types"][::-1]
+    for name in (*down, *up):
+        if not re.fullmatch(r"(UNetRes)?((Attn)?(Down|Up)Block2D|Resnet(Down|Up)sampleBlock2D)", name):
+            raise UserError(f"blocks of the type {name} cannot be imported.")
+    widths, groups = tuple(c["block_out_channels"]), c["norm_num_groups"]
+    scale_shift = c["resnet_time_scale_shift"] == "scale_shift"
+    return UNetShape(
+        widths=widths,
+        attention_down=tuple("Attn" in name for name in down),
+        attention_up=tuple("Attn" in name for name in up),
+        blocks_down=tuple(_by_block(name, c["downsample_type"]) for name in down),
+        blocks_up=tuple(_by_block(name, c["upsample_type"]) for name in up),
+        blocks=c["layers_per_block"],
+        frequencies=widths[0],
+        embedding=c["time_embedding_dim"] or 0,
+        cosine_first=c["flip_sin_to_cos"],
+        frequency_shift=float(c["freq_shift"]),
+        scale_shift=scale_shift,
+        head_channels=c["attention_head_dim"] or 0,
+        groups=groups,
+        eps=float(c["norm_eps"]),
+        dropout=float(c["dropout"]),
+        middle=c["mid_block_type"] is not None,
+        middle_attention=c["add_attention"],
+        # Under scale_shift the middle is normalised only where it is asked for.
+        middle_groups=c["attn_norm_num_groups"] or (0 if scale_shift else groups),
+        middle_divisor=float(c["mid_block_scale_factor"]),
+        pad_after=c["downsample_padding"] == 0,
+        recentred=c["center_input_sample"],
+    )
+
+
+def _by_block(block_type: str, resample_type: str | None) -> bool:
+    """Whether the step out of a level is a residual block; only levels with attention read the type."""
+    return "sampleBlock" in block_type or ("Attn" in block_type and resample_type == "resnet")
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    """Return the float32 weights of one file, or of the parts that an index lists."""
+    whole, index = folder / WEIGHTS, folder / f"{WEIGHTS}.index.json"
+    if whole.is_file() or not index.is_file():
+        return _read_tensors(whole)
+    parts = {Path(str(name)).name for name in _read_json(index).get("weight_map", {}).values()}
+    return {name: w for part in sorted(parts) for name, w in _read_tensors(folder / part).items()}
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        if any(path.parent.glob("*.bin")):
+            raise UserError(
+                f"{path.parent} has its weights as a .bin pickle, which can run code and is not opened: "
+                "where you trust it, convert it with diffusers, UNet2DModel.from_pretrained(OLD), and then "
+                "save_pretrained(NEW)."
+            )
+        raise UserError(f"{path} is missing.")
+    try:
+        return {name: tensor.float() for name, tensor in load_file(path).items()}
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}).") from error
+
+
+def _renamed(weights: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
+    """Return the weights under our names, with queries, keys and values in one."""
+    ours = {_our_name(name, blocks): tensor for name, tensor in weights.items()}
+    for q in [name for name in ours if ".to_q." in name]:
+        parts = [ours.pop(q.replace("to_q", part)) for part in ("to_q", "to_k", "to_v")]
+        ours[q.replace("to_q", "qkv")] = torch.cat(parts)
+    for name, tensor in ours.items():
+        if re.search(r"attention\.(qkv|out)\.weight", name):
+            ours[name] = tensor.reshape(*tensor.shape[:2], 1, 1)  # there linear, here a convolution of 1 x 1
+    if "class_embedding.weight" in ours:
+        ours[f"condition.tables.of_{CLASS}.weight"] = ours.pop("class_embedding.weight").T.contiguous()
+    return ours
+
+
+def _our_name(name: str, blocks: int) -> str:
+    """Return the name of a weight here; what is not known keeps its name, and will not fit."""
+    for there, here in (*TOP.items(), *PARTS.items()):
+        name = re.sub(rf"(^|\.){re.escape(there)}\.", rf"\g<1>{here}.", name)
+    found = re.fullmatch(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|.*samplers)\.(\d+)\.(.+)", name)
+    if not found:
+        return name
+    way, level, kind, number, rest = found.groups()
+    stages = blocks + (way == "up")
+    first = int(level) * (stages + 1)
+    if kind.endswith("samplers"):
+        return f"{way}.{first + stages}.layer.{rest}"
+    return f"{way}.{first + int(number)}.{'block' if kind == 'resnets' else 'attention'}.{rest}"
+
+
+def _method(c: Config) -> tuple[Schedule, Preconditioning]:
+    """Return the schedule and what the network predicts. Raises UserError for what is not known."""
+    kind, steps = c.get("_class_name", ""), int(c.get("num_train_timesteps", 1000))
+    prediction = c.get("prediction_type", "epsilon")
+    if kind not in BETA_SCHEDULERS | FLOW_SCHEDULERS:
+        raise unknown_name("scheduler", kind, sorted(BETA_SCHEDULERS | FLOW_SCHEDULERS))
+    if c.get("invert_sigmas") or c.get("timestep_type") == "continuous":
+        raise UserError("schedulers with inverted or continuous noise levels cannot be imported.")
+    if kind in FLOW_SCHEDULERS or (prediction == "flow_prediction" and c.get("use_flow_sigmas")):
+        shift = 1.0 if c.get("use_dynamic_shifting") else c.get("shift", c.get("flow_shift", 1.0))
+        return FlowSchedule(float(shift)), ToldSigma(steps=steps)
+    schedule = BetaSchedule(_betas(c, steps))
+    return schedule, CountedFromZero(steps=schedule.steps, inner=_prediction(prediction, schedule))
+
+
+def _prediction(name: str, schedule: Schedule) -> Preconditioning:
+    known = {"epsilon": PredictEps, "sample": PredictX0, "v_prediction": PredictV}
+    if name not in known:
+        raise unknown_name("prediction_type", name, known)
+    if name == "epsilon" and schedule.signal_left < 1e-6:
+        raise UserError("this schedule ends without signal, where a network that predicts eps says nothing.")
+    return known[name]()
+
+
+def _betas(c: Config, steps: int) -> Tensor:
+    if c.get("trained_betas") is not None:
+        betas = torch.tensor(c["trained_betas"], dtype=torch.float64)
+    else:
+        first, last = float(c["beta_start"]), float(c["beta_end"])
+        match c["beta_schedule"]:
+            case "linear":
+                betas = linear_betas(steps, first, last)
+            case "scaled_linear":
+                betas = quadratic_betas(steps, first, last)
+            case "squaredcos_cap_v2":
+                betas = cosine_betas(steps)
+            case "sigmoid":
+                betas = sigmoid_betas(steps, first, last)
+            case name:
+                known = ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid")
+                raise unknown_name("beta_schedule", str(name), known)
+    return zero_terminal_snr(betas) if c.get("rescale_betas_zero_snr") else betas

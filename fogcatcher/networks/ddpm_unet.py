@@ -1,0 +1,343 @@
+"""The U-Net of DDPM, improved DDPM and ADM: one network, and the shape that each paper gave it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from fogcatcher.errors import UserError
+from fogcatcher.networks.blocks import (
+    Downsample,
+    LinearAttention,
+    Norm,
+    Resample,
+    ResidualBlock,
+    SelfAttention,
+    TimeEmbedding,
+    Upsample,
+    conv,
+    doubled,
+    group_norm,
+    halved,
+    zeroed,
+)
+from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
+from fogcatcher.tensors import Condition, Samples, Times
+
+
+@dataclass(frozen=True)
+class UNetShape:
+    """Everything that decides which weights a ``DDPMUNet`` has, and what it does with them.
+
+    The four tuples of booleans go level by level, the finest first, like ``widths``.
+    """
+
+    widths: tuple[int, ...]
+    """Channels of each level; every level has half the side of the one before."""
+    attention_down: tuple[bool, ...]
+    attention_up: tuple[bool, ...]
+    """Whether every block of a level is followed by self-attention."""
+    blocks_down: tuple[bool, ...]
+    blocks_up: tuple[bool, ...]
+    """Whether the step out of a level, finer to coarser and back, is a residual block or a convolution."""
+    blocks: int = 2
+    """Residual blocks per level on the way down; one more on the way up."""
+    dims: int = 2
+    frequencies: int = 0
+    """Features of the sinusoids; 0: ``widths[0]``."""
+    embedding: int = 0
+    """Features of the time embedding; 0: 4 times the frequencies."""
+    cosine_first: bool = False
+    frequency_shift: float = 1.0
+    scale_shift: bool = False
+    """AdaGN instead of addition of the time embedding."""
+    heads: int = 1
+    head_channels: int = 0
+    """Channels of a head, which then decide how many there are; 0: ``heads`` decides."""
+    linear_attention: bool = False
+    """In the levels; the middle always looks at every pair."""
+    groups: int = 32
+    eps: float = 1e-5
+    dropout: float = 0.0
+    divisor: float = 1.0
+    """What the sum of the two branches is divided by, in the levels."""
+    middle: bool = True
+    middle_attention: bool = True
+    middle_groups: int = 32
+    """Groups of the norm before the attention of the middle; 0: no norm."""
+    middle_divisor: float = 1.0
+    pad_after: bool = False
+    """Whether convolutions of stride 2 are padded behind the picture only, or on both sides."""
+    standardise: bool = False
+    """Whether the convolutions between two norms have standardised weights."""
+    recentred: bool = False
+    """Whether the network sees 2 x - 1 instead of x."""
+
+
+class DDPMUNet(nn.Module):
+    """Down through the levels and up again, with the result of every single layer of the way down.
+
+    Ho et al. 2020, "Denoising Diffusion Probabilistic Models", appendix B. The conditions are added to the
+    time embedding (Dhariwal & Nichol 2021, section 2.2). ``attributes`` names what it can be conditioned
+    on, ``answers`` is how many times the channels of the input it returns. ``checkpointed`` keeps only what
+    goes from layer to layer for the gradient and computes the rest twice, to the same bits. Raises
+    ValueError when the tuples of the shape differ in length.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        shape: UNetShape,
+        attributes: Mapping[str, Vector | Words] | None = None,
+        answers: int = 1,
+        checkpointed: bool = False,
+    ) -> None:
+        super().__init__()
+        s, self.shape, self.checkpointed = shape, shape, checkpointed
+        levels = len(s.widths)
+        if {len(s.attention_down), len(s.attention_up), len(s.blocks_down), len(s.blocks_up)} != {levels}:
+            raise ValueError(f"a shape of {levels} levels needs {levels} entries in each of its tuples")
+        frequencies = s.frequencies or s.widths[0]
+        self.embedding = s.embedding or 4 * frequencies
+        self.norm: Norm = partial(group_norm, groups=s.groups, eps=s.eps)
+        self.time = TimeEmbedding(frequencies, self.embedding, s.cosine_first, s.frequency_shift)
+        self.condition = ConditionEmbedding(self.embedding, attributes or {})
+
+        w = s.widths[0]
+        self.enter, skips = conv(s.dims, channels, w), [w]
+        self.down, self.middle, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for level, outputs in enumerate(s.widths):
+            for _ in range(s.blocks):
+                self.down.append(self._stage(w, outputs, s.attention_down[level]))
+                skips.append(w := outputs)
+            if level < levels - 1:
+                self.down.append(self._halving(w, s.blocks_down[level]))
+                skips.append(w)
+        if s.middle:
+            self.middle.extend([self._middle(w, s.middle_attention), self._middle(w, False)])
+        for level, outputs in reversed(list(enumerate(s.widths))):
+            for _ in range(s.blocks + 1):
+                self.up.append(self._stage(w + skips.pop(), outputs, s.attention_up[level]))
+                w = outputs
+            if level > 0:
+                self.up.append(self._doubling(w, s.blocks_up[level]))
+        leave = zeroed(conv(s.dims, w, answers * channels))
+        self.exit = nn.Sequential(self.norm(w), nn.SiLU(), leave)
+
+    def _block(
+        self, inputs: int, outputs: int, resample: Resample | None = None, divisor: float | None = None
+    ) -> ResidualBlock:
+        s = self.shape
+        return ResidualBlock(
+            inputs,
+            outputs,
+            self.embedding,
+            s.dims,
+            self.norm,
+            s.scale_shift,
+            s.dropout,
+            resample,
+            divisor or s.divisor,
+            s.standardise,
+        )
+
+    def _attention(self, channels: int, norm: Norm, divisor: float) -> SelfAttention:
+        wanted = min(self.shape.head_channels, channels)
+        heads = channels // wanted if wanted else self.shape.heads
+        return SelfAttention(channels, heads, self.shape.dims, norm, wanted or None, divisor)
+
+    def _stage(self, inputs: int, outputs: int, attends: bool) -> Stage:
+        block, s = self._block(inputs, outputs), self.shape
+        if attends and s.linear_attention:
+            return Stage(block, LinearAttention(outputs, s.heads, s.dims, self.norm))
+        return Stage(block, self._attention(outputs, self.norm, s.divisor) if attends else nn.Identity())
+
+    def _middle(self, w: int, attends: bool) -> Stage:
+        s = self.shape
+        norm: Norm = (
+            partial(group_norm, groups=s.middle_groups, eps=s.eps) if s.middle_groups else nn.Identity
+        )
+        attention = self._attention(w, norm, s.middle_divisor) if attends else nn.Identity()
+        return Stage(self._block(w, w, divisor=s.middle_divisor), attention)
+
+    def _halving(self, w: int, block: bool) -> Resized:
+        s = self.shape
+        return Resized(self._block(w, w, halved) if block else Downsample(w, w, s.dims, s.pad_after))
+
+    def _doubling(self, w: int, block: bool) -> Resized:
+        return Resized(self._block(w, w, doubled) if block else Upsample(w, w, self.shape.dims))
+
+    def forward(self, x: Samples, noise_label: Times, cond: Condition | None = None) -> Tensor:
+        """Return the raw answer, (B, answers C, ...), for ``x``, (B, C, ...), and the noise label, (B,).
+
+        Raises ValueError when a side of ``x`` cannot be halved often enough, KeyError for an attribute
+        that the network was not built with.
+        """
+        fits = legal_size(x.shape[2:], len(self.shape.widths))
+        if tuple(x.shape[2:]) != fits:
+            raise ValueError(f"sides of {tuple(x.shape[2:])} cannot be halved often enough; {fits} can")
+        embedding = self.time(noise_label)
+        embedding = F.silu(embedding + self.condition(cond, embedding))
+        h = self.enter(2 * x - 1 if self.shape.recentred else x)
+        skips = [h]
+        for layer in self.down:
+            skips.append(h := self._run(layer, h, embedding))
+        for layer in self.middle:
+            h = self._run(layer, h, embedding)
+        for layer in self.up:
+            h = h if isinstance(layer, Resized) else torch.cat([h, skips.pop()], dim=1)
+            h = self._run(layer, h, embedding)
+        return self.exit(h)
+
+    def _run(self, layer: nn.Module, h: Tensor, embedding: Tensor) -> Tensor:
+        if self.checkpointed and torch.is_grad_enabled():
+            return checkpoint(layer, h, embedding, use_reentrant=False)
+        return layer(h, embedding)
+
+
+class Stage(nn.Module):
+    """A residual block on h and, on the way up, on what came down beside it; then attention."""
+
+    def __init__(self, block: ResidualBlock, attention: nn.Module) -> None:
+        super().__init__()
+        self.block, self.attention = block, attention
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        return self.attention(self.block(h, embedding))
+
+
+class Resized(nn.Module):
+    """A step from one level to the next: a residual block that resamples, or a layer told nothing."""
+
+    def __init__(self, layer: ResidualBlock | Downsample | Upsample) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+        return self.layer(h, embedding) if isinstance(self.layer, ResidualBlock) else self.layer(h)
+
+
+def legal_size(size: Sequence[int], levels: int) -> tuple[int, ...]:
+    """Return the size nearest to ``size`` whose sides can all be halved ``levels - 1`` times."""
+    multiple = 2 ** (levels - 1)
+    return tuple(max(multiple, int(side / multiple + 0.5) * multiple) for side in size)
+
+
+def ddpm(
+    size: Sequence[int] = (32, 32),
+    width: int = 128,
+    multipliers: Sequence[float] = (1, 2, 2, 2),
+    blocks: int = 2,
+) -> UNetShape:
+    """Return the shape of Ho et al. 2020, appendix B, for pictures of ``size``; as it is, that for CIFAR-10.
+
+    Attention at 16 x 16 with one head. Their multipliers for 256 x 256 are (1, 1, 2, 2, 4, 4), without
+    dropout. Raises UserError for a size that cannot be halved often enough.
+    """
+    attention = _attention(size, len(multipliers), {16})
+    return UNetShape(
+        widths=_widths(width, multipliers),
+        attention_down=attention,
+        attention_up=attention,
+        blocks_down=(False,) * len(multipliers),
+        blocks_up=(False,) * len(multipliers),
+        blocks=blocks,
+        dims=len(size),
+        frequencies=width,
+        eps=1e-6,
+        dropout=0.1,
+        pad_after=True,
+    )
+
+
+def iddpm(
+    size: Sequence[int] = (32, 32),
+    width: int = 128,
+    multipliers: Sequence[float] | None = None,
+    blocks: int = 3,
+) -> UNetShape:
+    """Return the shape of Nichol & Dhariwal 2021, "Improved Denoising Diffusion Probabilistic Models".
+
+    Their settings for CIFAR-10: AdaGN, attention at 16 x 16 and 8 x 8 in four heads, dropout 0.3. Raises
+    UserError for a size that cannot be halved often enough.
+    """
+    multipliers = multipliers or _openai_multipliers(size)
+    attention = _attention(size, len(multipliers), {16, 8})
+    return UNetShape(
+        widths=_widths(width, multipliers),
+        attention_down=attention,
+        attention_up=attention,
+        blocks_down=(False,) * len(multipliers),
+        blocks_up=(False,) * len(multipliers),
+        blocks=blocks,
+        dims=len(size),
+        frequencies=width,
+        cosine_first=True,
+        frequency_shift=0.0,
+        scale_shift=True,
+        heads=4,
+        dropout=0.3,
+    )
+
+
+def adm(
+    size: Sequence[int] = (64, 64),
+    width: int = 256,
+    multipliers: Sequence[float] | None = None,
+    blocks: int = 2,
+) -> UNetShape:
+    """Return the shape of Dhariwal & Nichol 2021, "Diffusion Models Beat GANs", section 3.1.
+
+    AdaGN, attention at 32, 16 and 8 in heads of 64 channels, and residual blocks that resample. At 64 x 64
+    theirs has a width of 192 and 3 blocks. Raises UserError for a size that cannot be halved often enough.
+    """
+    multipliers = multipliers or _openai_multipliers(size)
+    attention = _attention(size, len(multipliers), {32, 16, 8})
+    return UNetShape(
+        widths=_widths(width, multipliers),
+        attention_down=attention,
+        attention_up=attention,
+        blocks_down=(True,) * len(multipliers),
+        blocks_up=(True,) * len(multipliers),
+        blocks=blocks,
+        dims=len(size),
+        frequencies=width,
+        cosine_first=True,
+        frequency_shift=0.0,
+        scale_shift=True,
+        head_channels=64,
+    )
+
+
+def _widths(width: int, multipliers: Sequence[float]) -> tuple[int, ...]:
+    return tuple(int(width * multiplier) for multiplier in multipliers)
+
+
+def _attention(size: Sequence[int], levels: int, sides: set[int]) -> tuple[bool, ...]:
+    """Say which levels attend: those whose longer side, rounded up to a power of 2, is one of ``sides``."""
+    fits = legal_size(size, levels)
+    if tuple(size) != fits:
+        wrong, right = (" x ".join(str(side) for side in sides) for sides in (size, fits))
+        raise UserError(
+            f"a U-Net of {levels} levels halves every side {levels - 1} times, which {wrong} does not allow: "
+            f"use {right}, the nearest size, or fewer levels."
+        )
+    return tuple(2 ** math.ceil(math.log2(max(size) >> level)) in sides for level in range(levels))
+
+
+def _openai_multipliers(size: Sequence[int]) -> tuple[float, ...]:
+    """The multipliers of the code of both papers for the next larger size that they know."""
+    known: dict[int, tuple[float, ...]] = {
+        32: (1, 2, 2, 2),
+        64: (1, 2, 3, 4),
+        128: (1, 1, 2, 3, 4),
+        256: (1, 1, 2, 2, 4, 4),
+    }
+    return next((known[side] for side in known if max(size) <= side), (0.5, 1, 1, 2, 2, 4, 4))
