@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import fogcatcher
+from fogcatcher import hub
 from fogcatcher.data.conditions import ConditionSpec, Wish
 from fogcatcher.data.sheets import save_png, sheet, to_image
 from fogcatcher.data.spec import Pictures
@@ -21,15 +24,13 @@ from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned, Thresholded
+from fogcatcher.model_card import model_card, usage_of
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.recipes.build import build_denoiser, build_grid, build_sampler
-from fogcatcher.recipes.config import RunConfig, read_config
+from fogcatcher.recipes.config import BEST, WEIGHTS, RunConfig, read_config, write_config
 from fogcatcher.samplers import State, sample
 from fogcatcher.tensors import Samples, Times
 
-WEIGHTS = "model.safetensors"
-BEST = "best.safetensors"
-"""The weights of the lowest held-out loss."""
 SHIPPED = Path(__file__).with_name("shipped")
 BATCH = 64
 SEEDS_PER_CLASS = 8
@@ -222,6 +223,24 @@ class Model:
             raise UserError(f"{len(wishes)} conditions cannot serve {len(seeds)} pictures.")
         return [self.conditions.clean(wish) for wish in wishes]
 
+    def save(self, folder: Path) -> None:
+        """Write all that ``load`` needs, and a card that says what it is, into ``folder``, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.save_weights(folder)
+        card = model_card(self.config, self.conditions, usage_of(str(folder)))
+        write_atomically(folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
+        write_config(folder, self.config, self.conditions)
+
+    def push_to_hub(self, repo: str, *, token: str | None = None, private: bool = False) -> str:
+        """Send the model to the Hugging Face Hub as ``repo``, "user/name", and return its address.
+
+        Of the paths in its config only the last names are sent. Raises UserError where the Hub does not
+        take it, or its library (the extra ``hub``) is missing.
+        """
+        with tempfile.TemporaryDirectory() as name:
+            self.save(Path(name))
+            return hub.push_to_hub(Path(name), repo, token=token, private=private)
+
     def save_weights(self, folder: Path, name: str = WEIGHTS) -> None:
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
         write_atomically(folder / name, lambda part: save_file(tensors, part))
@@ -233,20 +252,13 @@ def class_of_seed(seed: int, classes: int) -> int:
 
 
 def load(run: str | Path, best: bool = False) -> Model:
-    """Return the model of a run directory, or a shipped one by its name ("sprites").
+    """Return the model of a run directory, a shipped one by its name ("sprites"), or one of the Hugging Face
+    Hub ("user/name", with the extra ``hub``; fetched once).
 
     ``best`` takes the weights of the lowest held-out loss instead of the newest. Loading reads JSON and
     safetensors and never runs code. Raises UserError when there is no model.
     """
-    folder = Path(run)
-    if not folder.exists():
-        shipped = sorted(path.name for path in SHIPPED.iterdir() if (path / WEIGHTS).exists())
-        if str(run) not in shipped:
-            raise UserError(
-                f"there is no run directory {run}, and no shipped model of that name "
-                f"(shipped: {', '.join(shipped) or 'none'})."
-            )
-        folder = SHIPPED / str(run)
+    folder = _folder_of(str(run))
     config, conditions = read_config(folder)
     weights = folder / (BEST if best else WEIGHTS)
     if best and not weights.exists():
@@ -262,6 +274,21 @@ def load(run: str | Path, best: bool = False) -> Model:
         raise UserError(f"{weights} is damaged or does not fit its config.json ({error}).") from error
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
     return Model(denoiser.to(best_device()), config, conditions, digest)
+
+
+def _folder_of(run: str) -> Path:
+    """The run directory itself, else the shipped model of that name, else what the Hub has under it."""
+    shipped = sorted(path.name for path in SHIPPED.iterdir() if (path / WEIGHTS).exists())
+    if Path(run).exists():
+        return Path(run)
+    if run in shipped:
+        return SHIPPED / run
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", run) and not Path(run).parent.exists():
+        return hub.fetch(run)
+    raise UserError(
+        f"there is no run directory {run}, and no shipped model of that name "
+        f"(shipped: {', '.join(shipped) or 'none'})."
+    )
 
 
 def best_device() -> torch.device:

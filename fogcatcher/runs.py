@@ -11,8 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import fogcatcher
-from fogcatcher.data.column_types import choose_controls, in_words
+from fogcatcher.data.column_types import choose_controls
 from fogcatcher.data.conditions import ConditionSpec, Tags
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import Dataset, Reading, read_dataset
@@ -22,7 +21,8 @@ from fogcatcher.disk import write_atomically
 from fogcatcher.errors import UserError
 from fogcatcher.guidance import ConditionDropout
 from fogcatcher.memory import peak_memory_mb
-from fogcatcher.model import BEST, WEIGHTS, Model, best_device
+from fogcatcher.model import Model, best_device
+from fogcatcher.model_card import model_card, usage_of
 from fogcatcher.monitor import Check, Monitor, best_of, reason_to_stop
 from fogcatcher.objectives import Objective
 from fogcatcher.previews import Preview
@@ -34,7 +34,15 @@ from fogcatcher.recipes.build import (
     wanted_of,
     warnings_of,
 )
-from fogcatcher.recipes.config import DataConfig, NetworkConfig, RunConfig, read_config, write_json
+from fogcatcher.recipes.config import (
+    BEST,
+    DataConfig,
+    NetworkConfig,
+    RunConfig,
+    read_config,
+    write_config,
+    write_json,
+)
 from fogcatcher.recipes.networks import LARGE_BATCH_FROM, choose_network, learning_rate_of, parameters_of
 from fogcatcher.run_log import CHECKS, METRICS, MetricsLog, RowLog
 from fogcatcher.training.augmentation import choose
@@ -44,6 +52,7 @@ from fogcatcher.training.fit import Plan, Progress, TrainingState, fit, seconds_
 
 CHECKPOINT_SECONDS = 20.0
 DEFAULT_MINUTES = 10.0
+PREVIEW = "samples/preview.png"
 RESERVE = 0.05
 """Share of a time budget kept for checkpoints and previews."""
 
@@ -379,33 +388,14 @@ def _assemble(
 def _open_folder(run: Run) -> None:
     """Make the run directory. config.json comes last, so that a folder with one is complete."""
     (run.folder / "samples").mkdir(parents=True, exist_ok=True)
-    conditions, config = run.conditions.to_json(), run.config.to_json()
-    write_atomically(run.folder / "conditions.json", lambda part: write_json(part, conditions))
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}
     write_atomically(run.folder / "data_report.json", lambda part: write_json(part, report))
-    write_atomically(run.folder / "README.md", lambda part: part.write_text(_card(run), encoding="utf-8"))
-    write_atomically(run.folder / "config.json", lambda part: write_json(part, config))
+    card = model_card(run.config, run.conditions, usage_of(str(run.folder)), run.folder.name, PREVIEW)
+    write_atomically(run.folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
+    write_config(run.folder, run.config, run.conditions)
 
 
 def _save(run: Run) -> None:
     save_state(run.state, run.folder / "state")
     run.model.save_weights(run.folder)
-
-
-def _card(run: Run) -> str:
-    config, lines = run.config, [f"- {in_words(attribute)}" for attribute in run.conditions.attributes]
-    shape = f"{config.pictures.width}x{config.pictures.height}, {config.pictures.channels} channels"
-    return f"""# {run.folder.name}
-
-A diffusion model of small pictures ({shape}), trained with fogcatcher {fogcatcher.__version__} on
-{config.data.pictures:,} pictures for {config.training.steps:,} steps. Draw with it:
-
-    fogcatcher sample {run.folder} -n 64
-
-Conditions:
-
-{chr(10).join(lines) or "- none"}
-
-`{WEIGHTS}` holds the averaged weights, `config.json` all settings, `metrics.jsonl` the losses.
-"""

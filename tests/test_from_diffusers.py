@@ -7,10 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from fogcatcher.cli.main import main
 from fogcatcher.denoiser import LearnedVarianceDenoiser
 from fogcatcher.errors import UserError
-from fogcatcher.exchange.from_diffusers import CLASS, UNetFacts, read_denoiser, read_unet
+from fogcatcher.exchange.from_diffusers import CLASS, UNetFacts, read_model, read_unet
 from fogcatcher.grids import UniformGrid
+from fogcatcher.model import load
 from fogcatcher.samplers import DDIM, sample
 
 diffusers = pytest.importorskip("diffusers", reason="reads what the installed diffusers writes")
@@ -192,7 +194,7 @@ def test_ten_steps_of_ddim(config, tmp_path):
     with torch.no_grad():
         for i in scheduler.timesteps:
             x = scheduler.step(model(x, i).sample, i, x).prev_sample
-    denoiser = read_denoiser(tmp_path)
+    denoiser = read_model(tmp_path).denoiser
     grid = UniformGrid()(denoiser.process.schedule, 10)
     *_, last = sample(denoiser, noise, grid, DDIM(), torch.Generator())
     close(last.x, x, 1e-4)
@@ -210,7 +212,7 @@ def test_ten_steps_of_flow_matching(shift, tmp_path):
     with torch.no_grad():
         for i in scheduler.timesteps:
             x = scheduler.step(model(x, i).sample, i, x).prev_sample
-    denoiser = read_denoiser(tmp_path / "unet")
+    denoiser = read_model(tmp_path / "unet").denoiser
     grid = UniformGrid()(denoiser.process.schedule, 10)
     *_, last = sample(denoiser, noise, grid, DDIM(), torch.Generator())
     close(last.x, x, 1e-4)
@@ -223,7 +225,7 @@ def test_alpha_bar_of_schedulers(name, schedule, tmp_path):
     scheduler = getattr(diffusers, f"{name}Scheduler")(beta_schedule=schedule, num_train_timesteps=200)
     theirs().save_pretrained(tmp_path / "unet")
     scheduler.save_pretrained(tmp_path / "scheduler")
-    found = read_denoiser(tmp_path).process.schedule.alpha(torch.arange(1, 201) / 200) ** 2
+    found = read_model(tmp_path).denoiser.process.schedule.alpha(torch.arange(1, 201) / 200) ** 2
     torch.testing.assert_close(found, scheduler.alphas_cumprod.double(), atol=1e-6, rtol=1e-4)
 
 
@@ -231,7 +233,7 @@ def test_alpha_bar_of_a_sigmoid(tmp_path):
     scheduler = diffusers.DDPMScheduler(beta_schedule="sigmoid")
     theirs().save_pretrained(tmp_path / "unet")
     scheduler.save_pretrained(tmp_path / "scheduler")
-    found = read_denoiser(tmp_path).process.schedule.alpha(torch.arange(1, 1001).double() / 1000) ** 2
+    found = read_model(tmp_path).denoiser.process.schedule.alpha(torch.arange(1, 1001).double() / 1000) ** 2
     torch.testing.assert_close(found, scheduler.alphas_cumprod.double(), atol=1e-6, rtol=1e-4)
 
 
@@ -239,7 +241,7 @@ def test_learned_variance(tmp_path):
     """Where diffusers reads (v + 1) / 2 from the second half of the channels, so do we."""
     model, scheduler = theirs(out_channels=6), diffusers.DDPMScheduler(variance_type="learned_range")
     diffusers.DDPMPipeline(model, scheduler).save_pretrained(tmp_path)
-    denoiser, (x, i) = read_denoiser(tmp_path), inputs(model)
+    denoiser, (x, i) = read_model(tmp_path).denoiser, inputs(model)
     assert isinstance(denoiser, LearnedVarianceDenoiser)
     with torch.no_grad():
         eps, v = model(x, i).sample.chunk(2, dim=1)
@@ -287,14 +289,14 @@ def test_what_cannot_be_imported_is_one_sentence(changes, sentence, tmp_path):
         ({"_class_name": "ScoreSdeVeScheduler"}, "unknown scheduler 'ScoreSdeVeScheduler'"),
         ({"beta_schedule": "laplace"}, "unknown beta_schedule 'laplace'"),
         ({"prediction_type": "colour"}, "unknown prediction_type 'colour'"),
-        ({"rescale_betas_zero_snr": True}, "ends without signal"),
+        ({"rescale_betas_zero_snr": True}, "no signal is left"),
         ({"trained_betas": [0.1, 3.0]}, "describes no schedule"),
         ({"timestep_type": "continuous"}, "continuous"),
     ],
 )
 def test_what_no_scheduler_can_say_is_one_sentence(changes, sentence, tmp_path):
     with pytest.raises(UserError, match=sentence):
-        read_denoiser(rewrite(saved(tmp_path), "scheduler/scheduler_config.json", **changes))
+        read_model(rewrite(saved(tmp_path), "scheduler/scheduler_config.json", **changes))
 
 
 def test_pickles_are_not_opened(tmp_path):
@@ -316,10 +318,25 @@ def test_folders_without_a_model(tmp_path):
         read_unet(tmp_path)
     theirs().save_pretrained(tmp_path / "unet")
     with pytest.raises(UserError, match=r"scheduler_config.json is missing"):
-        read_denoiser(tmp_path)
+        read_model(tmp_path)
     (tmp_path / "unet" / "config.json").write_text("[1]")
     with pytest.raises(UserError, match="settings by name"):
         read_unet(tmp_path)
     (tmp_path / "unet" / "config.json").write_text("{")
     with pytest.raises(UserError, match="read as JSON"):
         read_unet(tmp_path)
+
+
+def test_an_imported_model_is_a_run(tmp_path, capsys):
+    """The command line: a pipeline folder in, a run directory out, and pictures from that."""
+    model = theirs(num_class_embeds=3)
+    diffusers.DDPMPipeline(model, diffusers.DDPMScheduler()).save_pretrained(tmp_path / "theirs")
+    main(["import", str(tmp_path / "theirs"), "--out", str(tmp_path / "run")])
+    said = capsys.readouterr().out
+    assert "16x16" in said and "sample" in said
+    loaded, direct = load(tmp_path / "run"), read_model(tmp_path / "theirs")
+    a, b = (m.sample(2, {"class": "1"}, steps=3).raw for m in (loaded, direct))
+    assert a.equal(b) and loaded.config == direct.config
+    with pytest.raises(SystemExit):
+        main(["import", str(tmp_path / "theirs"), "--out", str(tmp_path / "run")])
+    assert "is there already" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from fogcatcher.data.spec import PictureSpec
 from fogcatcher.errors import UserError
 from fogcatcher.model import Model, load
 from fogcatcher.recipes.build import PRESETS, SAMPLERS, build_denoiser
-from fogcatcher.recipes.config import DataConfig, Method, NetworkConfig, RunConfig, write_json
+from fogcatcher.recipes.config import DataConfig, Method, NetworkConfig, RunConfig
 from fogcatcher.training.fit import Plan
 
 CONDITIONS = ConditionSpec((Category("kind", ("hero", "food", "spell")),))
@@ -40,10 +40,7 @@ def random_model(method: Method = PRESETS["default"]) -> Model:
 
 
 def save(model: Model, folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    write_json(folder / "config.json", model.config.to_json())
-    write_json(folder / "conditions.json", model.conditions.to_json())
-    model.save_weights(folder)
+    model.save(folder)
     return folder
 
 

@@ -121,7 +121,7 @@ def test_a_run_of_every_network_goes_on_and_is_loaded(tmp_path, name):
 @pytest.mark.parametrize("name", ["small", "course", "annotated", "thesis", "transformer"])
 @pytest.mark.parametrize("said", [*SIZES, "3M", "900k", "5000000"])
 def test_the_dial_gives_about_so_many_parameters(name, said):
-    """The nearest of the widths: half a step of width away at most, so less than the ratio of two steps."""
+    """No neighbouring width is nearer."""
     target = SIZES.get(said) or {"3M": 3e6, "900k": 9e5, "5000000": 5e6}[said]
     config = choose_network(name, said, wanted())
     step = NETWORKS[name].multiple
@@ -136,7 +136,7 @@ def test_the_dial_gives_about_so_many_parameters(name, said):
 
 
 def test_the_dial_of_the_default_network_is_its_measured_recipe():
-    """Small is the network of docs/experiments.md: width 32, learning rate 2.5e-3; wider ones learn slower."""
+    """Small is the network of docs/experiments.md: width 32, learning rate 2.5e-3; wider: slower."""
     small = choose_network("small", "small", wanted())
     assert (small.width, small.levels, small.patch, learning_rate_of(small)) == (32, 3, 1, 2.5e-3)
     assert choose_network("small", None, wanted()) == small

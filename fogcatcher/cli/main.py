@@ -11,6 +11,7 @@ import fogcatcher
 from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
 from fogcatcher.cli.evaluate import Evaluate
+from fogcatcher.cli.export import Export, Import
 from fogcatcher.cli.inspect import Inspect
 from fogcatcher.cli.palette import PaletteCommands
 from fogcatcher.cli.sample import Sample
@@ -33,6 +34,8 @@ Command = (
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[DataCommands, tyro.conf.subcommand("data")]
     | Annotated[PaletteCommands, tyro.conf.subcommand("palette")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Import, tyro.conf.subcommand("import")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +18,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from fogcatcher.denoiser import (
-    Denoiser,
-    LearnedVarianceDenoiser,
-    Preconditioning,
-    PredictEps,
-    PredictV,
-    PredictVelocity,
-    PredictX0,
-)
+from fogcatcher.data.conditions import Category, ConditionSpec
+from fogcatcher.data.spec import PictureSpec
 from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.model import Model
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
 from fogcatcher.networks.embeddings import Vector
-from fogcatcher.process import Process
+from fogcatcher.recipes.build import build_denoiser, build_schedule
+from fogcatcher.recipes.config import DataConfig, Method, NetworkConfig, RunConfig
+from fogcatcher.recipes.networks import IMPORTED
 from fogcatcher.schedules import (
-    BetaSchedule,
-    FlowSchedule,
-    Schedule,
     cosine_betas,
     linear_betas,
     quadratic_betas,
     sigmoid_betas,
     zero_terminal_snr,
 )
-from fogcatcher.tensors import Times
+from fogcatcher.training.fit import Plan
 
 CLASS = "class"
 """The attribute that a table of classes becomes: one-hot rows choose, a row of zeros says nothing."""
@@ -123,6 +116,9 @@ BETA_SCHEDULERS = frozenset(
         *("KDPM2Discrete", "KDPM2AncestralDiscrete"),
     )
 )
+PREDICTIONS: Mapping[str, str] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
+"""What a network predicts, there and here."""
+FLOW_STEPS = 1000
 FLOW_SCHEDULERS = frozenset({"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler"})
 
 
@@ -137,36 +133,6 @@ class UNetFacts:
     """Height and width it was trained on, if it says."""
     classes: int
     """Rows of its class table; 0 without one."""
-
-
-@dataclass(frozen=True)
-class CountedFromZero(Preconditioning):
-    """Another preconditioning, whose network is told i = t T - 1: diffusers counts its T steps from 0."""
-
-    inner: Preconditioning = field(default_factory=PredictEps)
-    steps: int = 1000
-
-    def c_skip(self, alpha: Times, sigma: Times) -> Times:
-        return self.inner.c_skip(alpha, sigma)
-
-    def c_out(self, alpha: Times, sigma: Times) -> Times:
-        return self.inner.c_out(alpha, sigma)
-
-    def c_in(self, alpha: Times, sigma: Times) -> Times:
-        return self.inner.c_in(alpha, sigma)
-
-    def c_noise(self, schedule: Schedule, t: Times) -> Times:
-        return (t.double() * self.steps - 1).clamp(min=0)
-
-
-@dataclass(frozen=True)
-class ToldSigma(PredictVelocity):
-    """The velocity of a network that is told sigma T, as the flow-matching schedulers of diffusers do."""
-
-    steps: int = 1000
-
-    def c_noise(self, schedule: Schedule, t: Times) -> Times:
-        return schedule.sigma(t) * self.steps
 
 
 def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
@@ -194,24 +160,37 @@ def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
     return network.eval(), facts
 
 
-def read_denoiser(folder: Path) -> Denoiser:
-    """Return the denoiser of a pipeline folder: schedule and prediction are what its scheduler says.
+def read_model(folder: Path) -> Model:
+    """Return the model of a pipeline folder: schedule and prediction are what its scheduler says.
 
     Timestep i of 0 ... T - 1 is our t = (i + 1) / T. Raises UserError as ``read_unet`` does, and for a
     scheduler that is missing or cannot be carried over.
     """
     network, facts = read_unet(folder)
     root = folder if (folder / "unet").is_dir() else folder.parent
-    config = _read_json(root / "scheduler" / "scheduler_config.json")
+    scheduler = _read_json(root / "scheduler" / "scheduler_config.json")
     try:
-        schedule, preconditioning = _method(config)
+        method = _method(scheduler, facts)
+        build_schedule(method)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"the scheduler_config.json of {root} describes no schedule ({error!r}).") from error
-    if facts.answers == 1:
-        return Denoiser(network, Process(schedule), preconditioning)
-    if config.get("variance_type") == "learned":
-        raise UserError(f"{root} has learned its variance outright; only learned_range can be imported.")
-    return LearnedVarianceDenoiser(network, Process(schedule), preconditioning)
+    if facts.size is None:
+        raise UserError(
+            f"{root} does not say how large its pictures are: write sample_size into config.json."
+        )
+    height, width = facts.size
+    config = RunConfig(
+        PictureSpec(height, width, facts.channels, hard_alpha=False, sigma_data=0.5),
+        method,
+        NetworkConfig(IMPORTED, shape=network.shape),
+        Plan(steps=0),
+        DataConfig(folder.resolve().name, (), 0, ""),
+    )
+    names = tuple(str(number) for number in range(facts.classes))
+    conditions = ConditionSpec((Category(CLASS, names),) if names else ())
+    denoiser = build_denoiser(config, conditions)
+    denoiser.network.load_state_dict(network.state_dict())
+    return Model(denoiser, config, conditions)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -337,7 +316,7 @@ def _our_name(name: str, blocks: int) -> str:
     return f"{way}.{first + int(number)}.{'block' if kind == 'resnets' else 'attention'}.{rest}"
 
 
-def _method(c: Config) -> tuple[Schedule, Preconditioning]:
+def _method(c: Config, facts: UNetFacts) -> Method:
     """Return the schedule and what the network predicts. Raises UserError for what is not known."""
     kind, steps = c.get("_class_name", ""), int(c.get("num_train_timesteps", 1000))
     prediction = c.get("prediction_type", "epsilon")
@@ -345,20 +324,24 @@ def _method(c: Config) -> tuple[Schedule, Preconditioning]:
         raise unknown_name("scheduler", kind, sorted(BETA_SCHEDULERS | FLOW_SCHEDULERS))
     if c.get("invert_sigmas") or c.get("timestep_type") == "continuous":
         raise UserError("schedulers with inverted or continuous noise levels cannot be imported.")
+    if facts.answers == 2 and c.get("variance_type") == "learned":
+        raise UserError("this model has learned its variance outright; only learned_range can be imported.")
     if kind in FLOW_SCHEDULERS or (prediction == "flow_prediction" and c.get("use_flow_sigmas")):
         shift = 1.0 if c.get("use_dynamic_shifting") else c.get("shift", c.get("flow_shift", 1.0))
-        return FlowSchedule(float(shift)), ToldSigma(steps=steps)
-    schedule = BetaSchedule(_betas(c, steps))
-    return schedule, CountedFromZero(steps=schedule.steps, inner=_prediction(prediction, schedule))
-
-
-def _prediction(name: str, schedule: Schedule) -> Preconditioning:
-    known = {"epsilon": PredictEps, "sample": PredictX0, "v_prediction": PredictV}
-    if name not in known:
-        raise unknown_name("prediction_type", name, known)
-    if name == "epsilon" and schedule.signal_left < 1e-6:
-        raise UserError("this schedule ends without signal, where a network that predicts eps says nothing.")
-    return known[name]()
+        if steps != FLOW_STEPS:
+            raise UserError(f"flow matching told in {steps} steps cannot be imported, only in {FLOW_STEPS}.")
+        return Method("flow", "velocity", "logitnormal", "uniform", label="sigma", shift=float(shift))
+    if prediction not in PREDICTIONS:
+        raise unknown_name("prediction_type", prediction, PREDICTIONS)
+    return Method(
+        "betas",
+        PREDICTIONS[prediction],
+        "discrete",
+        "uniform",
+        loss="hybrid" if facts.answers == 2 else "l2",
+        label="step_from_0",
+        betas=tuple(_betas(c, steps).tolist()),
+    )
 
 
 def _betas(c: Config, steps: int) -> Tensor:

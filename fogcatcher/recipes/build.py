@@ -216,6 +216,12 @@ def _label(config: RunConfig, schedule: Schedule) -> Label:
 
 
 def build_schedule(method: Method) -> Schedule:
+    """Return the schedule of a name; "betas" has a table of its own, and "flow" a shift."""
+    match method.schedule:
+        case "betas":
+            return BetaSchedule(torch.tensor(method.betas, dtype=torch.float64))
+        case "flow":
+            return FlowSchedule(method.shift)
     return named("schedule", method.schedule, SCHEDULES)()
 
 

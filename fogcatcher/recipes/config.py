@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +14,17 @@ import fogcatcher
 from fogcatcher.data.conditions import ConditionSpec
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.spec import PictureSpec
+from fogcatcher.disk import write_atomically
 from fogcatcher.errors import UserError
 from fogcatcher.networks.ddpm_unet import UNetShape
 from fogcatcher.training.augmentation import Augmentation
 from fogcatcher.training.fit import Plan
 
 FORMAT = 2
+WEIGHTS = "model.safetensors"
+BEST = "best.safetensors"
+"""The weights of the lowest held-out loss."""
+CONFIG, CONDITIONS = "config.json", "conditions.json"
 T = TypeVar("T")
 
 
@@ -41,6 +47,10 @@ class Method:
     label: str = "own"
     """How the network is told the noise level: own (log_snr, or step numbers for networks made for them),
     log_snr, t, step, step_from_0, sigma."""
+    betas: tuple[float, ...] = ()
+    """The table of the schedule "betas"."""
+    shift: float = 1.0
+    """Of the schedule "flow", towards noise."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,12 @@ def _node(read: Callable[[Mapping[str, Any]], T], tree: Mapping[str, Any], name:
         raise UserError(f"config.json: '{name}' is missing or does not fit ({error}).") from error
 
 
+def write_config(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:
+    """Write both files; the config comes last, so that a folder with one is complete."""
+    for name, tree in ((CONDITIONS, conditions.to_json()), (CONFIG, config.to_json())):
+        write_atomically(folder / name, partial(write_json, tree=tree))
+
+
 def write_json(path: Path, tree: object) -> None:
     path.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
 
@@ -149,8 +165,8 @@ def read_config(folder: Path) -> tuple[RunConfig, ConditionSpec]:
     Raises UserError when they are missing or damaged.
     """
     try:
-        tree = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        attributes = json.loads((folder / "conditions.json").read_text(encoding="utf-8"))
+        tree = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        attributes = json.loads((folder / CONDITIONS).read_text(encoding="utf-8"))
         return RunConfig.from_json(tree), ConditionSpec.from_json(attributes)
     except FileNotFoundError as error:
         raise UserError(

@@ -1,0 +1,92 @@
+"""``fogcatcher export`` and ``fogcatcher import``: models for other programs, and from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from fogcatcher.errors import UserError
+
+SHEET_SEEDS = 32
+
+
+@dataclass
+class Export:
+    """Write a trained model in the form that another program opens.
+
+    diffusers: a folder that DiffusionPipeline.from_pretrained opens where fogcatcher is not installed.
+    onnx: one file; fogcatcher.onnx_runtime draws with it without torch.
+    torch: one file of torch.export, the denoiser with its preconditioning.
+    hub: the Hugging Face Hub, under the name user/name given with --out.
+
+    Example:  fogcatcher export runs/my-sprites --to diffusers --out my-pipeline
+    """
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
+    """Run directory, or a model that comes with the program: sprites."""
+    to: Literal["diffusers", "onnx", "torch", "hub"]
+    """What for."""
+    out: Annotated[str | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
+    """Folder or file to write. Default: named after the run, where you are."""
+    best: bool = False
+    """Use the weights of the lowest held-out loss instead of the newest."""
+    private: bool = False
+    """On the hub, for you alone."""
+
+    def run(self) -> None:
+        from fogcatcher.model import load
+
+        model = load(self.model, self.best)
+        if self.to == "hub":
+            if not self.out:
+                raise UserError("say under which name on the Hub: --out user/name.")
+            print(f"sent: {model.push_to_hub(self.out, private=self.private)}")
+            return
+        ends = {"diffusers": "-diffusers", "onnx": ".onnx", "torch": ".pt2"}
+        out = Path(self.out or f"{Path(self.model).name}{ends[self.to]}")
+        if self.to != "diffusers" and out.exists():
+            raise UserError(f"{out} is there already: name another file with --out.")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if self.to == "diffusers":
+            from fogcatcher.exchange.to_diffusers import to_diffusers
+
+            to_diffusers(model, out, model.sample(seeds=range(SHEET_SEEDS)).sheet())
+        elif self.to == "onnx":
+            from fogcatcher.exchange.to_onnx import to_onnx
+
+            to_onnx(model, out)
+        else:
+            from fogcatcher.exchange.to_torch import to_torch
+
+            to_torch(model, out)
+        print(f"written: {out}")
+
+
+@dataclass
+class Import:
+    """Make a run directory of a diffusers model: a UNet2DModel with its scheduler.
+
+    Example:  fogcatcher import ddpm-cifar10-32 --out runs/cifar10
+    """
+
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
+    """Folder with unet/ and scheduler/, as diffusers' save_pretrained writes it; safetensors only."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    """Run directory to make. Default: runs/NAME after the folder."""
+
+    def run(self) -> None:
+        from fogcatcher.cli.arguments import command_name
+        from fogcatcher.exchange.from_diffusers import read_model
+
+        out = self.out or Path("runs", self.folder.resolve().name)
+        if out.exists():
+            raise UserError(f"{out} is there already: name another folder with --out.")
+        model = read_model(self.folder)
+        model.save(out)
+        millions = sum(p.numel() for p in model.denoiser.parameters()) / 1e6
+        pictures = model.config.pictures
+        print(f"{millions:.1f} M parameters, {pictures.width}x{pictures.height}: {out}")
+        print(f"draw with it: {command_name()} sample {out} -n 16")

@@ -1,0 +1,1 @@
+"""What drawing with a trained model takes, in numpy alone: nothing here imports torch."""
