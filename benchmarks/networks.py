@@ -46,12 +46,14 @@ class Ours(nn.Module):
 
 
 class Diffusers(nn.Module):
-    def __init__(self, width: int, side: int) -> None:
+    def __init__(self, width: int, side: int, channels: int = 3) -> None:
         super().__init__()
         from diffusers.models.unets.unet_2d import UNet2DModel
 
         self.network = UNet2DModel(
             sample_size=side,
+            in_channels=channels,
+            out_channels=channels,
             layers_per_block=2,
             block_out_channels=(width, 2 * width, 4 * width),
             down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
@@ -64,7 +66,7 @@ class Diffusers(nn.Module):
 
 
 class DenoisingDiffusionPytorch(nn.Module):
-    def __init__(self, width: int, side: int) -> None:
+    def __init__(self, width: int, side: int, channels: int = 3) -> None:
         super().__init__()
         # Its loader of pictures wants torchvision and a network for FID, its network does not.
         for name in ("torchvision", "pytorch_fid"):
@@ -80,7 +82,7 @@ class DenoisingDiffusionPytorch(nn.Module):
             sys.modules.setdefault(name, MagicMock())
         from denoising_diffusion_pytorch.denoising_diffusion_pytorch import Unet  # type: ignore[import-not-found]
 
-        self.network = Unet(dim=width, dim_mults=(1, 2, 4))
+        self.network = Unet(dim=width, dim_mults=(1, 2, 4), channels=channels)
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         return self.network(x, label)

@@ -472,7 +472,8 @@ def test_a_pipeline_is_read_back(betas, kind, tmp_path):
     schedule = back.process.schedule
     assert isinstance(schedule, BetaSchedule) and schedule.betas.equal(betas)
     with torch.no_grad():
-        torch.testing.assert_close(back(x, t), denoiser(x, t))
+        # At t = 0.99 eps counts a hundred times, and so does its rounding.
+        torch.testing.assert_close(back(x, t), denoiser(x, t), atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["as in DDPM", "as in improved DDPM", "other settings"])
