@@ -12,6 +12,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 import fogcatcher
+from fogcatcher.baselines import MANY, Baselines, baselines
 from fogcatcher.data.conditions import Category, ConditionSpec, Wish
 from fogcatcher.data.labels import Value
 from fogcatcher.data.reading import Dataset
@@ -73,6 +74,8 @@ class Level:
     held_out: float
     zero: float
     """What an answer of zero gets, on held-out pictures."""
+    gaussian: float
+    """What a denoiser gets there that knows no more than mean and covariance."""
 
 
 @dataclass(frozen=True)
@@ -241,33 +244,35 @@ def losses(
     """
     n = min(MOST_LOSSES, len(training), len(held_out))
     sides = (training[:n], held_out[torch.linspace(0, len(held_out) - 1, n).round().long()])
-    known = model.conditions.encode_pictures(dataset.columns)
-    schedule = model.denoiser.process.schedule
+    known, simple = (
+        model.conditions.encode_pictures(dataset.columns),
+        known_little(dataset, training, sides[1]),
+    )
     found, weighed = [], [torch.zeros(n, dtype=torch.float64) for _ in sides]
     for number, sigma in enumerate(NOISE_LEVELS):
-        t = schedule.t_from_log_snr(-2 * torch.tensor(sigma, dtype=torch.float64).log())
-        errors = [
-            _errors(model, dataset, rows, known, t, torch.Generator().manual_seed(100 * seed + number))
-            for rows in sides
-        ]
+        errors = [errors_at(sigma, model, dataset, rows, known, 100 * seed + number) for rows in sides]
         for total, error in zip(weighed, errors, strict=True):
             # Each level counts by how far it is from its mean, else the noisiest decide alone.
             total += (error / torch.cat(errors).mean()).double()
-        x0 = to_model(dataset.pictures[sides[1]])
-        zero = x0.square().mean().item()
-        found.append(Level(sigma, errors[0].mean().item(), errors[1].mean().item(), zero))
+        here, there = (error.mean().item() for error in errors)
+        found.append(Level(sigma, here, there, simple.zero, simple.gaussian(sigma)))
     return tuple(found), membership(weighed[0], weighed[1])
 
 
-def _errors(
-    model: Model,
-    dataset: Dataset,
-    rows: Rows,
-    known: Mapping[str, Tensor],
-    t: Tensor,
-    generator: torch.Generator,
+def known_little(dataset: Dataset, training: Rows, judged: Rows) -> Baselines:
+    """Return what denoisers get on the pictures ``judged`` that know next to nothing of the training ones."""
+    return baselines(to_model(dataset.pictures[training[:MANY]]), to_model(dataset.pictures[judged]))
+
+
+def errors_at(
+    sigma: float, model: Model, dataset: Dataset, rows: Rows, known: Mapping[str, Tensor], seed: int
 ) -> PerSample:
-    """The mean squared error of each picture's x0_hat at time t."""
+    """Return the mean squared error of each picture's x0_hat where the noise is ``sigma`` times the signal.
+
+    ``known`` are the conditions of the whole data set. The same seed puts the same noise on the k-th picture.
+    """
+    schedule, generator = model.denoiser.process.schedule, torch.Generator().manual_seed(seed)
+    t = schedule.t_from_log_snr(-2 * torch.tensor(sigma, dtype=torch.float64).log())
     device, found = next(model.denoiser.parameters()).device, []
     for part in rows.split(64):
         x0 = to_model(dataset.pictures[part]).to(device)

@@ -13,7 +13,8 @@ from typing import Literal
 import torch
 from PIL import Image
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor
 
 import fogcatcher
 from fogcatcher import hub
@@ -30,6 +31,7 @@ from fogcatcher.recipes.build import build_denoiser, build_grid, build_sampler
 from fogcatcher.recipes.config import BEST, WEIGHTS, RunConfig, read_config, write_config
 from fogcatcher.samplers import State, sample
 from fogcatcher.tensors import Samples, Times
+from fogcatcher.training.post_hoc import AVERAGES, reconstruct
 
 SHIPPED = Path(__file__).with_name("shipped")
 BATCH = 64
@@ -251,29 +253,44 @@ def class_of_seed(seed: int, classes: int) -> int:
     return seed // SEEDS_PER_CLASS % classes
 
 
-def load(run: str | Path, best: bool = False) -> Model:
+def load(run: str | Path, best: bool = False, ema: float | None = None) -> Model:
     """Return the model of a run directory, a shipped one by its name ("sprites"), or one of the Hugging Face
     Hub ("user/name", with the extra ``hub``; fetched once).
 
-    ``best`` takes the weights of the lowest held-out loss instead of the newest. Loading reads JSON and
-    safetensors and never runs code. Raises UserError when there is no model.
+    ``best`` takes the weights of the lowest held-out loss instead of the newest; ``ema`` those averaged over
+    another share of the run than usual, 0.01 to 0.25, up to the last snapshot of its averages. Loading reads
+    JSON and safetensors and never runs code. Raises UserError when there is no model.
     """
+    if best and ema is not None:
+        raise UserError("give --best or --ema, not both.")
     folder = _folder_of(str(run))
     config, conditions = read_config(folder)
-    weights = folder / (BEST if best else WEIGHTS)
-    if best and not weights.exists():
+    if ema is None:
+        weights, digest = _read_weights(folder, BEST if best else WEIGHTS)
+    else:
+        weights = reconstruct(folder / AVERAGES, ema)
+        digest = hashlib.sha256(save(weights)).hexdigest()
+    denoiser = build_denoiser(config, conditions)
+    try:
+        denoiser.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
+    return Model(denoiser.to(best_device()), config, conditions, digest[:12])
+
+
+def _read_weights(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:
+    """Return the weights in a run directory and the SHA-256 of their file."""
+    path = folder / name
+    if name == BEST and not path.exists():
         raise UserError(
             f"{folder} has no {BEST}: the run was too short to be checked, or held no pictures out."
         )
-    if not weights.exists():
+    if not path.exists():
         raise UserError(f"{folder} has no checkpoint yet ({WEIGHTS} is missing): train it first, or wait.")
-    denoiser = build_denoiser(config, conditions)
     try:
-        denoiser.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise UserError(f"{weights} is damaged or does not fit its config.json ({error}).") from error
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
-    return Model(denoiser.to(best_device()), config, conditions, digest)
+        return load_file(path), hashlib.sha256(path.read_bytes()).hexdigest()
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}).") from error
 
 
 def _folder_of(run: str) -> Path:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 
+from fogcatcher.baselines import Baselines
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.spec import to_model
 from fogcatcher.data.splitting import Split
-from fogcatcher.evaluation import PIXELS, Rows, Settings, draw
+from fogcatcher.evaluation import NOISE_LEVELS, PIXELS, Rows, Settings, draw, errors_at, known_little
 from fogcatcher.metrics import features, memorisation
 from fogcatcher.metrics.kernel import mmd2
 from fogcatcher.model import Model
@@ -28,6 +30,8 @@ SAMPLING_STEPS = 20
 JUDGES = 1000
 """So many real pictures are compared with, and searched for copies."""
 LOSSES = 512
+LEVELS = NOISE_LEVELS[::2]
+"""sigma / alpha at which half as many pictures as are drawn are judged: a quarter of drawing's passes."""
 PATIENCE = 3
 """Checks without a lower held-out loss after which a run has stopped learning."""
 
@@ -46,6 +50,9 @@ class Check:
     training_loss: float
     held_out_loss: float | None
     """The objective on the same pictures, times and noise at every check; None without held-out pictures."""
+    levels: Sequence[Mapping[str, float]] = ()
+    """By noise level: sigma, the mean squared errors of x0_hat on training and held_out pictures, and on the
+    latter zero and gaussian of ``Baselines``. Empty without held-out pictures."""
 
     @property
     def is_copying(self) -> bool:
@@ -85,7 +92,6 @@ class Monitor:
         asked = self._training[torch.arange(self._pictures) % len(self._training)]
         settings = Settings(steps=SAMPLING_STEPS, seed=self._seed)
         samples, look = draw(model, self._dataset, asked, settings), features.builtin()
-        judges = self._held_out if len(self._held_out) >= FEWEST else self._training
         pictures = self._dataset.pictures
         copied = None
         if len(self._held_out):
@@ -98,12 +104,35 @@ class Monitor:
             )
         return Check(
             step,
-            mmd2(look(pictures[judges[:JUDGES]]), look(samples)) if len(judges) > 1 else None,
+            mmd2(self._real, look(samples)) if len(self._real) > 1 else None,
             copied.copied if copied else None,
             copied.p if copied else None,
             self._loss(model, self._training),
             self._loss(model, self._held_out) if len(self._held_out) else None,
+            self._levels(model) if len(self._held_out) else (),
         )
+
+    def _levels(self, model: Model) -> list[dict[str, float]]:
+        """The same pictures and noise at every check."""
+        n = max(1, self._pictures // 2)
+        sides = {"training": self._training[:n], "held_out": self._held_out[:n]}
+        known, found = model.conditions.encode_pictures(self._dataset.columns), []
+        for sigma in LEVELS:
+            row = {"sigma": sigma}
+            for name, rows in sides.items():
+                row[name] = errors_at(sigma, model, self._dataset, rows, known, self._seed).mean().item()
+            found.append(row | {"zero": self._simple.zero, "gaussian": self._simple.gaussian(sigma)})
+        return found
+
+    @cached_property
+    def _real(self) -> features.Features:
+        """Of the real pictures that drawn ones are compared with, the same at every check."""
+        judges = self._held_out if len(self._held_out) >= FEWEST else self._training
+        return features.builtin()(self._dataset.pictures[judges[:JUDGES]])
+
+    @cached_property
+    def _simple(self) -> Baselines:
+        return known_little(self._dataset, self._training, self._held_out[:LOSSES])
 
     def _loss(self, model: Model, rows: Rows) -> float:
         """The mean of the objective, with the same times and noise every time."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fogcatcher.disk import write_atomically
+from fogcatcher.loggers import Logger
 from fogcatcher.training.fit import Progress
 
 LOG_EVERY = 10
@@ -18,9 +19,12 @@ METRICS, CHECKS = "metrics.jsonl", "checks.jsonl"
 class RowLog:
     """A file of one JSON object per line, in the order of their steps."""
 
-    def __init__(self, path: Path, step: int) -> None:
-        """Open the log of a run at ``step``; lines of later steps, from before a crash, are dropped."""
-        self._path = path
+    def __init__(self, path: Path, step: int, loggers: Sequence[Logger] = ()) -> None:
+        """Open the log of a run at ``step``; lines of later steps, from before a crash, are dropped.
+
+        ``loggers`` hear every new row.
+        """
+        self._path, self._loggers = path, loggers
         self.rows = [row for row in read_rows(path) if row["step"] <= step]
         if path.exists():
             text = "".join(json.dumps(row) + "\n" for row in self.rows)
@@ -30,13 +34,15 @@ class RowLog:
         self.rows.append(dict(row))
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+        for logger in self._loggers:
+            logger.add(row)
 
 
 class MetricsLog:
     """``metrics.jsonl``: one line for every ten steps, with their mean loss."""
 
-    def __init__(self, path: Path, step: int) -> None:
-        self._log = RowLog(path, step)
+    def __init__(self, path: Path, step: int, loggers: Sequence[Logger] = ()) -> None:
+        self._log = RowLog(path, step, loggers)
         self._pending: list[Progress] = []
         self._since = time.monotonic()
 

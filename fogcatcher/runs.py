@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import re
-import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,15 +16,14 @@ from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import Dataset, Reading, read_dataset
 from fogcatcher.data.spec import spec_of
 from fogcatcher.data.splitting import Split, split
-from fogcatcher.disk import write_atomically
+from fogcatcher.disk import remove_leftovers, write_atomically
 from fogcatcher.errors import UserError
 from fogcatcher.guidance import ConditionDropout
+from fogcatcher.loggers import Logger
 from fogcatcher.memory import peak_memory_mb
-from fogcatcher.model import Model, best_device
+from fogcatcher.model import best_device
 from fogcatcher.model_card import model_card, usage_of
-from fogcatcher.monitor import Check, Monitor, best_of, reason_to_stop
-from fogcatcher.objectives import Objective
-from fogcatcher.previews import Preview
+from fogcatcher.monitor import reason_to_stop
 from fogcatcher.recipes.build import (
     PRESETS,
     build_denoiser,
@@ -35,7 +33,6 @@ from fogcatcher.recipes.build import (
     warnings_of,
 )
 from fogcatcher.recipes.config import (
-    BEST,
     DataConfig,
     NetworkConfig,
     RunConfig,
@@ -44,43 +41,18 @@ from fogcatcher.recipes.config import (
     write_json,
 )
 from fogcatcher.recipes.networks import LARGE_BATCH_FROM, choose_network, learning_rate_of, parameters_of
-from fogcatcher.run_log import CHECKS, METRICS, MetricsLog, RowLog
+from fogcatcher.run_record import Record, Run
 from fogcatcher.training.augmentation import choose
 from fogcatcher.training.batches import Batches
-from fogcatcher.training.checkpoints import load_newest_state, save_state
+from fogcatcher.training.checkpoints import KEPT, load_newest_state, save_state
 from fogcatcher.training.fit import Plan, Progress, TrainingState, fit, seconds_per_step
+from fogcatcher.training.setbacks import Diverged
 
 CHECKPOINT_SECONDS = 20.0
 DEFAULT_MINUTES = 10.0
 PREVIEW = "samples/preview.png"
 RESERVE = 0.05
 """Share of a time budget kept for checkpoints and previews."""
-
-
-@dataclass
-class Run:
-    """A run that is ready to train."""
-
-    folder: Path
-    config: RunConfig
-    conditions: ConditionSpec
-    dataset: Dataset
-    parts: Split
-    """Which pictures are trained on, and which are held out."""
-    state: TrainingState
-    batches: Batches
-    objective: Objective
-    notes: list[str] = field(default_factory=list)
-    """Sentences a person should read before training starts."""
-    checks: list[Check] = field(default_factory=list)
-    """What was found while training."""
-    stopped: str = ""
-    """Why training ended before its last step, where it did so by itself."""
-
-    @property
-    def model(self) -> Model:
-        """The model as it is now: the averaged weights."""
-        return Model(self.state.ema.denoiser, self.config, self.conditions)
 
 
 @dataclass(frozen=True)
@@ -222,8 +194,8 @@ def forecast(run: Run) -> Forecast:
         batch_size=plan.batch_size,
         seconds_per_step=per_step,
         memory_mb=peak_memory_mb(),
-        # Two states of raw weights, average and optimiser, beside the model itself.
-        disk_mb=11 * weights_mb,
+        # Two states of raw weights, two averages and optimiser, the history of the averages, and the model.
+        disk_mb=26 * weights_mb,
         steps_by_default=_steps_in(DEFAULT_MINUTES, per_step),
     )
 
@@ -233,47 +205,43 @@ def _steps_in(minutes: float, seconds_per_step: float) -> int:
 
 
 def follow(
-    run: Run, checkpoint_seconds: float = CHECKPOINT_SECONDS, stop_early: bool = False
+    run: Run,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    stop_early: bool = False,
+    keep: int = KEPT,
+    loggers: Sequence[Logger] = (),
 ) -> Generator[Progress]:
     """Train the run, yielding after each step; keep log, previews, checks and checkpoints on disk.
 
-    The weights of the lowest held-out loss are kept as ``best.safetensors``. With ``stop_early`` training
-    ends when a check finds that more of it does harm. When the reader stops iterating, everything done so
-    far is saved.
+    ``loggers`` hear every row of the logs.
+
+    The weights of the lowest held-out loss are kept as ``best.safetensors``, and the newest ``keep``
+    checkpoints. With ``stop_early`` training ends when a check finds that more of it does harm. When the
+    reader stops iterating, everything done so far is saved.
+
+    What goes wrong is told by ``run.incidents`` and ``incidents.jsonl``. After five steps in a row without a
+    finite loss or gradient the run goes back to its newest checkpoint at half the learning rate. A full disk
+    does not end training. Raises Diverged after three such returns, and UserError when the last save fails.
     """
     _open_folder(run)
-    log = MetricsLog(run.folder / METRICS, run.state.step)
-    checked = RowLog(run.folder / CHECKS, run.state.step)
-    run.checks = [Check(**row) for row in checked.rows]
-    monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
-    preview = Preview(run.folder / "samples", run.config.training.steps, run.conditions)
-    if run.state.step == 0:
-        _save(run)
-        preview.add(0, run.model)
-    saved_at, saved_step = time.monotonic(), run.state.step
+    record = Record(run, checkpoint_seconds, keep, loggers)
     try:
-        for progress in fit(run.state, run.batches, run.objective, run.config.training):
-            log.add(progress)
-            if preview.is_due(progress.step):
-                preview.add(progress.step, run.model)
-            if progress.step in monitor.due:
-                run.checks.append(monitor.check(progress.step, run.model))
-                if best_of(run.checks) is run.checks[-1]:
-                    run.model.save_weights(run.folder, BEST)
-                # The row comes last: were it written without its weights, they would be missing for good.
-                checked.add(run.checks[-1].to_json())
-            if log.is_flushed and time.monotonic() - saved_at >= checkpoint_seconds:
-                _save(run)
-                saved_at, saved_step = time.monotonic(), run.state.step
-            yield progress
-            if stop_early and progress.step in monitor.due:
-                run.stopped = reason_to_stop(run.checks)
-                if run.stopped:
-                    break
+        while True:
+            try:
+                for progress in fit(run.state, run.batches, run.objective, run.config.training):
+                    record.add(progress)
+                    yield progress
+                    if stop_early and progress.step in record.monitor.due:
+                        run.stopped = reason_to_stop(run.checks)
+                        if run.stopped:
+                            return
+                if record.is_sound():
+                    return
+                raise Diverged(f"at step {run.state.step}, the last, a weight is not finite")
+            except Diverged as error:
+                record.go_back(error)
     finally:
-        log.flush()
-        if run.state.step > saved_step:
-            _save(run)
+        record.close()
 
 
 def train(
@@ -386,16 +354,16 @@ def _assemble(
 
 
 def _open_folder(run: Run) -> None:
-    """Make the run directory. config.json comes last, so that a folder with one is complete."""
+    """Make the run directory. config.json comes last, so that a folder with one can be resumed."""
     (run.folder / "samples").mkdir(parents=True, exist_ok=True)
+    for folder in (run.folder, *(path for path in run.folder.iterdir() if path.is_dir())):
+        remove_leftovers(folder)
+    if run.state.step == 0:
+        save_state(run.state, run.folder / "state")
+        run.model.save_weights(run.folder)
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}
     write_atomically(run.folder / "data_report.json", lambda part: write_json(part, report))
     card = model_card(run.config, run.conditions, usage_of(str(run.folder)), run.folder.name, PREVIEW)
     write_atomically(run.folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
     write_config(run.folder, run.config, run.conditions)
-
-
-def _save(run: Run) -> None:
-    save_state(run.state, run.folder / "state")
-    run.model.save_weights(run.folder)

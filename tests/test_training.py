@@ -25,7 +25,8 @@ from fogcatcher.schedules import EDMSchedule
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import load_newest_state, save_state
 from fogcatcher.training.ema import PowerEMA
-from fogcatcher.training.fit import Diverged, Plan, TrainingState, fit
+from fogcatcher.training.fit import Plan, TrainingState, fit
+from fogcatcher.training.setbacks import Diverged
 
 
 class Affine(nn.Module):
@@ -125,14 +126,16 @@ def test_progress_comes_after_the_step_and_the_ema():
     assert table(state.ema.denoiser).equal(table(state.denoiser))  # beta_1 = 0
 
 
-def test_a_loss_that_is_no_number_stops_before_the_weights_are_touched():
-    plan = Plan(steps=3, batch_size=4)
+def test_steps_whose_loss_is_no_number_leave_the_weights_and_the_fifth_in_a_row_ends():
+    plan = Plan(steps=9, batch_size=4)
     state = affine_state(plan)
     with torch.no_grad():
         table(state.denoiser)[:] = float("nan")
     before = table(state.denoiser).detach().clone()
-    with pytest.raises(Diverged, match="step 1"):
-        next(fit(state, Batches(grey_data(8), {}), OBJECTIVE, plan))
+    steps = fit(state, Batches(grey_data(8), {}), OBJECTIVE, plan)
+    assert [next(steps).skipped for _ in range(5)] == ["the loss is nan"] * 5
+    with pytest.raises(Diverged, match="5 steps in a row, up to 5"):
+        next(steps)
     torch.testing.assert_close(table(state.denoiser), before, equal_nan=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tqdm import tqdm
@@ -49,6 +49,7 @@ class TrainingBar:
         self._start = self._line_at = time.monotonic()
         self._done = 0
         self._loss: float | None = None
+        self._said = 0
 
     @property
     def images_per_second(self) -> float:
@@ -56,10 +57,12 @@ class TrainingBar:
 
     def add(self, progress: Progress) -> None:
         self._done += 1
-        self._loss = progress.loss if self._loss is None else 0.98 * self._loss + 0.02 * progress.loss
-        told = f"{self.images_per_second:,.0f} images/s, loss {self._loss:.4f}"
+        if not progress.skipped:
+            self._loss = progress.loss if self._loss is None else 0.98 * self._loss + 0.02 * progress.loss
+        loss = "none yet" if self._loss is None else f"{self._loss:.4f}"
+        told = f"{self.images_per_second:,.0f} images/s, loss {loss}"
         self._bar.set_postfix_str(told, refresh=False)
-        self._bar.update()
+        self._bar.update(progress.step - self._bar.n)
         now = time.monotonic()
         if self._bar.disable and now - self._line_at >= self.LINE_EVERY_SECONDS:
             self._line_at = now
@@ -70,6 +73,12 @@ class TrainingBar:
         """Print a line above the bar."""
         self._bar.clear()
         print(line, flush=True)
+
+    def say_new(self, lines: Sequence[str]) -> None:
+        """Print those of a growing list that have not been printed yet."""
+        for line in lines[self._said :]:
+            self.say(line)
+        self._said = len(lines)
 
     def close(self) -> None:
         self._bar.close()

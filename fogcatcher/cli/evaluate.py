@@ -60,6 +60,8 @@ class Evaluate:
     """Seed of the pictures and of every random choice."""
     best: bool = False
     """Judge the weights of the lowest held-out loss instead of the newest."""
+    ema: Annotated[float | None, tyro.conf.arg(metavar="LENGTH", help_behavior_hint="")] = None
+    """Judge the weights averaged over another share of the run, 0.03 to 0.2; 0.1 is the usual one."""
     nll: bool = False
     """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
@@ -80,7 +82,7 @@ class Evaluate:
             raise UserError("--samples and --steps must be at least 1.")
         looks, evaluations = self._looks(), []
         for folder in self.models:
-            model = load(folder, self.best)
+            model = load(folder, self.best, self.ema)
             dataset, parts = self._data(model)
             if self.nll:
                 _print_bits(model, dataset, parts, self.seed)

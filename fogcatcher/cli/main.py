@@ -14,6 +14,7 @@ from fogcatcher.cli.evaluate import Evaluate
 from fogcatcher.cli.export import Export, Import
 from fogcatcher.cli.inspect import Inspect
 from fogcatcher.cli.palette import PaletteCommands
+from fogcatcher.cli.plot import Plot
 from fogcatcher.cli.sample import Sample
 from fogcatcher.cli.train import Train
 from fogcatcher.errors import UserError
@@ -31,6 +32,7 @@ Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Plot, tyro.conf.subcommand("plot")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[DataCommands, tyro.conf.subcommand("data")]
     | Annotated[PaletteCommands, tyro.conf.subcommand("palette")]

@@ -50,6 +50,8 @@ class Sample:
     """Columns x rows of the sheet; more pictures make more rows."""
     best: bool = False
     """Use the weights of the lowest held-out loss instead of the newest."""
+    ema: Annotated[float | None, tyro.conf.arg(metavar="LENGTH", help_behavior_hint="")] = None
+    """Use the weights averaged over another share of the run, 0.03 to 0.2; 0.1 is the usual one."""
     gif: bool = False
     """Also write denoising.gif: the sheet, from noise to pictures."""
 
@@ -60,7 +62,7 @@ class Sample:
         from fogcatcher.model import load
 
         columns, rows = self._grid()
-        model = load(self.model, self.best)
+        model = load(self.model, self.best, self.ema)
         count = columns * rows if self.n is None else self.n
         seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
         start = time.perf_counter()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,12 +16,13 @@ from fogcatcher.cli.data_arguments import DataArguments
 from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
+    from fogcatcher.loggers import Logger
     from fogcatcher.runs import Run, Setup
 
 
 @dataclass
 class Train(DataArguments):
-    """Train a model on pictures. Ctrl-C once saves and stops; --resume goes on.
+    """Train a model on pictures. Ctrl-C (or SIGTERM) once saves and stops; --resume goes on.
 
     Labels come from sub-folders, metadata.jsonl or .csv, captions in .txt files, and other usual layouts.
 
@@ -54,6 +55,12 @@ class Train(DataArguments):
     """Pictures per step. Default: 32; 64 for large networks."""
     checkpoint_seconds: float = 20.0
     """Save about this often; a kill loses at most what was done since."""
+    keep: Annotated[int, tyro.conf.arg(metavar="N")] = 2
+    """Keep so many checkpoints, the newest."""
+    tensorboard: bool = False
+    """Also write the log for TensorBoard, into RUN/tensorboard."""
+    wandb: bool = False
+    """Also send the figures of the log and the settings to Weights & Biases; no pictures."""
     stop_early: bool = False
     """Stop when the loss of held-out pictures no longer falls, or when training pictures are copied."""
     resume: bool = False
@@ -66,11 +73,15 @@ class Train(DataArguments):
     def run(self) -> None:
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.cli.drift import ignored
         from fogcatcher.runs import default_folder, forecast, prepare, resume
 
+        if self.keep < 1:
+            raise UserError(f"--keep must be at least 1, not {self.keep}.")
         with reading_bar() as progress:
             if self.resume:
                 run = resume(self.out or default_folder(self.data), self.data, progress)
+                run.notes += ignored(self, run)
             else:
                 run = prepare(self.setup(), progress)
         describe_run(run, self.verbose)
@@ -79,7 +90,8 @@ class Train(DataArguments):
                 print(f"{what}: {said}")
             print("nothing was written")
         else:
-            follow_on_screen(run, self.checkpoint_seconds, self.stop_early)
+            loggers = loggers_of(run, self.tensorboard, self.wandb)
+            follow_on_screen(run, self.checkpoint_seconds, self.stop_early, self.keep, loggers)
             print(f"draw with it: {command_name()} sample {run.folder} -n 64")
 
     def setup(self) -> Setup:
@@ -114,32 +126,50 @@ def describe_run(run: Run, verbose: bool = False) -> None:
     print(f"network: {millions:.2f} M parameters; {plan.steps:,} steps of {plan.batch_size} pictures")
 
 
-def follow_on_screen(run: Run, checkpoint_seconds: float = 20.0, stop_early: bool = False) -> None:
-    """Train with a progress bar; Ctrl-C once finishes the step, saves and returns."""
+def loggers_of(run: Run, tensorboard: bool, wandb: bool) -> list[Logger]:
+    """Return who else hears the log; of the data's path they hear the last name."""
+    from fogcatcher.loggers import TensorBoard, WeightsAndBiases
+    from fogcatcher.privacy import public_config
+
+    found: list[Logger] = [TensorBoard(run.folder, run.state.step)] if tensorboard else []
+    config = public_config(run.config.to_json())
+    return found + ([WeightsAndBiases(run.folder, config)] if wandb else [])
+
+
+def follow_on_screen(
+    run: Run,
+    checkpoint_seconds: float = 20.0,
+    stop_early: bool = False,
+    keep: int = 2,
+    loggers: Sequence[Logger] = (),
+) -> None:
+    """Train with a progress bar; Ctrl-C or SIGTERM once finishes the step, saves and returns."""
     from fogcatcher.cli.arguments import command_name
     from fogcatcher.cli.bars import TrainingBar
     from fogcatcher.monitor import best_of
+    from fogcatcher.run_summary import summary
     from fogcatcher.runs import follow
-    from fogcatcher.training.fit import Diverged
+    from fogcatcher.training.setbacks import Diverged
 
     print(f"run directory: {run.folder} (samples/preview.png fills in as it goes)", flush=True)
     bar = TrainingBar(run.state.step, run.config.training.steps, run.config.training.batch_size)
-    steps = follow(run, checkpoint_seconds, stop_early)
+    steps = follow(run, checkpoint_seconds, stop_early, keep, loggers)
     try:
-        with stop_request() as stop:
+        with stop_request() as stop, closing(steps):  # closing saves
             for progress in steps:
                 bar.add(progress)
+                bar.say_new([incident.in_words for incident in run.incidents])
                 if run.checks and run.checks[-1].step == progress.step:
                     bar.say(run.checks[-1].in_words)
                 if stop:
                     break
     except Diverged as error:
         raise UserError(
-            f"training went out of hand at {error}. The last checkpoint is whole: "
+            f"training went out of hand: {error}. The last checkpoint is whole: "
             f"{run.folder} can be sampled; try again with a new --out and another --seed."
         ) from error
     finally:
-        steps.close()  # saves
+        bar.say_new([incident.in_words for incident in run.incidents])
         bar.close()
     if run.stopped:
         print(f"stopped at step {run.state.step:,}, because {run.stopped}")
@@ -147,6 +177,8 @@ def follow_on_screen(run: Run, checkpoint_seconds: float = 20.0, stop_early: boo
         print(f"stopped at step {run.state.step:,} and saved; go on with the same command and --resume")
     else:
         print(f"trained {run.state.step:,} steps at {bar.images_per_second:,.0f} images/s: {run.folder}")
+    for line in summary(run.folder) if run.state.step else []:
+        print(line)
     best = best_of(run.checks)
     if best and best is not run.checks[-1]:
         print(
@@ -157,16 +189,17 @@ def follow_on_screen(run: Run, checkpoint_seconds: float = 20.0, stop_early: boo
 
 @contextmanager
 def stop_request() -> Iterator[list[bool]]:
-    """Yield a list that is empty until Ctrl-C is pressed; a second Ctrl-C interrupts at once."""
-    pressed: list[bool] = []
+    """Yield a list that is empty until Ctrl-C or SIGTERM; a second one interrupts at once."""
+    asked: list[bool] = []
 
-    def press(number: int, frame: FrameType | None) -> None:
-        if pressed:
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked:
             raise KeyboardInterrupt
-        pressed.append(True)
+        asked.append(True)
 
-    before = signal.signal(signal.SIGINT, press)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield pressed
+        yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -11,27 +13,52 @@ from torch import Tensor
 
 from fogcatcher.disk import write_atomically
 from fogcatcher.training.fit import TrainingState
+from fogcatcher.training.setbacks import Setbacks, first_not_finite
 
 KEPT = 2
 
 
-def save_state(state: TrainingState, folder: Path) -> None:
-    """Write ``step-N.safetensors`` with raw weights, EMA and optimiser; keep the newest two."""
+class NotFinite(ValueError):
+    """A state that must not be saved: a number in it is infinite, or none."""
+
+
+def save_state(state: TrainingState, folder: Path, keep: int = KEPT) -> None:
+    """Write ``step-N.safetensors`` with raw weights, averages and optimiser; keep the newest ``keep``.
+
+    Raises NotFinite, and writes nothing, when a number is not finite; OSError when the disk takes no more.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors_of(state).items()}
+    wrong = first_not_finite(tensors.items())
+    if wrong:
+        raise NotFinite(f"{wrong} is not finite")
+    told = {
+        "step": str(state.step),
+        "updates": str(state.ema.updates),
+        "setbacks": json.dumps(asdict(state.setbacks)),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{state.step:09d}.safetensors"
+    write_atomically(path, lambda part: save_file(tensors, part, told))
+    others = sorted(folder.glob("step-*.safetensors"))
+    # What claims to be newer was damaged, or this state would have come from it.
+    kept = [other for other in others if other.name <= path.name][-keep:]
+    for other in others:
+        if other not in kept:
+            other.unlink()
+
+
+def _tensors_of(state: TrainingState) -> dict[str, Tensor]:
     tensors = {f"raw/{name}": value for name, value in state.denoiser.state_dict().items()}
     tensors |= {f"ema/{name}": value for name, value in state.ema.denoiser.state_dict().items()}
+    tensors |= {f"short/{name}": value for name, value in state.ema.short.items()}
     for which, optimizer in enumerate(state.optimizers):
         for number, values in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{which}/{number}/{key}": value for key, value in values.items()}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"step-{state.step:09d}.safetensors"
-    write_atomically(path, lambda part: save_file(tensors, part, {"step": str(state.step)}))
-    for old in sorted(folder.glob("step-*.safetensors"))[:-KEPT]:
-        old.unlink()
+    return tensors
 
 
 def load_newest_state(state: TrainingState, folder: Path) -> list[str]:
-    """Fill ``state`` from the newest complete checkpoint; return a notice for each torn one passed over.
+    """Fill ``state`` from the newest complete checkpoint; return a notice for each damaged one passed over.
 
     Raises FileNotFoundError when there is none.
     """
@@ -40,25 +67,32 @@ def load_newest_state(state: TrainingState, folder: Path) -> list[str]:
         try:
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                step = int(file.metadata()["step"])
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
+                told = dict(file.metadata() or {})
+            step, setbacks = int(told["step"]), Setbacks(**json.loads(told.get("setbacks", "{}")))
+            wrong = first_not_finite(tensors.items())
+            if wrong:
+                raise NotFinite(f"{wrong} is not finite")
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
             notices.append(f"{path.name} is damaged and was passed over ({error})")
             continue
-        _fill(state, tensors, step)
+        _fill(state, tensors)
+        state.ema.updates = int(told.get("updates", step))
+        state.step, state.setbacks, state.whole = step, setbacks, True
         return notices
     raise FileNotFoundError(f"no checkpoint in {folder}")
 
 
-def _fill(state: TrainingState, tensors: dict[str, Tensor], step: int) -> None:
+def _fill(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
 
     state.denoiser.load_state_dict(part("raw/"))
     state.ema.denoiser.load_state_dict(part("ema/"))
-    state.ema.updates = step
+    for name, average in state.ema.short.items():
+        # States of before there were two averages begin the second one here.
+        average.copy_(tensors.get(f"short/{name}", tensors[f"ema/{name}"]))
     for which, optimizer in enumerate(state.optimizers):
         _fill_optimizer(optimizer, part(f"optimizer/{which}/"))
-    state.step = step
 
 
 def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

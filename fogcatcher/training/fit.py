@@ -13,11 +13,14 @@ import torch
 from torch import nn
 
 from fogcatcher.denoiser import Denoiser
+from fogcatcher.errors import UserError
 from fogcatcher.objectives import Objective
 from fogcatcher.randomness import step_generator
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.ema import PowerEMA
+from fogcatcher.training.micro_batches import free_memory, is_out_of_memory, leave_gradient
 from fogcatcher.training.muon import Muon
+from fogcatcher.training.setbacks import IN_A_ROW, Diverged, Setbacks
 
 MUON_CHANNELS = 32
 """Kernels with fewer channels on either side stay with AdamW."""
@@ -66,7 +69,10 @@ class TrainingState:
     ema: PowerEMA
     optimizers: tuple[torch.optim.Optimizer, ...]
     step: int = 0
-    """Steps done."""
+    """Steps done, those skipped included."""
+    setbacks: Setbacks = field(default_factory=Setbacks)
+    whole: bool = True
+    """False only while a step changes the weights: what is interrupted then belongs to no step."""
 
     @staticmethod
     def start(denoiser: Denoiser, plan: Plan) -> TrainingState:
@@ -89,40 +95,114 @@ class Progress:
     loss: float
     gradient_norm: float
     learning_rate: float
-
-
-class Diverged(RuntimeError):
-    """The loss or the gradient is no longer a number."""
+    skipped: str = ""
+    """Why this step changed nothing, where it did not: its loss or gradient was not finite."""
 
 
 def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan) -> Iterator[Progress]:
     """Train until ``plan.steps``, yielding after each step and its EMA update.
 
     ``state`` is changed in place and may be saved whenever this yields. To stop, stop iterating.
-    Raises Diverged, before the weights are touched, when loss or gradient is not finite.
+    A step whose loss or gradient is not finite is skipped: it leaves weights, average and optimisers as they
+    are. A batch too large for memory goes through in parts, from then on (``state.setbacks.micro_batch``).
+    Raises Diverged after five skipped steps in a row, and UserError when memory does not hold one picture.
     """
     denoiser, parameters = state.denoiser, list(state.denoiser.parameters())
-    device = parameters[0].device
-    batches = batches.to(device)
-    has_dropout = any(isinstance(layer, DROPOUTS) and layer.p > 0 for layer in denoiser.modules())
-    while state.step < plan.steps:
-        generator = step_generator(plan.seed, state.step, "noise", device)
-        x0, condition = batches.at(state.step, plan.batch_size, device)
-        with _dropout_of_step(generator, has_dropout):
-            loss = objective(denoiser, x0, condition, generator)
-        denoiser.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(parameters, plan.gradient_clip)
-        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-            raise Diverged(f"step {state.step + 1}: the loss is {loss.item()}, the gradient {norm.item()}")
-        learning_rate = plan.learning_rate_at(state.step)
-        for optimizer in state.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate
-            optimizer.step()
-        state.ema.update(denoiser)
-        state.step += 1
-        yield Progress(state.step, loss.item(), norm.item(), learning_rate)
+    batches = batches.to(parameters[0].device)
+    while True:
+        if state.setbacks.in_a_row >= IN_A_ROW:
+            raise Diverged(f"{IN_A_ROW} steps in a row, up to {state.step}, had no finite loss and gradient")
+        if state.step >= plan.steps:
+            return
+        counted = [buffer.clone() for buffer in denoiser.buffers()]
+        try:
+            loss = _gradient_in_memory(state, batches, objective, plan, counted).item()
+        except BaseException:
+            _put_back(denoiser, counted)
+            raise
+        norm = torch.nn.utils.clip_grad_norm_(parameters, plan.gradient_clip).item()
+        learning_rate = plan.learning_rate_at(state.step) * state.setbacks.rate
+        skipped = "" if math.isfinite(loss) and math.isfinite(norm) else _in_words(loss, norm)
+        if skipped:
+            _put_back(denoiser, counted)
+            _skip(state)
+        else:
+            _step(state, learning_rate)
+        yield Progress(state.step, loss, norm, learning_rate, skipped)
+
+
+def _step(state: TrainingState, learning_rate: float) -> None:
+    state.whole = False
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+        optimizer.step()
+    state.ema.update(state.denoiser)
+    state.step += 1
+    if state.setbacks.in_a_row:
+        state.setbacks = replace(state.setbacks, in_a_row=0)
+    state.whole = True
+
+
+def _skip(state: TrainingState) -> None:
+    skipped, in_a_row = state.setbacks.skipped + 1, state.setbacks.in_a_row + 1
+    state.setbacks = replace(state.setbacks, skipped=skipped, in_a_row=in_a_row)
+    state.step += 1
+
+
+def _in_words(loss: float, norm: float) -> str:
+    return f"the gradient is {norm}" if math.isfinite(loss) else f"the loss is {loss}"
+
+
+@torch.no_grad()
+def _put_back(denoiser: Denoiser, counted: list[torch.Tensor]) -> None:
+    """Batch norm counts in the forward pass; a pass that does not count must leave no trace."""
+    for buffer, before in zip(denoiser.buffers(), counted, strict=True):
+        buffer.copy_(before)
+
+
+def _gradient_in_memory(
+    state: TrainingState,
+    batches: Batches,
+    objective: Objective,
+    plan: Plan,
+    counted: list[torch.Tensor],
+) -> torch.Tensor:
+    """Leave the gradient of the next step in the weights and return the loss; halve what memory cannot hold.
+
+    The first step of a run is so the probe of what fits, and a later one may find that less does.
+    """
+    while True:
+        size = min(state.setbacks.micro_batch or plan.batch_size, plan.batch_size)
+        try:
+            return _gradient(state, batches, objective, plan, size)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if size == 1:
+                raise UserError(
+                    "there is not enough memory to train on even one picture at a time: "
+                    "choose a smaller --size-of-model, or smaller pictures with --size."
+                ) from error
+        # Only outside of the handler is the failed attempt let go.
+        _put_back(state.denoiser, counted)
+        state.denoiser.zero_grad()
+        free_memory()
+        state.setbacks = replace(state.setbacks, micro_batch=(size + 1) // 2)
+
+
+def _gradient(
+    state: TrainingState, batches: Batches, objective: Objective, plan: Plan, size: int
+) -> torch.Tensor:
+    device = next(state.denoiser.parameters()).device
+    generator = step_generator(plan.seed, state.step, "noise", device)
+    x0, condition = batches.at(state.step, plan.batch_size, device)
+    with _dropout_of_step(generator, _has_dropout(state.denoiser)):
+        return leave_gradient(state.denoiser, objective, x0, condition, generator, size)
+
+
+def _has_dropout(denoiser: Denoiser) -> bool:
+    return any(isinstance(layer, DROPOUTS) and layer.p > 0 for layer in denoiser.modules())
 
 
 @contextmanager
