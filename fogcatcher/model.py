@@ -31,6 +31,7 @@ from fogcatcher.recipes.build import build_denoiser, build_grid, build_sampler
 from fogcatcher.recipes.config import BEST, WEIGHTS, RunConfig, read_config, write_config
 from fogcatcher.samplers import State, sample
 from fogcatcher.tensors import Samples, Times
+from fogcatcher.training.micro_batches import in_parts
 from fogcatcher.training.post_hoc import AVERAGES, reconstruct
 
 SHIPPED = Path(__file__).with_name("shipped")
@@ -150,18 +151,19 @@ class Model:
         settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit)
         step, times = build_sampler(sampler, eta), self._times(settings)
 
-        batches: list[list[Samples]] = []
-        for start in range(0, len(seeds), BATCH):
-            part, states = slice(start, start + BATCH), []
+        def drawn(part: slice) -> list[Samples]:
             x, denoiser, generator = self._start(seeds[part], wishes[part], settings, times)
+            states = []
             try:
                 for state in sample(denoiser, x, times, step, generator):
                     states = [*states, state] if keep_frames else [state]
                     if progress:
-                        progress(start * steps + state.i * len(x), len(seeds) * steps)
+                        progress(part.start * steps + state.i * len(x), len(seeds) * steps)
             except ValueError as error:  # a step that does not suit this model says so
                 raise UserError(f"{sampler}: {error}.") from error
-            batches.append([self._at_usual_contrast(state) for state in states])
+            return [self._at_usual_contrast(state) for state in states]
+
+        batches = list(in_parts(len(seeds), BATCH, drawn))
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
         made_by = {"fogcatcher": fogcatcher.__version__, "model": self.hash, **asdict(settings)}

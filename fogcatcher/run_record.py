@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from fogcatcher import model as drawing
 from fogcatcher.data.conditions import ConditionSpec
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
@@ -24,7 +23,7 @@ from fogcatcher.run_log import CHECKS, METRICS, MetricsLog, RowLog
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import NotFinite, load_newest_state, save_state
 from fogcatcher.training.fit import Progress, TrainingState
-from fogcatcher.training.micro_batches import free_memory, is_out_of_memory
+from fogcatcher.training.micro_batches import is_out_of_memory
 from fogcatcher.training.post_hoc import AVERAGES, EMAHistory
 from fogcatcher.training.setbacks import IN_A_ROW, ROLLBACKS, Diverged, Incident, first_not_finite
 
@@ -203,7 +202,7 @@ class Record:
     def _try(self, what: str, act: Callable[[], None]) -> None:
         """Do it; where disk or memory is too small, say so once until it works again, and go on."""
         try:
-            _drawing_less_at_once(act)
+            act()
         except Exception as error:
             if not (is_full(error) or is_out_of_memory(error)):
                 raise
@@ -214,15 +213,3 @@ class Record:
         else:
             if what != "the log" or self._log.is_flushed:
                 self._failing.discard(what)
-
-
-def _drawing_less_at_once(act: Callable[[], None]) -> None:
-    """Do it; where memory is too small, again with half as many pictures drawn at once."""
-    while True:
-        try:
-            return act()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or drawing.BATCH == 1:
-                raise
-        free_memory()
-        drawing.BATCH //= 2

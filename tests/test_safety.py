@@ -13,7 +13,6 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from fogcatcher import model as drawing
 from fogcatcher.cli.main import main
 from fogcatcher.denoiser import Denoiser, EDMPreconditioning
 from fogcatcher.disk import appended_whole_or_not, remove_leftovers, write_atomically
@@ -304,7 +303,6 @@ def test_other_errors_are_not_taken_for_memory():
 
 
 def test_previews_draw_fewer_at_once_and_a_check_without_room_is_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(drawing, "BATCH", 64)
     monkeypatch.setattr("fogcatcher.monitor.FEWEST", 0)
     monkeypatch.setattr("fogcatcher.monitor.CHECKS", 1)
     start, drawn = Model._start, []
@@ -322,7 +320,7 @@ def test_previews_draw_fewer_at_once_and_a_check_without_room_is_left_out(tmp_pa
     monkeypatch.setattr(Monitor, "check", never)
     run = small_run(tmp_path, 5)
     assert [p.step for p in follow(run)] == [1, 2, 3, 4, 5]
-    assert drawn[:7] == [10, 10, 10, 8, 4, 2, 2]  # 64, 32, 16, 8, 4, 2 at once
+    assert drawn[:7] == [10, 5, 2, 2, 2, 2, 2]
     assert (run.folder / "samples" / "preview.png").exists() and run.checks == []
     assert ["memory is too small for the check" in i.said for i in run.incidents] == [True]
 

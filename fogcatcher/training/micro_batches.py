@@ -1,8 +1,10 @@
-"""The gradient of one batch in as many parts as memory asks for."""
+"""One batch in as many parts as memory asks for: its gradient, or whatever is done with it."""
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from fogcatcher.denoiser import Denoiser
 from fogcatcher.objectives import Objective
 from fogcatcher.tensors import Condition, Samples
 
+T = TypeVar("T")
 SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 """What torch says on a GPU, and on the CPU of Linux and of Windows."""
 
@@ -47,6 +50,33 @@ def leave_gradient(
         share.backward()
         total += share.detach()
     return total
+
+
+def in_parts(count: int, at_once: int, act: Callable[[slice], T]) -> Iterator[T]:
+    """Yield what ``act`` returns for one part of ``count`` things after another, ``at_once`` in each.
+
+    Where memory is too small, a part is tried again with half as many. Raises what ``act`` raises when memory
+    does not hold even one.
+    """
+    first, size = 0, min(at_once, count)
+    while first < count:
+        found = _unless_too_many(act, slice(first, first + size), size > 1)
+        if found:
+            yield found[0]
+            first += size
+        else:
+            free_memory()
+            size //= 2
+
+
+def _unless_too_many(act: Callable[[slice], T], part: slice, can_be_fewer: bool) -> list[T]:
+    """The answer, or none; what an attempt held is free once this returns."""
+    try:
+        return [act(part)]
+    except (RuntimeError, MemoryError) as error:
+        if not can_be_fewer or not is_out_of_memory(error):
+            raise
+    return []
 
 
 def is_out_of_memory(error: BaseException) -> bool:
