@@ -1,11 +1,11 @@
 # make demo   sets everything up, then shows the whole program in five minutes
-# make test   sets everything up, then runs all tests
+# make test   sets everything up, then runs the tests but the slow ones; make test-all runs those too
 # make lint   style and types
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -18,6 +18,9 @@ demo: $(VENV)/installed
 	$(BIN)/fogcatcher demo
 
 test: $(VENV)/installed
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 -m "not slow"
+
+test-all: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8
 
 lint: $(VENV)/installed

@@ -37,6 +37,7 @@ def terms(variance: Variance, decoder: Decoder = "continuous") -> list[float]:
     return found
 
 
+@pytest.mark.slow
 def test_ddpm_bound_on_unit_gaussian_data_is_its_entropy():
     """With variance beta nothing is lost: L_T + sum L_t + L_0 = log(2 pi e) / 2."""
     *middle, last = terms("large")

@@ -11,6 +11,8 @@ from fogcatcher.cli.main import main
 from fogcatcher.model import load
 from tests.test_model import random_model, save
 
+pytestmark = pytest.mark.slow
+
 FORMS = {"diffusers": "pipeline", "onnx": "model.onnx", "torch": "model.pt2"}
 
 

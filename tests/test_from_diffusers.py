@@ -15,6 +15,8 @@ from fogcatcher.grids import UniformGrid
 from fogcatcher.model import load
 from fogcatcher.samplers import DDIM, sample
 
+pytestmark = pytest.mark.slow
+
 diffusers = pytest.importorskip("diffusers", reason="reads what the installed diffusers writes")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of theirs

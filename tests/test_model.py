@@ -57,6 +57,7 @@ def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler):
 
 @pytest.mark.parametrize("method", PRESETS.values(), ids=PRESETS)
 @pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.slow
 def test_every_method_draws_with_every_sampler(method, sampler):
     """Or says in a sentence what to do instead: three samplers ask for more than a denoiser."""
     steps = 2 if sampler == "annealed_langevin" else 4  # each of its steps is a hundred calls

@@ -90,6 +90,7 @@ def test_the_same_twice_and_nearly_the_same_in_other_precisions(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_a_run_of_every_network_goes_on_and_is_loaded(tmp_path, name):
     """Three steps, and one step with a stop after it: the same weights; then pictures from the disk."""
     pictures = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), np.uint8)

@@ -40,6 +40,8 @@ from fogcatcher.torchless import noise, schedules, wishes
 from fogcatcher.torchless.solvers import Place
 from fogcatcher.training.fit import Plan
 
+pytestmark = pytest.mark.slow
+
 KINDS = ConditionSpec(
     (Category("kind", ("hero", "food", "spell")), Number("hp", 1, 9), Text("says", ("red", "potion")))
 )

@@ -41,6 +41,7 @@ def test_near_twins_stay_on_one_side(tmp_path):
 
 
 @pytest.mark.skipif(not FASHION.exists(), reason="needs Debian's package dataset-fashion-mnist")
+@pytest.mark.slow
 def test_fashion_mnist():
     dataset = read_dataset(FASHION)
     assert dataset.pictures.shape == (60_000, 1, 28, 28)

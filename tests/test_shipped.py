@@ -13,6 +13,7 @@ def test_weights_are_small():
 
 
 @pytest.mark.parametrize("sampler", ["dpmpp_2m", "heun", "ddpm", "churn"])
+@pytest.mark.slow
 def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler: str):
     model = load("sprites")
     batch, alone = model.sample(64, sampler=sampler), model.sample(seeds=[37], sampler=sampler)

@@ -58,6 +58,7 @@ def run(denoiser, x, times, step: Step, seed: int = 1):
     ],
     ids=name,
 )  # fmt: skip
+@pytest.mark.slow
 def test_order_of_convergence(step: Step, order: int):
     """The slope over four numbers of steps; the ends are flat, so the lower orders there do not count."""
     # The step alone decides; what a schedule adds is tested beside the samplers.
@@ -88,6 +89,7 @@ def test_order_of_convergence(step: Step, order: int):
     ],
     ids=name,
 )
+@pytest.mark.slow
 def test_stochastic_samplers_reproduce_mean_and_covariance(schedule, step, times):
     """Within four standard errors, and a hundredth for the steps being finite."""
     n = 4000

@@ -40,6 +40,7 @@ def test_silent_text_adds_nothing():
     assert not embedding({"text": torch.zeros(3, 5)}, torch.zeros(3, 16)).any()
 
 
+@pytest.mark.slow
 def test_words_are_learnt_from_pictures(tmp_path):
     """Red squares and blue squares, told apart by captions alone: what is asked for is drawn."""
     rng = np.random.default_rng(0)

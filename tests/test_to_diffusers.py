@@ -43,9 +43,13 @@ from fogcatcher.samplers import DDIM, sample
 from fogcatcher.schedules import BetaSchedule, CosineSchedule, cosine_betas, linear_betas, zero_terminal_snr
 from fogcatcher.training.fit import Plan
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("diffusers") is None, reason="writes what the installed diffusers reads"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("diffusers") is None, reason="writes what the installed diffusers reads"
+    ),
+]
+
 
 KIND = Category("kind", ("hero", "food", "spell"))
 SIZE = Number("size", 1.0, 5.0)

@@ -62,6 +62,7 @@ def table(denoiser: nn.Module) -> torch.Tensor:
 OBJECTIVE = Objective(LogNormalTimes(-0.8, 1.4))
 
 
+@pytest.mark.slow
 def test_training_finds_the_exact_denoiser():
     """On independent Gaussian pixels the best denoiser is known; the EMA of a short run comes close."""
     plan = Plan(steps=600, batch_size=64, learning_rate=0.02, weight_decay=0.0)
@@ -199,6 +200,7 @@ def losses_of(run: Path) -> dict[int, float]:
     return {int(row["step"]): row["loss"] for row in read_rows(run / "metrics.jsonl")}
 
 
+@pytest.mark.slow
 def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
     """kill -9 somewhere in the middle, --resume, and every logged loss is that of an unbroken run."""
     save_pictures(tmp_path / "data", 20)
