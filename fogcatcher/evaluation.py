@@ -24,6 +24,7 @@ from fogcatcher.metrics.kernel import mmd2
 from fogcatcher.metrics.membership import Membership, membership
 from fogcatcher.metrics.memorisation import Memorisation
 from fogcatcher.metrics.neighbours import K, outliers, precision_recall
+from fogcatcher.metrics.rows import Features
 from fogcatcher.metrics.scores import Comparison, class_accuracy, compare
 from fogcatcher.model import Model
 from fogcatcher.tensors import PerSample
@@ -186,21 +187,27 @@ def evaluate(
         pixels = features.Pixels(PIXELS)
         held_out = dataset.pictures[parts.held_out]
         copied = memorisation.measure(samples, dataset.pictures[searched], held_out, pixels, generator)
-    strange, missed = _outliers(samples, real, looks[0])
+    drawn, rows = looks[0](samples), looks[0](real)
+    strange, missed = _outliers(samples, drawn, real, rows)
+    main, by_class, right = model.conditions.main, (), None
+    if isinstance(main, Category):
+        numbers = model.conditions.encode_pictures(dataset.columns)[main.name]
+        by_class = _by_class(main, numbers, asked, drawn, order[: len(real)], rows)
+        right = _class_accuracy(numbers, dataset, asked, drawn, order, parts.held_out, looks[0])
     levels, tells, curve = (), None, {}
     if not settings.quick and len(parts.held_out):
         told("measuring the loss on training and held-out pictures")
         levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
     if not settings.quick and len(real) > 1:
         told("drawing with fewer and more steps")
-        curve = dict(_curve(model, dataset, asked, real, looks[0], settings))
+        curve = dict(_curve(model, dataset, asked, rows, looks[0], settings))
     return Evaluation(
         name,
         model.hash,
         settings,
         tuple(comparisons),
-        _class_accuracy(model.conditions, dataset, samples, asked, order, parts.held_out, looks[0]),
-        _by_class(model.conditions, dataset, samples, asked, order[: len(real)], looks[0]),
+        right,
+        by_class,
         copied,
         len(searched),
         len(parts.held_out),
@@ -285,39 +292,35 @@ def errors_at(
 
 
 def _curve(
-    model: Model, dataset: Dataset, asked: Rows, real: Pictures, look: Extractor, settings: Settings
+    model: Model, dataset: Dataset, asked: Rows, real: Features, look: Extractor, settings: Settings
 ) -> Iterator[tuple[int, float]]:
-    rows = look(real[:SAMPLES])
     for steps in STEPS_OF_CURVE:
         pictures = draw(model, dataset, asked[:CURVE_SAMPLES], replace(settings, steps=steps))
-        yield steps, mmd2(rows, look(pictures))
+        yield steps, mmd2(real[:SAMPLES], look(pictures))
 
 
-def _outliers(samples: Some, real: Some, look: Extractor) -> tuple[Some, Some]:
-    """Drawn pictures outside of the real ones, and real ones that were missed, the furthest first."""
+def _outliers(samples: Some, drawn: Features, real: Some, rows: Features) -> tuple[Some, Some]:
+    """Drawn pictures outside of the real ones, and real ones that were missed, the furthest first.
+
+    ``drawn`` and ``rows`` are the features of both.
+    """
     n = min(len(samples), len(real))
     if n <= K:
         return samples[:0], real[:0]
-    found = outliers(look(real[:n]), look(samples[:n]))
+    found = outliers(rows[:n], drawn[:n])
     strange, missed = (figures.argsort(descending=True, stable=True) for figures in found)
     return samples[strange[found.strange[strange] > 1]], real[missed[found.missed[missed] >= 1]]
 
 
 def _by_class(
-    conditions: ConditionSpec,
-    dataset: Dataset,
-    samples: Pictures,
-    asked: Rows,
-    real: Rows,
-    look: Extractor,
+    main: Category, numbers: Tensor, asked: Rows, drawn: Features, real: Rows, rows: Features
 ) -> tuple[ClassFigures, ...]:
-    """The figures that few pictures allow, for each class of the main condition."""
-    main = conditions.main
-    if not isinstance(main, Category):
-        return ()
-    numbers = conditions.encode_pictures(dataset.columns)[main.name]
-    drawn, found = look(samples), []
-    rows = look(dataset.pictures[real])
+    """The figures that few pictures allow, for each class of the main condition.
+
+    ``numbers`` tells the class of every picture, one-hot; ``drawn`` and ``rows`` are the features of the
+    pictures drawn for the rows ``asked`` and of the real pictures ``real``.
+    """
+    found = []
     for number, name in enumerate(main.classes):
         a, b = rows[numbers[real, number] > 0], drawn[numbers[asked, number] > 0]
         if min(len(a), len(b)) > K:
@@ -327,27 +330,23 @@ def _by_class(
 
 
 def _class_accuracy(
-    conditions: ConditionSpec,
+    numbers: Tensor,
     dataset: Dataset,
-    samples: Pictures,
     asked: Rows,
+    drawn: Features,
     training: Rows,
     held_out: Rows,
     look: Extractor,
 ) -> tuple[float, float] | None:
-    """By the five nearest training pictures: of samples, and of held-out pictures. None without classes."""
-    main = conditions.main
-    if not isinstance(main, Category) or not len(held_out):
-        return None
-    numbers = conditions.encode_pictures(dataset.columns)[main.name]
+    """By the five nearest training pictures: of samples, and of held-out pictures. None without any."""
     judges = training[:JUDGES]
-    judges, asked_known, held = (rows[numbers[rows].sum(1) > 0] for rows in (judges, asked, held_out))
-    if not min(len(judges), len(asked_known), len(held)):
+    known = numbers[asked].sum(1) > 0
+    judges, held = (rows[numbers[rows].sum(1) > 0] for rows in (judges, held_out))
+    if not min(len(judges), int(known.sum()), len(held)):
         return None
     labels = numbers.argmax(1)
     rows = look(dataset.pictures[judges])
-    drawn = look(samples[numbers[asked].sum(1) > 0])
     return (
-        class_accuracy(rows, labels[judges], drawn, labels[asked_known]),
+        class_accuracy(rows, labels[judges], drawn[known], labels[asked[known]]),
         class_accuracy(rows, labels[judges], look(dataset.pictures[held]), labels[held]),
     )

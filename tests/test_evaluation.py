@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from fogcatcher import evaluation
 from fogcatcher.cli.main import main
 from fogcatcher.data.conditions import Category, ConditionSpec
 from fogcatcher.data.labels import Value
-from fogcatcher.data.reading import Dataset
 from fogcatcher.data.sprites import draw_many
 from fogcatcher.metrics import features
 from fogcatcher.metrics.neighbours import density_coverage, outliers, precision_recall
@@ -154,12 +152,13 @@ def test_each_class_is_judged_alone(tmp_path):
     """Two classes, one drawn as it is and one all black: only the black one is bad."""
     real = sprites(400)
     columns: dict[str, list[Value]] = {"kind": ["food" if k % 2 else "hero" for k in range(400)]}
-    conditions = ConditionSpec((Category("kind", ("food", "hero")),))
+    main = Category("kind", ("food", "hero"))
+    numbers = ConditionSpec((main,)).encode_pictures(columns)["kind"]
     rows = torch.arange(200)
     samples = real[200:].clone()
     samples[1::2] = 0
-    dataset = Dataset(real, columns, [str(k) for k in range(400)], Counter())
-    food, hero = evaluation._by_class(conditions, dataset, samples, rows, rows, features.builtin())
+    look = features.builtin()
+    food, hero = evaluation._by_class(main, numbers, rows, look(samples), rows, look(real[rows]))
     assert (food.name, food.real, food.fake, food.precision, food.recall) == ("food", 100, 100, 0, 0)
     assert hero.precision > 0.85 and hero.recall > 0.85 and abs(hero.kernel_distance) < 0.2
     assert food.kernel_distance > 10

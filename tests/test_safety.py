@@ -4,8 +4,6 @@ import errno
 import math
 import os
 import signal
-import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,12 +28,10 @@ from fogcatcher.training.fit import Plan, TrainingState, fit
 from fogcatcher.training.micro_batches import is_out_of_memory
 from fogcatcher.training.setbacks import Diverged, Setbacks
 from tests.test_training import (
-    COMMAND,
     OBJECTIVE,
     Affine,
     affine_state,
     grey_data,
-    losses_of,
     save_pictures,
     table,
 )
@@ -305,18 +301,18 @@ def test_other_errors_are_not_taken_for_memory():
 def test_previews_draw_fewer_at_once_and_a_check_without_room_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr("fogcatcher.monitor.FEWEST", 0)
     monkeypatch.setattr("fogcatcher.monitor.CHECKS", 1)
-    start, drawn = Model._start, []
+    states, drawn = Model.states, []
 
     def hungry(self, seeds, *arguments):
         drawn.append(len(seeds))
         if len(seeds) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return start(self, seeds, *arguments)
+        return states(self, seeds, *arguments)
 
     def never(self, step, model):
         raise MemoryError
 
-    monkeypatch.setattr(Model, "_start", hungry)
+    monkeypatch.setattr(Model, "states", hungry)
     monkeypatch.setattr(Monitor, "check", never)
     run = small_run(tmp_path, 5)
     assert [p.step for p in follow(run)] == [1, 2, 3, 4, 5]
@@ -447,24 +443,6 @@ def fails_after(whole: int):
 
 
 # --- signals and options --------------------------------------------------------------------------
-
-
-def test_sigterm_saves_and_exits_with_0(tmp_path):
-    save_pictures(tmp_path / "data", 20)
-    run = tmp_path / "run"
-    training = subprocess.Popen(
-        [*COMMAND, str(tmp_path / "data"), "--out", str(run), "--steps", "100000", "--size-of-model", "tiny"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    deadline = time.monotonic() + 60
-    while not losses_of(run) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    training.send_signal(signal.SIGTERM)
-    said, _ = training.communicate(timeout=30)
-    assert training.returncode == 0 and "go on with the same command and --resume" in said
-    assert resume(run, str(tmp_path / "data")).state.step == max(losses_of(run))
 
 
 def test_a_second_signal_ends_at_once():

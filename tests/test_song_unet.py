@@ -69,7 +69,7 @@ def test_every_weight_of_the_cifar_networks_is_accounted_for():
     attributes = {"label": Vector(10), "augmentation": Vector(9)}
     for build, expected in ((ddpmpp, layers + told), (ncsnpp, layers + told + 128 * 512 + aside)):
         with torch.device("meta"):
-            plain, knowing = build(3, (32, 32)), build(3, (32, 32), attributes)
+            plain, knowing = build(3, (32, 32)), build(3, (32, 32), attributes=attributes)
         assert sum(parameter.numel() for parameter in plain.parameters()) == expected
         features = 128 if build is ddpmpp else 256
         assert sum(p.numel() for p in knowing.parameters()) == expected + 19 * features

@@ -224,7 +224,8 @@ def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
     assert (whole / "samples/preview.png").read_bytes() == (broken / "samples/preview.png").read_bytes()
 
 
-def test_ctrl_c_saves_and_exits_with_0(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_being_asked_to_stop_saves_and_exits_with_0(tmp_path, number):
     save_pictures(tmp_path / "data", 20)
     run = tmp_path / "run"
     training = subprocess.Popen(
@@ -235,7 +236,7 @@ def test_ctrl_c_saves_and_exits_with_0(tmp_path):
     deadline = time.monotonic() + 60
     while not losses_of(run) and time.monotonic() < deadline:
         time.sleep(0.02)
-    training.send_signal(signal.SIGINT)
+    training.send_signal(number)
     said, _ = training.communicate(timeout=30)
     assert training.returncode == 0 and "go on with the same command and --resume" in said
     reached = max(losses_of(run))

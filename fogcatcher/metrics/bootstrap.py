@@ -17,7 +17,7 @@ beyond 0 or 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,6 +26,8 @@ from fogcatcher.metrics.rows import Rows, require_rows
 
 Score = Callable[[Rows, Rows], float]
 """A figure of real and generated rows (features or pictures)."""
+Scores = Callable[[Rows, Rows], Sequence[float]]
+"""Several figures that one pass over the rows gives."""
 
 
 class Interval(NamedTuple):
@@ -65,10 +67,27 @@ def jackknife_interval(
     deviate as 1/n, not 1/sqrt(n); there the interval is 1.5 times too wide.
     The score must be defined for three quarters of the rows. Raises UserError for fewer than four rows.
     """
+    [interval] = jackknife_intervals(lambda a, b: (score(a, b),), real, fake, generator, level, repeats)
+    return interval
+
+
+def jackknife_intervals(
+    scores: Scores,
+    real: Rows,
+    fake: Rows,
+    generator: torch.Generator,
+    level: float = 0.95,
+    repeats: int = 1000,
+) -> list[Interval]:
+    """Return the interval of each of several scores that one call gives, as ``jackknife_interval`` does."""
     _require(real, fake, 4, level)
-    draws = [score(_most(real, generator), _most(fake, generator)) for _ in range(repeats)]
-    low, high = _quantiles(draws, level)
-    theta, mean = score(real, fake), sum(draws) / repeats
+    draws = [scores(_most(real, generator), _most(fake, generator)) for _ in range(repeats)]
+    thetas, columns = scores(real, fake), zip(*draws, strict=True)
+    return [_around(theta, list(column), level) for theta, column in zip(thetas, columns, strict=True)]
+
+
+def _around(theta: float, draws: list[float], level: float) -> Interval:
+    (low, high), mean = _quantiles(draws, level), sum(draws) / len(draws)
     return Interval(theta + math.sqrt(3) * (low - mean), theta + math.sqrt(3) * (high - mean))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from fogcatcher.metrics.bootstrap import jackknife_interval
+from fogcatcher.metrics.bootstrap import jackknife_intervals
 from fogcatcher.metrics.colours import (
     colour_count_distance,
     colour_counts,
@@ -42,8 +42,10 @@ Drawn = UInt8[Tensor, "M C H W"]
 """As many as there are, of the shape of the real ones."""
 
 Better = Literal["lower", "higher"]
-OnRows = Callable[[Features, Features], float]
+OnRows = Callable[[Features, Features], Sequence[float]]
 OnPictures = Callable[[Pictures, Pictures], float]
+Names = tuple[str, ...]
+"""Of the figures that one pass gives."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,13 @@ def compare(
     enough = n >= ROWS_PER_DIMENSION * dimensions
     figures = _on_rows(look.name, generator)
     if not (enough or force):
-        del figures[f"FD({look.name})"]
-    scores = [_score(name, f, rows, better, generator, intervals) for name, (f, better) in figures.items()]
+        del figures[f"FD({look.name})",]
+    scores: list[Score] = []
+    for names, (on_rows, better) in figures.items():
+        scores += _scores(names, on_rows, rows, better, generator, intervals)
     some = {name: pictures[:MOST_PICTURES] for name, pictures in vars(sets).items()}
     for name, on_pictures in _on_pictures(generator).items():
-        scores.append(_score(name, on_pictures, some, "lower", generator, False))
+        scores += _scores((name,), _alone(on_pictures), some, "lower", generator, False)
     return Comparison(_named(look), n, n, tuple(scores), "" if enough else _too_few(n, dimensions))
 
 
@@ -141,18 +145,21 @@ def _named(look: Extractor) -> str:
     return f"{look.name} {look.hash}; {RULE}"
 
 
-def _on_rows(name: str, generator: torch.Generator) -> dict[str, tuple[OnRows, Better]]:
-    """The figures on features: name -> how, and which way is better."""
+def _on_rows(name: str, generator: torch.Generator) -> dict[Names, tuple[OnRows, Better]]:
+    """The figures on features: names -> how, and which way is better."""
     return {
-        f"FD({name})": (lambda a, b: frechet(gaussian(a), gaussian(b)), "lower"),
-        f"KD({name})": (mmd2, "lower"),
-        "precision": (lambda a, b: precision_recall(a, b).precision, "higher"),
-        "recall": (lambda a, b: precision_recall(a, b).recall, "higher"),
-        "density": (lambda a, b: density_coverage(a, b).density, "higher"),
-        "coverage": (lambda a, b: density_coverage(a, b).coverage, "higher"),
-        f"SW({name})": (lambda a, b: sliced_wasserstein(a, b, generator), "lower"),
-        f"W1({name})": (mean_wasserstein, "lower"),
+        (f"FD({name})",): (_alone(lambda a, b: frechet(gaussian(a), gaussian(b))), "lower"),
+        (f"KD({name})",): (_alone(mmd2), "lower"),
+        ("precision", "recall"): (precision_recall, "higher"),
+        ("density", "coverage"): (density_coverage, "higher"),
+        (f"SW({name})",): (_alone(lambda a, b: sliced_wasserstein(a, b, generator)), "lower"),
+        (f"W1({name})",): (_alone(mean_wasserstein), "lower"),
     }
+
+
+def _alone(figure: Callable[[Tensor, Tensor], float]) -> Callable[[Tensor, Tensor], Sequence[float]]:
+    """A figure as the only one of its pass."""
+    return lambda a, b: (figure(a, b),)
 
 
 def _on_pictures(generator: torch.Generator) -> dict[str, OnPictures]:
@@ -168,22 +175,28 @@ def _on_pictures(generator: torch.Generator) -> dict[str, OnPictures]:
     }
 
 
-def _score(
-    name: str,
-    figure: Callable[[Tensor, Tensor], float],
+def _scores(
+    names: Names,
+    figures: Callable[[Tensor, Tensor], Sequence[float]],
     sets: Mapping[str, Tensor],
     better: Better,
     generator: torch.Generator,
     interval: bool,
-) -> Score:
+) -> list[Score]:
+    """The scores of one pass: every set against the real one, and the intervals of the generated one."""
     real = sets["real"]
-    low = high = None
+    ends: Sequence[tuple[float | None, float | None]] = [(None, None)] * len(names)
     if interval:
-        low, high = jackknife_interval(figure, real, sets["fake"], generator, repeats=REPEATS)
-        if name in SHARES:
-            low, high = max(low, 0.0), min(high, 1.0)
-    value, floor, noise, constant = (figure(real, sets[s]) for s in ("fake", "other", "noise", "constant"))
-    return Score(name, value, low, high, floor, noise, constant, better)
+        found = jackknife_intervals(figures, real, sets["fake"], generator, repeats=REPEATS)
+        ends = [
+            (max(low, 0.0), min(high, 1.0)) if name in SHARES else (low, high)
+            for name, (low, high) in zip(names, found, strict=True)
+        ]
+    against = zip(*(figures(real, sets[s]) for s in ("fake", "other", "noise", "constant")), strict=True)
+    return [
+        Score(name, value, low, high, floor, noise, constant, better)
+        for name, (low, high), (value, floor, noise, constant) in zip(names, ends, against, strict=True)
+    ]
 
 
 def class_accuracy(real: Features, labels: Tensor, rows: Features, asked: Tensor) -> float:

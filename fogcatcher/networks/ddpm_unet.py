@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -241,20 +241,8 @@ def ddpm(
     Attention at 16 x 16 with one head. Their multipliers for 256 x 256 are (1, 1, 2, 2, 4, 4), without
     dropout. Raises UserError for a size that cannot be halved often enough.
     """
-    attention = _attention(size, len(multipliers), {16})
-    return UNetShape(
-        widths=_widths(width, multipliers),
-        attention_down=attention,
-        attention_up=attention,
-        blocks_down=(False,) * len(multipliers),
-        blocks_up=(False,) * len(multipliers),
-        blocks=blocks,
-        dims=len(size),
-        frequencies=width,
-        eps=1e-6,
-        dropout=0.1,
-        pad_after=True,
-    )
+    skeleton = _skeleton(size, width, multipliers, blocks, {16})
+    return replace(skeleton, eps=1e-6, dropout=0.1, pad_after=True)
 
 
 def iddpm(
@@ -269,22 +257,8 @@ def iddpm(
     UserError for a size that cannot be halved often enough.
     """
     multipliers = multipliers or _openai_multipliers(size)
-    attention = _attention(size, len(multipliers), {16, 8})
-    return UNetShape(
-        widths=_widths(width, multipliers),
-        attention_down=attention,
-        attention_up=attention,
-        blocks_down=(False,) * len(multipliers),
-        blocks_up=(False,) * len(multipliers),
-        blocks=blocks,
-        dims=len(size),
-        frequencies=width,
-        cosine_first=True,
-        frequency_shift=0.0,
-        scale_shift=True,
-        heads=4,
-        dropout=0.3,
-    )
+    skeleton = _skeleton(size, width, multipliers, blocks, {16, 8})
+    return replace(_told_by_adagn(skeleton), heads=4, dropout=0.3)
 
 
 def adm(
@@ -299,25 +273,35 @@ def adm(
     theirs has a width of 192 and 3 blocks. Raises UserError for a size that cannot be halved often enough.
     """
     multipliers = multipliers or _openai_multipliers(size)
-    attention = _attention(size, len(multipliers), {32, 16, 8})
+    skeleton = _skeleton(size, width, multipliers, blocks, {32, 16, 8}, by_block=True)
+    return replace(_told_by_adagn(skeleton), head_channels=64)
+
+
+def _skeleton(
+    size: Sequence[int],
+    width: int,
+    multipliers: Sequence[float],
+    blocks: int,
+    attention: set[int],
+    by_block: bool = False,
+) -> UNetShape:
+    """What the three papers share; ``attention`` names the sides at which it stands."""
+    attends = _attention(size, len(multipliers), attention)
     return UNetShape(
-        widths=_widths(width, multipliers),
-        attention_down=attention,
-        attention_up=attention,
-        blocks_down=(True,) * len(multipliers),
-        blocks_up=(True,) * len(multipliers),
+        widths=tuple(int(width * multiplier) for multiplier in multipliers),
+        attention_down=attends,
+        attention_up=attends,
+        blocks_down=(by_block,) * len(multipliers),
+        blocks_up=(by_block,) * len(multipliers),
         blocks=blocks,
         dims=len(size),
         frequencies=width,
-        cosine_first=True,
-        frequency_shift=0.0,
-        scale_shift=True,
-        head_channels=64,
     )
 
 
-def _widths(width: int, multipliers: Sequence[float]) -> tuple[int, ...]:
-    return tuple(int(width * multiplier) for multiplier in multipliers)
+def _told_by_adagn(shape: UNetShape) -> UNetShape:
+    """The time embedding of improved DDPM and ADM: [cos, sin], and it scales and shifts."""
+    return replace(shape, cosine_first=True, frequency_shift=0.0, scale_shift=True)
 
 
 def _attention(size: Sequence[int], levels: int, sides: set[int]) -> tuple[bool, ...]:

@@ -33,37 +33,6 @@ FOURIER_SCALE = 16.0
 ROOT_2 = math.sqrt(2)
 
 
-def ddpmpp(
-    channels: int,
-    size: tuple[int, int],
-    attributes: Mapping[str, Vector | Words] | None = None,
-    answers: int = 1,
-    as_given: Collection[str] = (),
-) -> SongUNet:
-    """Return EDM's DDPM++ for CIFAR-10 and pictures alike (Karras et al. 2022, table 7)."""
-    return SongUNet(channels, size, attributes=attributes, answers=answers, as_given=as_given)
-
-
-def ncsnpp(
-    channels: int,
-    size: tuple[int, int],
-    attributes: Mapping[str, Vector | Words] | None = None,
-    answers: int = 1,
-    as_given: Collection[str] = (),
-) -> SongUNet:
-    """Return EDM's NCSN++ for CIFAR-10 and pictures alike (Karras et al. 2022, table 7)."""
-    return SongUNet(
-        channels,
-        size,
-        embedding="fourier",
-        taps=BINOMIAL,
-        encoder="residual",
-        attributes=attributes,
-        answers=answers,
-        as_given=as_given,
-    )
-
-
 class SongUNet(nn.Module):
     """A U-Net of ``multipliers`` times ``width`` channels, one resolution each, sums divided by sqrt 2.
 
@@ -258,3 +227,9 @@ def _started(module: nn.Module) -> nn.Module:
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return module
+
+
+ddpmpp = SongUNet
+"""EDM's DDPM++ (Karras et al. 2022, table 7), which the defaults are."""
+ncsnpp = partial(SongUNet, embedding="fourier", taps=BINOMIAL, encoder="residual")
+"""EDM's NCSN++ (the same)."""

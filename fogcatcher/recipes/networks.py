@@ -17,7 +17,7 @@ from fogcatcher.networks.context_unet import ContextUnet
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
 from fogcatcher.networks.embeddings import Vector, Words
 from fogcatcher.networks.magnitude_preserving import MPUNet
-from fogcatcher.networks.song_unet import BINOMIAL, SongUNet
+from fogcatcher.networks.song_unet import ddpmpp, ncsnpp
 from fogcatcher.networks.thesis_unet import ThesisUNet
 from fogcatcher.networks.transformer import DiT, Pictures
 from fogcatcher.networks.unet import UNet
@@ -74,19 +74,11 @@ def _ddpm_line(
     return build
 
 
-def _song(residual: bool) -> Callable[[Wanted], nn.Module]:
-    changed = {"embedding": "fourier", "taps": BINOMIAL, "encoder": "residual"} if residual else {}
-
+def _song(network: Callable[..., nn.Module]) -> Callable[[Wanted], nn.Module]:
     def build(w: Wanted) -> nn.Module:
-        return SongUNet(
-            w.channels,
-            w.size,
-            w.config.width,
-            attributes=w.inputs,
-            answers=w.answers,
-            as_given=(augmentation.NAME,),
-            **changed,  # type: ignore[arg-type]
-        )
+        told = (augmentation.NAME,)
+        width = w.config.width
+        return network(w.channels, w.size, width, attributes=w.inputs, answers=w.answers, as_given=told)
 
     return build
 
@@ -117,8 +109,8 @@ NETWORKS: Mapping[str, Kind] = {
     "ddpm": Kind(_ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
     "iddpm": Kind(_ddpm_line(ddpm_unet.iddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
     "adm": Kind(_ddpm_line(ddpm_unet.adm, (1, 2, 3, 4)), 192, 64, 5e-4, True),
-    "ddpmpp": Kind(_song(residual=False), 128, 32, 5e-4),
-    "ncsnpp": Kind(_song(residual=True), 128, 32, 5e-4),
+    "ddpmpp": Kind(_song(ddpmpp), 128, 32, 5e-4),
+    "ncsnpp": Kind(_song(ncsnpp), 128, 32, 5e-4),
     "edm2": Kind(_edm2, 128, 64, 5e-3),
     "transformer": Kind(_transformer, 384, 64, 3e-4),
     "course": Kind(
@@ -181,8 +173,11 @@ def parameters_of(wanted: Wanted) -> int:
 def learning_rate_of(config: NetworkConfig) -> float:
     """Return the highest learning rate of a network."""
     kind = kind_of(config.name)
-    highest = NETWORKS["edm2"].learning_rate if config.name == "edm2" else NETWORKS["small"].learning_rate
-    return min(kind.learning_rate * math.sqrt(kind.width / config.width), highest) if kind.width else 5e-4
+    if not kind.width:
+        return kind.learning_rate
+    # Narrower ones than published may learn faster, but not faster than the small one.
+    highest = max(kind.learning_rate, NETWORKS["small"].learning_rate)
+    return min(kind.learning_rate * math.sqrt(kind.width / config.width), highest)
 
 
 def _for_pictures(height: int, width: int) -> NetworkConfig:
