@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fogcatcher.denoiser import Denoiser
-    from fogcatcher.model import Drawing, Model, load
+    from fogcatcher.drawing import Drawing
+    from fogcatcher.model import Model, load
     from fogcatcher.objectives import Objective
     from fogcatcher.process import Process
     from fogcatcher.runs import train
@@ -28,7 +29,7 @@ _HOME = {
     "train": "fogcatcher.runs",
     "load": "fogcatcher.model",
     "Model": "fogcatcher.model",
-    "Drawing": "fogcatcher.model",
+    "Drawing": "fogcatcher.drawing",
     "Process": "fogcatcher.process",
     "Denoiser": "fogcatcher.denoiser",
     "Objective": "fogcatcher.objectives",

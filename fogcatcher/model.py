@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import torch
-from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
@@ -19,10 +17,10 @@ from torch import Tensor
 import fogcatcher
 from fogcatcher import hub
 from fogcatcher.data.conditions import ConditionSpec, Wish
-from fogcatcher.data.sheets import save_png, sheet, to_image
-from fogcatcher.data.spec import Pictures
 from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
+from fogcatcher.drawing import Drawing, Limit, Settings
+from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned, Thresholded
 from fogcatcher.model_card import model_card, usage_of
@@ -37,74 +35,6 @@ from fogcatcher.training.post_hoc import AVERAGES, reconstruct
 SHIPPED = Path(__file__).with_name("shipped")
 BATCH = 64
 SEEDS_PER_CLASS = 8
-
-
-Limit = Literal["clip", "dynamic", "none"]
-"""How the denoiser's answers are kept within the range of pictures, if at all."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How pictures are drawn; part of every recipe."""
-
-    sampler: str
-    steps: int
-    guidance: float | Mapping[str, float]
-    grid: str
-    eta: float | None
-    limit: Limit
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """Generated pictures with the recipe of each."""
-
-    pictures: Pictures
-    """(N, C, H, W) uint8."""
-    raw: Samples
-    """The same before quantisation, (N, C, H, W), about [-1, 1]."""
-    recipes: list[dict[str, object]]
-    """How each picture was made; enough to make it again."""
-    frames: list[Pictures]
-    """What was there after every sampling step, if it was asked for."""
-
-    @property
-    def images(self) -> list[Image.Image]:
-        """The pictures for Pillow."""
-        return [to_image(self.pictures[i : i + 1]) for i in range(len(self.pictures))]
-
-    def sheet(self, columns: int = 8, frame: Pictures | None = None) -> Image.Image:
-        """All pictures in one, enlarged, or one of ``frames``; rows of one class carry its name."""
-        return sheet(self.pictures if frame is None else frame, columns, rows=self._row_names(columns))
-
-    def _row_names(self, columns: int) -> list[str]:
-        """What each row was asked for, if that differs between rows and not within them."""
-        said = [_in_words(recipe["condition"]) for recipe in self.recipes]
-        rows = [set(said[i : i + columns]) for i in range(0, len(said), columns)]
-        clear = all(len(row) == 1 for row in rows) and len(set(said)) > 1
-        return [row.pop() for row in rows] if clear else []
-
-    def save(self, folder: Path, columns: int = 8) -> list[Path]:
-        """Write one PNG per picture, named by its seed, and ``sheet.png``; return all paths."""
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for image, recipe in zip(self.images, self.recipes, strict=True):
-            paths.append(folder / f"{recipe['seed']:05d}.png")
-            save_png(image, paths[-1], recipe)
-        paths.append(folder / "sheet.png")
-        self.save_sheet(paths[-1], columns)
-        return paths
-
-    def save_sheet(self, path: Path, columns: int = 8) -> None:
-        """Write the sheet alone; it carries the recipes of all its pictures."""
-        save_png(self.sheet(columns), path, {"pictures": self.recipes})
-
-
-def _in_words(condition: object) -> str:
-    """ "food" for {"kind": "food"}; a mix as hero:1,food:0.6; nothing for nothing."""
-    wishes = condition.values() if isinstance(condition, dict) else []
-    mixes = (",".join(f"{k}:{v:g}" for k, v in w.items()) if isinstance(w, dict) else w for w in wishes)
-    return " ".join(str(mix) for mix in mixes if mix is not None)
 
 
 class Model:
@@ -131,6 +61,7 @@ class Model:
         eta: float | None = None,
         grid: str | None = None,
         limit: Limit = "clip",
+        edit: Edit | None = None,
         keep_frames: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Drawing:
@@ -140,8 +71,9 @@ class Model:
         ask for one class of the main attribute and the next eight for the next (see ``class_of_seed``).
         ``guidance`` is one scale, or attribute -> scale (1 for those not named). ``seeds`` default to
         0 ... n - 1; the picture of a seed does not depend on the others. ``limit`` keeps every answer of the
-        denoiser within the range of pictures: "clip", "dynamic" (thresholding), "none". ``progress`` hears
-        how many of all picture-steps are done. Raises UserError for unknown names and impossible numbers.
+        denoiser within the range of pictures: "clip", "dynamic" (thresholding), "none". ``edit`` changes
+        pictures instead of drawing new ones (editing.py). ``progress`` hears how many of all
+        picture-steps are done. Raises UserError for unknown names and impossible numbers.
         """
         seeds = list(range(8 if n is None else n) if seeds is None else seeds)
         if not seeds or (n is not None and n != len(seeds)):
@@ -149,19 +81,16 @@ class Model:
         wishes = self._wishes(condition, seeds)
         self._check_guidance(guidance)
         settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit)
-        step, times = build_sampler(sampler, eta), self._times(settings)
+        edit = edit or Edit()
+        in_all = len(edit.grid(self._times(settings))) - 1
 
         def drawn(part: slice) -> list[Samples]:
-            x, denoiser, generator = self._start(seeds[part], wishes[part], settings, times)
-            states = []
-            try:
-                for state in sample(denoiser, x, times, step, generator):
-                    states = [*states, state] if keep_frames else [state]
-                    if progress:
-                        progress(part.start * steps + state.i * len(x), len(seeds) * steps)
-            except ValueError as error:  # a step that does not suit this model says so
-                raise UserError(f"{sampler}: {error}.") from error
-            return [self._at_usual_contrast(state) for state in states]
+            states: list[State] = []
+            for state in self.states(seeds[part], wishes[part], settings, edit.part(part)):
+                states = [*states, state] if keep_frames else [state]
+                if progress:
+                    progress(part.start * in_all + state.i * len(state.x), len(seeds) * in_all)
+            return [self.at_usual_contrast(state) for state in states]
 
         batches = list(in_parts(len(seeds), BATCH, drawn))
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
@@ -195,20 +124,42 @@ class Model:
         except ValueError as error:
             raise UserError(f"{error}.") from error
 
-    def _start(
-        self, seeds: Sequence[int], wishes: Sequence[Mapping[str, Wish]], settings: Settings, times: Times
-    ) -> tuple[Samples, DenoiserLike, SampleGenerator]:
-        """Return pure noise, the steered denoiser, and where further noise comes from, for one batch."""
+    def states(
+        self,
+        seeds: Sequence[int],
+        wishes: Sequence[Mapping[str, Wish]],
+        settings: Settings,
+        edit: Edit | None = None,
+    ) -> Iterator[State]:
+        """Yield the state after every sampling step of one batch: one picture per seed, a wish for each.
+
+        This is ``samplers.sample`` with everything of this model filled in. Raises UserError as ``sample``.
+        """
+        edit = edit or Edit()
+        wishes = [self.conditions.clean(wish) for wish in wishes]
+        process, device = self.denoiser.process, next(self.denoiser.parameters()).device
+        step, times = (
+            edit.step(build_sampler(settings.sampler, settings.eta)),
+            edit.grid(self._times(settings)),
+        )
+        generator = SampleGenerator(seeds)
+        noise = generator.randn_like(torch.empty(len(seeds), *self.config.pictures.shape, device=device))
+        denoiser = edit.denoiser(self.steered(wishes, settings))
+        try:
+            yield from sample(denoiser, edit.start(process, noise, times[0]), times, step, generator)
+        except ValueError as error:  # a step that does not suit this model says so
+            raise UserError(f"{settings.sampler}: {error}.") from error
+
+    def steered(self, wishes: Sequence[Mapping[str, Wish]], settings: Settings) -> DenoiserLike:
+        """Return the denoiser with conditions, guidance and limit filled in, as samplers call it."""
         device = next(self.denoiser.parameters()).device
         cond = {name: weights.to(device) for name, weights in self.conditions.encode(wishes).items()}
         denoiser: DenoiserLike = Conditioned(ClassifierFree(self.denoiser, settings.guidance), cond)
-        if settings.limit != "none":
-            denoiser = Clipped(denoiser) if settings.limit == "clip" else Thresholded(denoiser)
-        generator = SampleGenerator(seeds)
-        noise = generator.randn_like(torch.empty(len(seeds), *self.config.pictures.shape, device=device))
-        return denoiser.process.prior(times[0], noise), denoiser, generator
+        if settings.limit == "none":
+            return denoiser
+        return Clipped(denoiser) if settings.limit == "clip" else Thresholded(denoiser)
 
-    def _at_usual_contrast(self, state: State) -> Samples:
+    def at_usual_contrast(self, state: State) -> Samples:
         """The sample divided by what signal and noise rates add up to, which is 1 at t = 0."""
         alpha, sigma = self.denoiser.process.rates(torch.tensor(state.t, dtype=torch.float64), state.x)
         return state.x / (alpha**2 + sigma**2).sqrt()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fogcatcher.model import Drawing, Model
+    from fogcatcher.drawing import Drawing
+    from fogcatcher.model import Model
 
 COLUMNS = 8
 
