@@ -197,6 +197,8 @@ def test_help_does_not_load_torch():
         "train",
         "sample",
         "evaluate",
+        "explain",
+        "grid",
         "inspect",
         "demo",
         "data split-sheet",

@@ -11,7 +11,9 @@ import fogcatcher
 from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
 from fogcatcher.cli.evaluate import Evaluate
+from fogcatcher.cli.explain import Explain
 from fogcatcher.cli.export import Export, Import
+from fogcatcher.cli.grid import Grid
 from fogcatcher.cli.inspect import Inspect
 from fogcatcher.cli.palette import PaletteCommands
 from fogcatcher.cli.plot import Plot
@@ -32,6 +34,8 @@ Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Grid, tyro.conf.subcommand("grid")]
+    | Annotated[Explain, tyro.conf.subcommand("explain")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[DataCommands, tyro.conf.subcommand("data")]

@@ -65,7 +65,8 @@ th[scope=row] { overflow-wrap: anywhere; min-width: 8rem }
 .chart line { stroke: var(--line) } .chart text { fill: var(--soft); font-size: 12px }
 .chart polyline { fill: none; stroke-width: 2 } .chart .s0 { stroke: var(--bar); fill: var(--bar) }
 .chart .s1 { stroke: #d0873a; fill: #d0873a } .chart .s2 { stroke: #4f9d69; fill: #4f9d69 }
-.chart .s3 { stroke: #b0548f; fill: #b0548f } .chart text[class] { stroke: none }
+.chart .s3 { stroke: #b0548f; fill: #b0548f } .chart .s4 { stroke: #3aa6b0; fill: #3aa6b0 }
+.chart text[class] { stroke: none }
 .scale { font-size: .75rem; white-space: nowrap }
 .swatches { display: flex; flex-wrap: wrap; gap: 4px }
 .swatches span { width: 2.4rem; height: 2.4rem; border-radius: .35rem; border: 1px solid var(--line) }
@@ -73,14 +74,14 @@ th[scope=row] { overflow-wrap: anywhere; min-width: 8rem }
 """
 
 
-def document(title: str, sections: Iterable[str]) -> str:
-    """Return the whole page; sections that are empty are left out."""
+def document(title: str, sections: Iterable[str], style: str = "") -> str:
+    """Return the whole page; sections that are empty are left out. ``style`` is CSS of its own."""
     head = (
         '<meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,">'
-        f"<title>{text(title)}</title><style>{STYLE}</style>"
+        f"<title>{text(title)}</title><style>{STYLE}{style}</style>"
     )
     body = "\n".join([f"<h1>{text(title)}</h1>", *filter(None, sections)])
     return (
@@ -158,8 +159,10 @@ def histogram(bins: Mapping[str, int]) -> str:
 Points = Sequence[tuple[float, float]]
 
 
-def chart(series: Mapping[str, Points], x: str, y: str, *, joined: bool = True, ends: Points = ()) -> str:
-    """Up to four series of (x, y) with their names, joined by lines or as single points.
+def chart(
+    series: Mapping[str, Points], x: str, y: str, *, joined: bool = True, dots: bool = True, ends: Points = ()
+) -> str:
+    """Up to five series of (x, y) with their names: joined by lines, as points (``dots``), or both.
 
     The axes reach from the smallest to the largest value, of ``ends`` too.
     """
@@ -184,7 +187,7 @@ def chart(series: Mapping[str, Points], x: str, y: str, *, joined: bool = True, 
         if joined:
             path = " ".join(f"{a:.1f},{b:.1f}" for a, b in placed)
             parts.append(f'<polyline class="s{number}" style="fill:none" points="{path}"/>')
-        for (a, b), (value, figure) in zip(placed, points, strict=True):
+        for (a, b), (value, figure) in zip(placed, points, strict=True) if dots else ():
             said = f"<title>{text(name)}: {value:.4g}, {figure:.4g}</title>"
             parts.append(f'<circle class="s{number}" cx="{a:.1f}" cy="{b:.1f}" r="4">{said}</circle>')
         if len(series) > 1:
@@ -198,10 +201,10 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def image(picture: Pictures, name: str) -> str:
-    """One picture, (1, C, H, W), enlarged by a whole number; ``name`` shows on pointing at it."""
+def image(picture: Pictures, name: str, side: int = PICTURE_SIDE) -> str:
+    """One picture, (1, C, H, W), enlarged by a whole number to about ``side``; ``name`` shows on pointing."""
     _, channels, height, width = picture.shape
-    zoom = max(1, round(PICTURE_SIDE / max(height, width)))
+    zoom = max(1, round(side / max(height, width)))
     file = io.BytesIO()
     to_image(picture).save(file, format="PNG")
     clear = ' class="clear"' if channels in (2, 4) else ""

@@ -69,4 +69,4 @@ def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 3.0) ->
     durations = np.full(len(frames), round(1000 * seconds / len(frames)))
     durations[-1] = 1500
     first, *rest = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
-    first.save(path, save_all=True, append_images=rest, duration=durations.tolist(), loop=0)
+    first.save(path, format="GIF", save_all=True, append_images=rest, duration=durations.tolist(), loop=0)

@@ -1,0 +1,110 @@
+"""``fogcatcher explain``: one page that shows how a model draws, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from fogcatcher.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from fogcatcher.explaining import Explanation
+    from fogcatcher.model import Model
+    from fogcatcher.tensors import Times
+
+
+@dataclass
+class Explain:
+    """Show how a model draws: one page with pictures, formulas and the code behind them.
+
+    It works offline and needs nothing but itself. Beside it lie strips as PNG, and an animation.
+
+    Example:  fogcatcher explain sprites --picture my-hero.png --condition kind=hero --out explained
+    """
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
+    """Run directory, or a model that comes with the program: sprites."""
+    picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """A picture of yours to fade into noise. Default: one that the model draws."""
+    seed: int = 0
+    """Which noise to start from."""
+    condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
+    """What to draw, for example kind=food. Default: one class, chosen by the seed."""
+    steps: int = 12
+    """Number of sampling steps that are shown one by one."""
+    times: Annotated[str | None, tyro.conf.arg(metavar="T,T,...", help_behavior_hint="")] = None
+    """Times of the fading picture, 0 to 1, for example 0,0.1,0.5,1. Default: nine that look evenly spaced."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder for the page and the pictures. Default: explain-NAME, next to where you are."""
+
+    def run(self) -> None:
+        from fogcatcher.cli.arguments import parse_condition
+        from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.data.own_picture import read_own_picture
+        from fogcatcher.data.spec import to_model
+        from fogcatcher.disk import write_atomically
+        from fogcatcher.explain_page import page
+        from fogcatcher.explaining import explain
+        from fogcatcher.model import load
+
+        if self.seed < 0:
+            raise UserError(f"--seed must be 0 or more, not {self.seed}.")
+        times = self._times()
+        model = load(self.model)
+        own = None if self.picture is None else read_own_picture(self.picture, model.config.pictures)
+        with sampling_bar() as progress:
+            found = explain(
+                model,
+                picture=None if own is None else to_model(own),
+                seed=self.seed,
+                condition=parse_condition(self.condition) or None,
+                count=self.steps,
+                times=times,
+                progress=progress,
+            )
+        name = Path(self.model).resolve().name
+        out = self.out or Path(f"explain-{name}")
+        out.mkdir(parents=True, exist_ok=True)
+        text = page(found, model.config.pictures, name, out, own is not None)
+        write_atomically(out / "explain.html", lambda part: part.write_text(text, encoding="utf-8"))
+        self._save_pictures(model, found, out)
+        print(f"page: {out / 'explain.html'}, with strips as PNG and denoising.gif beside it")
+
+    def _times(self) -> Times | None:
+        """Raises UserError for what is not a list of times."""
+        import torch
+
+        if self.times is None:
+            return None
+        try:
+            times = [float(part) for part in self.times.split(",")]
+        except ValueError:
+            times = [-1.0]
+        if not all(0 <= t <= 1 for t in times):
+            raise UserError(f"--times '{self.times}' is not a list of times from 0 to 1, like 0,0.1,0.5,1.")
+        return torch.tensor(times, dtype=torch.float64)
+
+    def _save_pictures(self, model: Model, found: Explanation, out: Path) -> None:
+        """Write each strip, with how it was made inside, and the animation."""
+        from fogcatcher.data.sheets import save_gif
+        from fogcatcher.disk import write_atomically
+        from fogcatcher.explain_strips import frames, strips
+
+        made_by = {"model": model.hash, "seed": found.seed, "condition": dict(found.wish)}
+        for name, image in strips(found, model.config.pictures).items():
+            _save(out / f"{name}.png", image, made_by | {"strip": name})
+        drawn = frames(found.steps, model.config.pictures)
+        write_atomically(out / "denoising.gif", lambda part: save_gif(drawn, part))
+
+
+def _save(path: Path, image: Image.Image, recipe: Mapping[str, object]) -> None:
+    from fogcatcher.data.sheets import save_png
+    from fogcatcher.disk import write_atomically
+
+    write_atomically(path, lambda part: save_png(image, part, recipe))

@@ -1,0 +1,156 @@
+"""``fogcatcher grid``: the same seeds with many settings, in one labelled picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from fogcatcher.errors import UserError
+
+if TYPE_CHECKING:
+    from fogcatcher.comparing import Axis, Cell
+
+MOST = 400
+"""Cells of one table."""
+
+
+@dataclass
+class Grid:
+    """Compare settings: the same seeds in every cell of a table, with its network calls and seconds.
+
+    An axis is NAME=VALUE,VALUE,... NAME is sampler, steps, guidance, eta, grid, limit, checkpoint, ema, run,
+    seed, or a condition of the model (kind=hero,food). Values that hold commas are parted by semicolons.
+
+    Example:  fogcatcher grid sprites --x sampler=ddim,heun,dpmpp_2m --y steps=5,10,20 --z guidance=1,4
+    """
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
+    """Run directory, or a model that comes with the program: sprites."""
+    x: Annotated[str, tyro.conf.arg(metavar="NAME=V,V,...", help_behavior_hint="")]
+    """What changes from column to column."""
+    y: Annotated[str | None, tyro.conf.arg(metavar="NAME=V,V,...", help_behavior_hint="")] = None
+    """What changes from row to row."""
+    z: Annotated[str | None, tyro.conf.arg(metavar="NAME=V,V,...", help_behavior_hint="")] = None
+    """What changes from block to block, below each other."""
+    seeds: Annotated[str, tyro.conf.arg(metavar="SEEDS")] = "0-7"
+    """The seeds that every cell draws: 7, or 0-7, or 1,5,10-20."""
+    condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
+    """What to draw in every cell, for example kind=food. Default: each class in turn, for eight seeds."""
+    guidance: Annotated[str, tyro.conf.arg(metavar="W")] = "2"
+    """How strongly to follow the condition, where no axis says."""
+    sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
+    """How to step, where no axis says; see fogcatcher sample --help."""
+    steps: int = 20
+    """Number of sampling steps, where no axis says."""
+    eta: Annotated[float | None, tyro.conf.arg(metavar="ETA", help_behavior_hint="")] = None
+    """Fresh noise in ddim steps, where no axis says."""
+    grid: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
+    """Spacing of the steps, where no axis says. Default: the model's own."""
+    limit: Literal["clip", "dynamic", "none"] = "clip"
+    """Keep every answer of the network within the range of pictures, where no axis says."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder for grid.png, grid.csv and grid.json. Default: grid-NAME, next to where you are."""
+
+    def run(self) -> None:
+        from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_seeds
+        from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.comparing import Request, compare
+
+        axes = [parse_axis(option, text) for option, text in self._axes().items()]
+        _check(axes)
+        base = Request(
+            self.model,
+            sampler=self.sampler,
+            steps=self.steps,
+            guidance=parse_guidance(self.guidance),
+            eta=self.eta,
+            grid=self.grid,
+            limit=self.limit,
+            condition=parse_condition(self.condition),
+            seeds=tuple(parse_seeds(self.seeds)),
+        )
+        with sampling_bar() as progress:
+            cells = compare(base, axes, progress)
+        out = self.out or Path(f"grid-{Path(self.model).name}")
+        save(cells, axes, out)
+        seconds = sum(cell.seconds for cell in cells)
+        print(f"{len(cells)} cells in {seconds:.1f} s: {out / 'grid.png'}, as a table: {out / 'grid.csv'}")
+
+    def _axes(self) -> dict[str, str]:
+        """The axes that were given, blocks first and columns last."""
+        given = {"--z": self.z, "--y": self.y, "--x": self.x}
+        return {option: text for option, text in given.items() if text is not None}
+
+
+def parse_axis(option: str, text: str) -> Axis:
+    """Return the axis of "steps=5,10,20". Raises UserError where the form or a number is wrong."""
+    from fogcatcher.cli.arguments import parse_seeds
+    from fogcatcher.comparing import Axis
+
+    name, equals, rest = text.partition("=")
+    values = [part.strip() for part in rest.split(";" if ";" in rest else ",")]
+    values = [part for part in values if part]
+    if not equals or not name.strip() or not values:
+        raise UserError(f"{option} '{text}' needs the form NAME=VALUE,VALUE, for example steps=5,10,20.")
+    name = name.strip()
+    if name == "seed":
+        return Axis(name, parse_seeds(",".join(values)))
+    return Axis(name, [_value(name, value) for value in values])
+
+
+def _value(name: str, text: str) -> object:
+    """Return a value as the type that its axis has. Raises UserError for what is no number."""
+    from fogcatcher.cli.arguments import parse_guidance
+
+    kinds = {"steps": int, "eta": float, "ema": float}
+    if name == "guidance":
+        return parse_guidance(text)
+    try:
+        return kinds.get(name, str)(text)
+    except ValueError:
+        what = "a whole number" if kinds[name] is int else "a number"
+        raise UserError(f"{name}={text}: '{text}' is not {what}.") from None
+
+
+def _check(axes: list[Axis]) -> None:
+    """Raises UserError where two axes have one name, or the table would be too large."""
+    names = [axis.name for axis in axes]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two axes are called {name}: give each a name of its own.")
+    count = 1
+    for axis in axes:
+        count *= len(axis.values)
+    if count > MOST:
+        raise UserError(f"the table would have {count:,} cells: name fewer values, for at most {MOST}.")
+
+
+def save(cells: list[Cell], axes: list[Axis], out: Path) -> None:
+    """Write grid.png, which carries the settings of all cells, grid.csv and grid.json."""
+    import csv
+    import json
+
+    from fogcatcher.comparison_picture import comparison_picture
+    from fogcatcher.data.sheets import save_png
+    from fogcatcher.disk import write_atomically
+
+    columns, rows = len(axes[-1].values), len(axes[-2].values) if len(axes) > 1 else 1
+    image = comparison_picture(cells, columns, rows)
+    facts = [cell.facts() for cell in cells]
+    table = {"axes": {axis.name: [str(value) for value in axis.values] for axis in axes}, "cells": facts}
+
+    def write_csv(part: Path) -> None:
+        with open(part, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(facts[0]))
+            writer.writeheader()
+            for row in facts:
+                lists = {k: json.dumps(v) for k, v in row.items() if isinstance(v, (dict, list, tuple))}
+                writer.writerow(row | lists)
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / "grid.png", lambda part: save_png(image, part, table))
+    write_atomically(out / "grid.csv", write_csv)
+    write_atomically(out / "grid.json", lambda part: part.write_text(json.dumps(table, indent=1), "utf-8"))

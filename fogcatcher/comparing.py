@@ -1,0 +1,196 @@
+"""The same seeds with many settings: a table of cells, each drawn, counted and timed.
+
+axes = [Axis("sampler", ("ddim", "heun")), Axis("steps", (5, 10, 20))]
+cells = compare(Request("sprites", seeds=(0, 1, 2)), axes)
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import get_args
+
+from fogcatcher.data.conditions import Wish
+from fogcatcher.drawing import Drawing, Limit, Settings
+from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.model import Model, load
+from fogcatcher.network_calls import counted
+
+CHECKPOINTS = ("newest", "best")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that one cell draws. Each field but ``seeds`` and ``condition`` may be an axis."""
+
+    run: str
+    checkpoint: str = "newest"
+    ema: float | None = None
+    sampler: str = "dpmpp_2m"
+    steps: int = 20
+    guidance: float | Mapping[str, float] = 2.0
+    eta: float | None = None
+    grid: str | None = None
+    limit: Limit = "clip"
+    condition: Mapping[str, Wish] = field(default_factory=dict)
+    """What to draw; where nothing is said, what each seed asks for by default (``Model.sample``)."""
+    seeds: tuple[int, ...] = (0,)
+
+
+SETTINGS = tuple(f.name for f in fields(Request) if f.name not in ("seeds", "condition"))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of the table: a field of ``Request``, "seed", or a condition of the model."""
+
+    name: str
+    values: Sequence[object]
+
+    def apply(self, request: Request, value: object) -> Request:
+        """Return the request with this value. Raises UserError for a limit that there is not."""
+        if self.name == "limit" and value not in get_args(Limit):
+            raise unknown_name("limit", str(value), get_args(Limit))
+        if self.name == "seed":
+            return replace(request, seeds=(value,))
+        if self.name in SETTINGS:
+            return replace(request, **{self.name: value})
+        return replace(request, condition={**request.condition, self.name: value})
+
+    def label(self, value: object) -> str:
+        """Return the value with its name, for people: "steps: 10"."""
+        if isinstance(value, Mapping):
+            value = ",".join(f"{k}={v:g}" for k, v in value.items())
+        return f"{self.name}: {value:g}" if isinstance(value, float) else f"{self.name}: {value}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the table."""
+
+    labels: tuple[str, ...]
+    """What was chosen on each axis."""
+    request: Request
+    drawing: Drawing
+    calls: float
+    """How often the network looked at each picture; counted."""
+    seconds: float
+    """Time to draw all pictures of the cell."""
+
+    def facts(self) -> dict[str, object]:
+        """Return all settings and figures, ready for JSON."""
+        made = {
+            "model": self.drawing.recipes[0]["model"],
+            "fogcatcher": self.drawing.recipes[0]["fogcatcher"],
+        }
+        asked = [recipe["condition"] for recipe in self.drawing.recipes]
+        told = asdict(self.request) | {"grid": self.drawing.recipes[0]["grid"], "condition": asked[0]}
+        return {**told, **made, "calls": self.calls, "seconds": round(self.seconds, 3)}
+
+
+def names_of_axes(model: Model) -> list[str]:
+    """Return what an axis of this model may be."""
+    return [*SETTINGS, "seed", *(a.name for a in model.conditions.attributes if a.name not in SETTINGS)]
+
+
+def compare(
+    base: Request, axes: Sequence[Axis], progress: Callable[[int, int], None] | None = None
+) -> list[Cell]:
+    """Draw every combination of the axes' values, the last axis changing fastest.
+
+    All is checked before anything is drawn: each cell takes the first step of its first seed.
+    ``progress`` hears how many of all picture-steps are done. Raises UserError for a name or a value
+    that cannot be.
+    """
+    planned = _plan(base, axes)
+    models = _models([request for _, request in planned])
+    names = [name for model in models.values() for name in names_of_axes(model)]
+    for axis in axes:
+        if axis.name not in names:
+            raise unknown_name("axis", axis.name, dict.fromkeys(names))
+    for _, request in planned:
+        _try(models[_weights(request)], request)
+    total, cells = sum(_work(request) for _, request in planned), list[Cell]()
+    for labels, request in planned:
+        before = sum(_work(cell.request) for cell in cells)
+        advance = _after(before, _work(request), total, progress)
+        cells.append(_cell(labels, request, models[_weights(request)], advance))
+    return cells
+
+
+def _plan(base: Request, axes: Sequence[Axis]) -> list[tuple[tuple[str, ...], Request]]:
+    planned = []
+    for values in itertools.product(*(axis.values for axis in axes)):
+        request = base
+        for axis, value in zip(axes, values, strict=True):
+            request = axis.apply(request, value)
+        labels = tuple(axis.label(value) for axis, value in zip(axes, values, strict=True))
+        planned.append((labels, request))
+    return planned
+
+
+Weights = tuple[str, str, float | None]
+
+
+def _weights(request: Request) -> Weights:
+    return request.run, request.checkpoint, request.ema
+
+
+def _models(requests: Sequence[Request]) -> dict[Weights, Model]:
+    """Load each model once."""
+    models: dict[Weights, Model] = {}
+    for request in requests:
+        if request.checkpoint not in CHECKPOINTS:
+            raise unknown_name("checkpoint", request.checkpoint, CHECKPOINTS)
+        if request.checkpoint == "best" and request.ema is not None:
+            raise UserError("checkpoint best has no averages: compare it without ema.")
+        if _weights(request) not in models:
+            models[_weights(request)] = load(request.run, request.checkpoint == "best", request.ema)
+    return models
+
+
+def _try(model: Model, request: Request) -> None:
+    """Take the first step of the first seed."""
+    known = [attribute.name for attribute in model.conditions.attributes]
+    for name in request.guidance if isinstance(request.guidance, Mapping) else ():
+        if name not in known:
+            raise unknown_name("condition to guide by", name, known)
+    grid = request.grid or model.config.method.grid
+    settings = Settings(request.sampler, request.steps, request.guidance, grid, request.eta, request.limit)
+    next(iter(model.states(request.seeds[:1], [request.condition], settings)))
+
+
+def _work(request: Request) -> int:
+    return len(request.seeds) * request.steps
+
+
+def _after(
+    before: int, own: int, total: int, progress: Callable[[int, int], None] | None
+) -> Callable[[int, int], None] | None:
+    """Return the progress of one cell as progress of all."""
+    return progress and (lambda done, of: progress(before + own * done // of, total))
+
+
+def _cell(
+    labels: tuple[str, ...],
+    request: Request,
+    model: Model,
+    progress: Callable[[int, int], None] | None,
+) -> Cell:
+    start = time.perf_counter()
+    with counted(model.denoiser.network) as calls:
+        drawing = model.sample(
+            condition=request.condition or None,
+            guidance=request.guidance,
+            sampler=request.sampler,
+            steps=request.steps,
+            seeds=request.seeds,
+            eta=request.eta,
+            grid=request.grid,
+            limit=request.limit,
+            progress=progress,
+        )
+    seconds = time.perf_counter() - start
+    return Cell(labels, request, drawing, calls.each(len(request.seeds)), seconds)

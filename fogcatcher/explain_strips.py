@@ -1,0 +1,48 @@
+"""The pictures of an explanation as strips, and as an animation, for slides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from PIL import Image
+
+from fogcatcher.data.sheets import sheet
+from fogcatcher.data.spec import PictureSpec
+from fogcatcher.explaining import Explanation, Steps, Variant
+
+
+def strips(found: Explanation, pictures: PictureSpec) -> dict[str, Image.Image]:
+    """Return the strips by name: forward, steps, samplers, noise, guidance, limits."""
+    soft = replace(pictures, hard_alpha=False)
+    steps = found.steps
+    three = torch.cat([steps.seen, steps.x0_hat, steps.eps_hat])
+    made = {
+        "forward": sheet(soft.to_pictures(found.forward.seen), len(found.forward.t)),
+        "steps": sheet(soft.to_pictures(three), len(steps.t), rows=["x_t", "x0_hat", "eps_hat"]),
+    }
+    counts = len({variant.settings.steps for variant in found.samplers})
+    made["samplers"] = _rows(found.samplers, counts, [v.settings.sampler for v in found.samplers[::counts]])
+    groups = {
+        "noise": (found.noise, lambda s: s.sampler if s.eta is None else f"eta {s.eta:g}"),
+        "guidance": (found.guidance, lambda s: f"guidance {s.guidance:g}"),
+        "limits": (found.limits, lambda s: s.limit),
+    }
+    for name, (variants, named) in groups.items():
+        if variants:
+            seeds = len(variants[0].drawing.pictures)
+            made[name] = _rows(variants, seeds, [named(v.settings) for v in variants])
+    return made
+
+
+def _rows(variants: Sequence[Variant], columns: int, names: Sequence[str]) -> Image.Image:
+    return sheet(torch.cat([v.drawing.pictures for v in variants]), columns, rows=names)
+
+
+def frames(steps: Steps, pictures: PictureSpec) -> list[Image.Image]:
+    """Return the frames of the animation: x_t beside the guess, from noise to the picture."""
+    soft = replace(pictures, hard_alpha=False)
+    pairs = [torch.stack(pair) for pair in zip(steps.seen, steps.x0_hat, strict=True)]
+    pairs.append(torch.cat([steps.answer, steps.answer]))
+    return [sheet(soft.to_pictures(pair), 2) for pair in pairs]

@@ -1,0 +1,78 @@
+"""Pictures of two pixels are points in a plane, so that all of diffusion can be drawn.
+
+A small set of them, each blurred a little, is a mixture of Gaussians. Its denoiser is known exactly
+(``exact.py``), and so are the density and the score of its noisy versions; no network is trained.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fogcatcher.exact import MixtureDenoiser
+from fogcatcher.predictions import SCORE
+from fogcatcher.process import Process
+from fogcatcher.randomness import SampleGenerator
+from fogcatcher.samplers import Step, sample
+from fogcatcher.schedules import CosineSchedule, EDMSchedule
+from fogcatcher.tensors import PerSample, Samples, Times
+
+PICTURES = ((-0.95, -0.95), (0.95, 0.95), (0.95, -0.9), (-0.9, 0.5))
+"""Left and right pixel, -1 black to 1 white: dark, bright, left bright, right brighter."""
+BLUR = 0.08
+EXPLODING = Process(EDMSchedule(sigma_max=2.0))
+"""Pure added noise: alpha = 1, sigma = 2 t."""
+PRESERVING = Process(CosineSchedule())
+"""A mix: alpha^2 + sigma^2 = 1."""
+
+
+@dataclass(frozen=True)
+class TwoPixels:
+    """All pictures of two pixels: K kinds, (K, 2), blurred by ``std``, under one noising process."""
+
+    process: Process
+    means: Tensor
+    std: float = BLUR
+
+    @property
+    def denoiser(self) -> MixtureDenoiser:
+        return MixtureDenoiser(self.process, self.means, torch.full((len(self.means),), self.std).double())
+
+    def pictures(self, count: int, generator: torch.Generator) -> Samples:
+        """Return clean pictures, (count, 2), float64."""
+        kinds = torch.randint(len(self.means), (count,), generator=generator)
+        blur = torch.randn(count, 2, generator=generator, dtype=torch.float64)
+        return self.means[kinds] + self.std * blur
+
+    def noisy(self, x0: Samples, t: float, generator: torch.Generator) -> Samples:
+        """Return x_t of the pictures ``x0``, (B, 2)."""
+        noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
+        return self.process.corrupt(x0, torch.tensor(t, dtype=torch.float64), noise)
+
+    def score(self, x: Samples, t: float) -> Samples:
+        """Return the gradient of log p(x_t), (B, 2): -eps_hat / sigma of the exact denoiser; not at t = 0."""
+        at = torch.full((len(x),), t, dtype=torch.float64)
+        return SCORE.from_x0(x, self.denoiser(x, at), *self.process.rates(at, x))
+
+    def log_density(self, x: Samples, t: float) -> PerSample:
+        """Return log p(x_t), (B,): x_t of kind k is N(alpha mean_k, c I), c = alpha^2 std^2 + sigma^2."""
+        at = torch.tensor(t, dtype=torch.float64)
+        alpha, sigma = self.process.schedule.alpha(at), self.process.schedule.sigma(at)
+        c = (alpha * self.std) ** 2 + sigma**2
+        square = ((x[:, None] - alpha * self.means) ** 2).sum(-1)
+        return torch.logsumexp(-square / (2 * c), 1) - (2 * math.pi * c).log() - math.log(len(self.means))
+
+    def paths(self, step: Step, times: Times, seeds: list[int]) -> Tensor:
+        """Return where a sampler takes each seed, (T, B, 2), along falling ``times``, (T,)."""
+        generator = SampleGenerator(seeds)
+        noise = generator.randn_like(torch.empty(len(seeds), 2, dtype=torch.float64))
+        x = self.process.prior(times[0], noise)
+        return torch.stack([x, *(s.x for s in sample(self.denoiser, x, times, step, generator))])
+
+
+def lecture(process: Process) -> TwoPixels:
+    """Return the set of the explanations under a noising process."""
+    return TwoPixels(process, torch.tensor(PICTURES, dtype=torch.float64))
