@@ -1,31 +1,49 @@
 """Changing a picture instead of drawing a new one: what an edit does to a sampler.
 
 An edit starts the sampler elsewhere, follows another grid, or wraps its step or its denoiser; the sampler
-itself knows nothing of it.
+itself knows nothing of it. Every kind of edit has a file of its own: ``inpainting``, ``variation``,
+``inversion``, ``interpolation``, ``recolouring``, ``tiling``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
 from fogcatcher.denoiser import DenoiserLike
 from fogcatcher.process import Process
 from fogcatcher.samplers import Step
-from fogcatcher.tensors import Samples, Times
+from fogcatcher.schedules import Schedule
+from fogcatcher.tensors import Bytes, Samples, TimeGrid
+
+Steered = Callable[[Sequence[Mapping[str, Any]], float], DenoiserLike]
+"""From wishes, one per row, and a scale of guidance to a model's denoiser."""
 
 
 class Edit:
-    """The edit that changes nothing: from pure noise down the whole grid."""
+    """The edit that changes nothing: from pure noise down the whole grid.
+
+    An edit is a dataclass of numbers, words, wishes and 8-bit pictures; so it can be written into a recipe
+    (``edit_recipes.py``).
+    """
 
     def part(self, rows: slice) -> Edit:
         """Return the edit of these pictures of the batch."""
         return self
 
-    def grid(self, times: Times) -> Times:
-        """Return the times to go through, in place of the sampler's own."""
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one sample, (C, H, W), in place of the model's own."""
+        return shape
+
+    def grid(self, times: TimeGrid, schedule: Schedule) -> TimeGrid:
+        """Return the times to go through, in place of the sampler's own; at least two."""
         return times
 
-    def start(self, process: Process, noise: Samples, t: Times) -> Samples:
-        """Return the sample at the first time, (B, ...), from standard normal ``noise``."""
-        return process.prior(t, noise)
+    def start(self, process: Process, noise: Samples, times: TimeGrid, steered: Steered) -> Samples:
+        """Return the sample at times[0], (B, ...), from standard normal ``noise``."""
+        return process.prior(times[0], noise)
 
     def step(self, step: Step) -> Step:
         """Return the step to take, in place of ``step``."""
@@ -34,3 +52,12 @@ class Edit:
     def denoiser(self, denoiser: DenoiserLike) -> DenoiserLike:
         """Return the denoiser to ask, in place of ``denoiser``."""
         return denoiser
+
+    def finish(self, pictures: Bytes) -> Bytes:
+        """Return the pictures to keep, (B, C, H, W), from those drawn."""
+        return pictures
+
+
+def scaled(pictures: Bytes, like: Tensor) -> Samples:
+    """Return 8-bit pictures in [-1, 1], of the type and on the device of ``like``."""
+    return pictures.to(like) / 127.5 - 1

@@ -18,7 +18,9 @@ from fogcatcher.tensors import Condition, Samples, Times, expand_to
 
 
 @dataclass(frozen=True)
-class _Wrapped(ABC):
+class Wrapped(ABC):
+    """A denoiser that asks another one; what it has learned of the variance passes through."""
+
     inner: DenoiserLike
 
     @property
@@ -51,7 +53,7 @@ class _Fraction:
 
 
 @dataclass(frozen=True)
-class Conditioned(_Wrapped):
+class Conditioned(Wrapped):
     """``inner`` with its condition filled in, which is what a sampler calls."""
 
     cond: Condition | None
@@ -61,7 +63,7 @@ class Conditioned(_Wrapped):
 
 
 @dataclass(frozen=True)
-class ClassifierFree(_Wrapped):
+class ClassifierFree(Wrapped):
     """Classifier-free guidance of scale w: ``uncond + w (cond - uncond)``.
 
     w = 1 is off and w = 0 unconditional, both exactly; w > 1 follows the condition more than the
@@ -99,7 +101,7 @@ class ClassifierFree(_Wrapped):
 
 
 @dataclass(frozen=True)
-class Clipped(_Wrapped):
+class Clipped(Wrapped):
     """Answers kept inside the range of the data, which stops errors at high noise from growing."""
 
     low: float = -1.0
@@ -110,7 +112,7 @@ class Clipped(_Wrapped):
 
 
 @dataclass(frozen=True)
-class Thresholded(_Wrapped):
+class Thresholded(Wrapped):
     """Dynamic thresholding: clip at the ``quantile`` q of |x0_hat|, then divide by it where it is above 1.
 
     Saharia et al. 2022, "Photorealistic Text-to-Image Diffusion Models", section 2.3. Strong guidance then

@@ -6,7 +6,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -16,10 +16,12 @@ from torch import Tensor
 
 import fogcatcher
 from fogcatcher import hub
+from fogcatcher.canvas import check_canvas
 from fogcatcher.data.conditions import ConditionSpec, Wish
 from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
 from fogcatcher.drawing import Drawing, Limit, Settings
+from fogcatcher.edit_recipes import edit_recipe
 from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned, Thresholded
@@ -82,7 +84,7 @@ class Model:
         self._check_guidance(guidance)
         settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit)
         edit = edit or Edit()
-        in_all = len(edit.grid(self._times(settings))) - 1
+        in_all = len(self._times(settings, edit)) - 1
 
         def drawn(part: slice) -> list[Samples]:
             states: list[State] = []
@@ -97,14 +99,15 @@ class Model:
 
         made_by = {"fogcatcher": fogcatcher.__version__, "model": self.hash, **asdict(settings)}
         to_pictures = self.config.pictures.to_pictures
+        pictures = edit.finish(to_pictures(raw))
         return Drawing(
-            pictures=to_pictures(raw),
+            pictures=pictures,
             raw=raw,
             recipes=[
-                {**made_by, "seed": seed, "condition": dict(wish)}
-                for seed, wish in zip(seeds, wishes, strict=True)
+                {**made_by, "seed": seed, "condition": dict(wish), **edit_recipe(edit, i)}
+                for i, (seed, wish) in enumerate(zip(seeds, wishes, strict=True))
             ],
-            frames=[to_pictures(x) for x in (*earlier, raw)] if keep_frames else [],
+            frames=[*(to_pictures(x) for x in earlier), pictures] if keep_frames else [],
         )
 
     def _check_guidance(self, guidance: float | Mapping[str, float]) -> None:
@@ -113,14 +116,14 @@ class Model:
             if name not in names:
                 raise unknown_name("condition to guide by", name, names)
 
-    def _times(self, settings: Settings) -> Times:
+    def _times(self, settings: Settings, edit: Edit) -> Times:
         """Raises UserError for a grid or a number of steps that cannot be."""
         if settings.steps < 1:
             raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
+        schedule = self.denoiser.process.schedule
         try:
-            return build_grid(settings.grid, self.config.method)(
-                self.denoiser.process.schedule, settings.steps
-            )
+            times = build_grid(settings.grid, self.config.method)(schedule, settings.steps)
+            return edit.grid(times, schedule)
         except ValueError as error:
             raise UserError(f"{error}.") from error
 
@@ -138,15 +141,19 @@ class Model:
         edit = edit or Edit()
         wishes = [self.conditions.clean(wish) for wish in wishes]
         process, device = self.denoiser.process, next(self.denoiser.parameters()).device
-        step, times = (
-            edit.step(build_sampler(settings.sampler, settings.eta)),
-            edit.grid(self._times(settings)),
-        )
+        step, times = edit.step(build_sampler(settings.sampler, settings.eta)), self._times(settings, edit)
         generator = SampleGenerator(seeds)
-        noise = generator.randn_like(torch.empty(len(seeds), *self.config.pictures.shape, device=device))
+        shape = edit.shape(self.config.pictures.shape)
+        check_canvas(self.denoiser, self.config.pictures, shape)
+        noise = generator.randn_like(torch.empty(len(seeds), *shape, device=device))
+
+        def steered(wishes: Sequence[Mapping[str, Wish]], guidance: float) -> DenoiserLike:
+            return self.steered(wishes, replace(settings, guidance=guidance))
+
         denoiser = edit.denoiser(self.steered(wishes, settings))
         try:
-            yield from sample(denoiser, edit.start(process, noise, times[0]), times, step, generator)
+            x = edit.start(process, noise, times, steered)
+            yield from sample(denoiser, x, times, step, generator)
         except ValueError as error:  # a step that does not suit this model says so
             raise UserError(f"{settings.sampler}: {error}.") from error
 

@@ -23,8 +23,14 @@ PerSample = Float[Tensor, "B"]
 Bytes = UInt8[Tensor, "B *S"]
 """8-bit data, before they are scaled to [-1, 1]."""
 
+OnePicture = UInt8[Tensor, "1 _ _ _"]
+"""One 8-bit picture, or mask, of any size: (1, C, H, W)."""
+
 Times = Float[Tensor, "*T"]
 """Times in [0, 1], or anything computed from them alone (rates, log-SNR): () or (B,)."""
+
+TimeGrid = Float[Tensor, "_"]
+"""The times that a sampler goes through, in its order."""
 
 Condition = Mapping[str, Float[Tensor, "B _"]]
 """Attribute name -> (B, classes) weights, one row per sample. A row of zeros means "not said"."""

@@ -18,11 +18,13 @@ FLOORS = [
     ["grids", "samplers"],
     ["solvers", "probability_flow"],
     ["stochastic", "likelihood", "editing"],
+    ["inpainting", "variation", "inversion", "recolouring", "tiling"],
+    ["interpolation"],
     ["networks", "data", "torchless"],
     ["training", "metrics", "baselines"],
     ["recipes"],
     ["privacy"],
-    ["hub", "model_card", "loggers", "drawing"],
+    ["hub", "model_card", "loggers", "drawing", "canvas", "edit_recipes"],
     ["model"],
     ["network_calls", "source_lines", "two_pixels"],
     ["explaining", "comparing"],
@@ -35,7 +37,7 @@ FLOORS = [
     ["cli"],
 ]
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-MATHEMATICS = [name for floor in FLOORS[1:10] for name in floor]
+MATHEMATICS = [name for floor in FLOORS[1:12] for name in floor]
 STANDARD = {"__future__", "abc", "collections", "dataclasses", "itertools", "math", "typing"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))

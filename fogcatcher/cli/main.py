@@ -14,11 +14,16 @@ from fogcatcher.cli.evaluate import Evaluate
 from fogcatcher.cli.explain import Explain
 from fogcatcher.cli.export import Export, Import
 from fogcatcher.cli.grid import Grid
+from fogcatcher.cli.inpaint import Inpaint, Outpaint
 from fogcatcher.cli.inspect import Inspect
+from fogcatcher.cli.interpolate import Interpolate
 from fogcatcher.cli.palette import PaletteCommands
 from fogcatcher.cli.plot import Plot
+from fogcatcher.cli.recolor import Recolor
 from fogcatcher.cli.sample import Sample
+from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
+from fogcatcher.cli.vary import Vary
 from fogcatcher.errors import UserError
 
 DESCRIPTION = """Train a small diffusion model on your own pictures, and draw new ones with it.
@@ -33,6 +38,12 @@ Then:         fogcatcher sample runs/my-sprites -n 64
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
+    | Annotated[Inpaint, tyro.conf.subcommand("inpaint")]
+    | Annotated[Outpaint, tyro.conf.subcommand("outpaint")]
+    | Annotated[Vary, tyro.conf.subcommand("vary")]
+    | Annotated[Interpolate, tyro.conf.subcommand("interpolate")]
+    | Annotated[Recolor, tyro.conf.subcommand("recolor")]
+    | Annotated[Tile, tyro.conf.subcommand("tile")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Grid, tyro.conf.subcommand("grid")]
     | Annotated[Explain, tyro.conf.subcommand("explain")]

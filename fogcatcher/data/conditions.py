@@ -16,7 +16,7 @@ from torch import Tensor
 from fogcatcher.data import sentences
 from fogcatcher.data.labels import Value
 from fogcatcher.errors import UserError, unknown_name
-from fogcatcher.oklab import oklab_from_srgb
+from fogcatcher.oklab import oklab_from_srgb, srgb_from_oklab
 
 Wish = Value | Mapping[str, float]
 """What somebody asks of one attribute: a value, a mix ({"hero": 1, "food": 0.6}), or None for nothing."""
@@ -50,6 +50,10 @@ class Attribute(ABC):
         self.encode(wish)
         return wish
 
+    def between(self, a: Wish, b: Wish, u: float) -> Wish:
+        """Return the wish at the share ``u`` of the way from a to b; of what does not mix, the nearer."""
+        return a if u < 0.5 else b
+
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "type": self.kind}
 
@@ -78,9 +82,20 @@ class Category(Attribute):
             wish = mix
         return super().clean(wish)
 
+    def between(self, a: Wish, b: Wish, u: float) -> Wish:
+        if u in (0, 1):
+            return b if u else a
+        from_a = {name: (1 - u) * weight for name, weight in self._mix(a).items()}
+        from_b = {name: u * weight for name, weight in self._mix(b).items()}
+        return {name: from_a.get(name, 0) + from_b.get(name, 0) for name in {**from_a, **from_b}}
+
+    @staticmethod
+    def _mix(wish: Wish) -> Mapping[str, float]:
+        return wish if isinstance(wish, Mapping) else {} if wish is None else {class_name(wish): 1.0}
+
     def encode(self, wish: Wish) -> Tensor:
         weights = torch.zeros(self.features)
-        mix = wish if isinstance(wish, Mapping) else {} if wish is None else {class_name(wish): 1.0}
+        mix = self._mix(wish)
         for name, weight in mix.items():
             if name not in self.classes:
                 raise unknown_name(self.name, name, self.classes)
@@ -166,6 +181,11 @@ class Number(Attribute):
         super().clean(wish)
         return None if wish is None else float(wish)  # type: ignore[arg-type]
 
+    def between(self, a: Wish, b: Wish, u: float) -> Wish:
+        if a is None or b is None or u in (0, 1):
+            return super().between(a, b, u)
+        return (1 - u) * float(a) + u * float(b)  # type: ignore[arg-type]
+
     def to_json(self) -> dict[str, Any]:
         return {**super().to_json(), "low": self.low, "high": self.high}
 
@@ -192,6 +212,14 @@ class Colour(Attribute):
         # a and b of all sRGB colours lie within 0.33 of grey.
         places = (lightness, (a + 0.35) / 0.7, (b + 0.35) / 0.7)
         return torch.tensor([1.0, *(wave for place in places for wave in _waves(place, COLOUR_WAVES))])
+
+    def between(self, a: Wish, b: Wish, u: float) -> Wish:
+        """Mixed in OKLab, where the way looks even."""
+        if a is None or b is None or u in (0, 1):
+            return super().between(a, b, u)
+        from_a, from_b = (oklab_from_srgb(torch.tensor(rgb_of(wish, self.name)) / 255) for wish in (a, b))
+        rgb = srgb_from_oklab((1 - u) * from_a + u * from_b).clamp(0, 1) * 255
+        return "#" + "".join(f"{round(part):02x}" for part in rgb.tolist())
 
 
 def rgb_of(value: object, name: str = "colour") -> tuple[float, float, float]:
@@ -312,6 +340,11 @@ class ConditionSpec:
         """Return a wish as recipes keep it. Raises UserError for what this model cannot be asked."""
         self._check_names(set(wish))
         return {a.name: a.clean(wish[a.name]) for a in self.attributes if a.name in wish}
+
+    def between(self, a: Mapping[str, Wish], b: Mapping[str, Wish], u: float) -> dict[str, Wish]:
+        """Return the wish at the share ``u``, 0 to 1, of the way from one to another."""
+        said = [attribute for attribute in self.attributes if attribute.name in a or attribute.name in b]
+        return {x.name: x.between(a.get(x.name), b.get(x.name), u) for x in said}
 
     def _check_names(self, names: set[str]) -> None:
         known = [attribute.name for attribute in self.attributes]

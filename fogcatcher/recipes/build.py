@@ -23,8 +23,12 @@ from fogcatcher.denoiser import (
     SigmaLabel,
     StepLabel,
 )
+from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.grids import Grid, KarrasGrid, LeadingGrid, LinspaceGrid, LogSNRGrid, UniformGrid
+from fogcatcher.inpainting import Inpaint
+from fogcatcher.interpolation import Between
+from fogcatcher.inversion import Invert
 from fogcatcher.networks.embeddings import Vector, Words
 from fogcatcher.objectives import (
     LogitNormalTimes,
@@ -44,6 +48,7 @@ from fogcatcher.probability_flow import RK45
 from fogcatcher.process import Process
 from fogcatcher.recipes.config import Method, RunConfig
 from fogcatcher.recipes.networks import Wanted, build_network, kind_of
+from fogcatcher.recolouring import Recolour
 from fogcatcher.samplers import DDIM, DDPM, Step
 from fogcatcher.schedules import (
     BetaSchedule,
@@ -64,7 +69,9 @@ from fogcatcher.schedules import (
 )
 from fogcatcher.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
 from fogcatcher.stochastic import AnnealedLangevin, Churn, EulerMaruyama, PredictorCorrector
+from fogcatcher.tiling import Tile
 from fogcatcher.training import augmentation
+from fogcatcher.variation import Vary
 
 T = TypeVar("T")
 
@@ -136,6 +143,14 @@ SAMPLERS: Mapping[str, Callable[[float], Step]] = {
     "euler_maruyama": lambda eta: EulerMaruyama(),
     "predictor_corrector": lambda eta: PredictorCorrector(),
     "annealed_langevin": lambda eta: AnnealedLangevin(),
+}
+EDITS: Mapping[str, Callable[..., Edit]] = {
+    "inpaint": Inpaint,
+    "vary": Vary,
+    "invert": Invert,
+    "between": Between,
+    "recolour": Recolour,
+    "tile": Tile,
 }
 PRESETS: Mapping[str, Method] = {
     "default": Method(),

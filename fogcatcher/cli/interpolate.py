@@ -1,0 +1,114 @@
+"""``fogcatcher interpolate``: the pictures between two pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from fogcatcher.cli.drawing_arguments import SteeringArguments, wish_for
+from fogcatcher.errors import UserError
+
+if TYPE_CHECKING:
+    from fogcatcher.data.conditions import Wish
+    from fogcatcher.drawing import Drawing
+    from fogcatcher.model import Model
+    from fogcatcher.tensors import OnePicture
+
+End = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SEED|PICTURE", help_behavior_hint="")]
+
+
+@dataclass(kw_only=True)
+class Interpolate(SteeringArguments):
+    """Draw the way from one picture to another: the frames, a strip of them, and a GIF.
+
+    Each end is the seed of a drawing or a picture file, of which the noise is found first (DDIM inversion).
+
+    Example:  fogcatcher interpolate sprites 3 19 --frames 12
+    """
+
+    a: End
+    """Where it begins."""
+    b: End
+    """Where it ends."""
+    frames: int = 8
+    """Number of pictures, with both ends."""
+    to_condition: tyro.conf.UseAppendAction[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]
+    ] = ()
+    """What the last picture is to show. Default: as --condition; without, what each end shows by itself."""
+    guidance: Annotated[str | None, tyro.conf.arg(metavar="W", help_behavior_hint="")] = None  # type: ignore
+    """How strongly to follow the condition. Default: 2 between seeds, 1 with a picture, which a stronger one
+    would not find back."""
+    sampler: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None  # type: ignore
+    """How to step. Default: dpmpp_2m between seeds, ddim with a picture, for its noise is found by that."""
+
+    def run(self) -> None:
+        if self.frames < 2:
+            raise UserError(f"--frames {self.frames}: it takes at least 2, the two ends.")
+        model = self.load()
+        drawing = self._draw(model, self._end(model, self.a), self._end(model, self.b))
+        self._save(drawing, self.out or Path(f"between-{Path(self.a).stem}-{Path(self.b).stem}"))
+
+    def _end(self, model: Model, text: str) -> int | OnePicture:
+        """A seed or a picture."""
+        from fogcatcher.data.given_pictures import given_picture
+
+        if re.fullmatch(r"\d{1,18}", text):
+            return int(text)
+        if not Path(text).exists():
+            raise UserError(f"'{text}' is neither a seed (a whole number such as 7) nor a picture file.")
+        return given_picture(Path(text), model.config.pictures.channels)
+
+    def _wish(self, model: Model, text: str, condition: tuple[str, ...]) -> Mapping[str, Wish]:
+        """What an end shows: as told, or for a seed what ``fogcatcher sample`` would draw."""
+        from fogcatcher.model import class_of_seed
+
+        if condition or not text.isdecimal():
+            return model.conditions.clean(wish_for(model, condition, Path(text)))
+        main = model.conditions.main
+        return {main.name: main.classes[class_of_seed(int(text), len(main.classes))]} if main else {}
+
+    def _draw(self, model: Model, a: int | OnePicture, b: int | OnePicture) -> Drawing:
+        from fogcatcher.cli.arguments import parse_guidance
+        from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.interpolation import Between
+
+        ends = [end for end in (a, b) if not isinstance(end, int)]
+        if len(ends) == 2 and ends[0].shape != ends[1].shape:
+            raise UserError(f"{self.a} and {self.b} are of different sizes: nothing lies between them.")
+        wish_a = self._wish(model, self.a, self.condition)
+        wish_b = self._wish(model, self.b, self.to_condition or self.condition)
+        weights = tuple(i / (self.frames - 1) for i in range(self.frames))
+        # A sampler that adds noise of its own takes it from the first seed, and at the end from the last.
+        seed_a, seed_b = (end if isinstance(end, int) else 0 for end in (a, b))
+        with sampling_bar() as progress:
+            return model.sample(
+                condition=[model.conditions.between(wish_a, wish_b, u) for u in weights],
+                guidance=parse_guidance(self.guidance or ("1" if ends else "2")),
+                sampler=self.sampler or ("ddim" if ends else "dpmpp_2m"),
+                steps=self.steps,
+                seeds=[seed_a] * (self.frames - 1) + [seed_b],
+                eta=self.eta,
+                grid=self.grid,
+                limit=self.limit,
+                edit=Between(a, b, weights, wish_a, wish_b),
+                progress=progress,
+            )
+
+    def _save(self, drawing: Drawing, folder: Path) -> None:
+        from fogcatcher.data.sheets import save_gif, save_png, sheet
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for i, (image, recipe) in enumerate(zip(drawing.images, drawing.recipes, strict=True)):
+            save_png(image, folder / f"frame-{i:03d}.png", recipe)
+        pictures = drawing.pictures
+        save_png(sheet(pictures, len(pictures)), folder / "strip.png", {"pictures": drawing.recipes})
+        save_gif([sheet(pictures[i : i + 1], 1) for i in range(len(pictures))], folder / "between.gif")
+        print(
+            f"{len(pictures)} pictures: {folder}, all in a row: {folder / 'strip.png'}, moving: between.gif"
+        )

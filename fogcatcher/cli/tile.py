@@ -1,0 +1,34 @@
+"""``fogcatcher tile``: pictures that can be laid side by side without a seam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fogcatcher.cli.drawing_arguments import COLUMNS, DrawingArguments
+
+REPEATS = 3
+
+
+@dataclass(kw_only=True)
+class Tile(DrawingArguments):
+    """Draw seamless tiles: what leaves at one edge comes in at the opposite one.
+
+    A model of textures gives textures. A model of single things, such as sprites, which has hardly seen a
+    picture without a border, gives patterns made of their parts.
+
+    Example:  fogcatcher tile sprites -n 16 --condition kind=creature
+    """
+
+    def run(self) -> None:
+        from fogcatcher.cli.arguments import parse_condition
+        from fogcatcher.data.sheets import save_png, sheet
+        from fogcatcher.tiling import Tile as TileEdit
+
+        model = self.load()
+        out = f"tiles-{Path(self.model).name}"
+        drawing = self.draw(model, TileEdit(), parse_condition(self.condition) or None, out)
+        laid = (self.out or Path(out)) / "laid.png"
+        repeated = drawing.pictures.repeat(1, 1, REPEATS, REPEATS)
+        save_png(sheet(repeated, COLUMNS // 2, zoom=2), laid, {"pictures": drawing.recipes})
+        print(f"each laid {REPEATS} x {REPEATS} times: {laid}")
