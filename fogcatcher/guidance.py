@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -16,10 +16,13 @@ from fogcatcher.posterior import LearnsVariance
 from fogcatcher.process import Process
 from fogcatcher.tensors import Condition, Samples, Times, expand_to
 
+Guide = Callable[[DenoiserLike], DenoiserLike]
+"""Guidance without its denoiser: what makes a guided one of it."""
+
 
 @dataclass(frozen=True)
 class Wrapped(ABC):
-    """A denoiser that asks another one; what it has learned of the variance passes through."""
+    """A denoiser that asks another one, ``inner``."""
 
     inner: DenoiserLike
 
@@ -76,10 +79,17 @@ class ClassifierFree(Wrapped):
     which is Brooks et al. 2023, "InstructPix2Pix", equation 3, for any number of attributes: equal weights
     give the formula above, all 1 the plain conditional answer. It takes one more call of the denoiser than
     there are different weights, less those that cancel.
+
+    With a ``negative`` condition, the first k attributes say what is wished and the others what is not. So
+    D_0 is the answer to the negative condition, from which guidance leads away:
+    ``negative + w (cond - negative)``. w = 1 is off as before. Liu et al. 2022, "Compositional Visual
+    Generation with Composable Diffusion Models", section 4.2, joins the same two answers with the plain one.
     """
 
     w: float | Mapping[str, float]
     """One scale for all, or attribute -> scale; an attribute not named has 1."""
+    negative: Condition | None = None
+    """What to lead away from, one row per sample; None leads away from saying nothing."""
 
     def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
         if cond is None:
@@ -97,7 +107,103 @@ class ClassifierFree(Wrapped):
         weights = sorted(set(own.values()), reverse=True)
         said = [set[str](), *({name for name in cond if own[name] >= weight} for weight in weights)]
         factors = [a - b for a, b in itertools.pairwise([1.0, *weights, 0.0])]
-        return [(f, _only(cond, names)) for f, names in zip(factors, said, strict=True) if f != 0]
+        others = self.negative or null_condition(cond)
+        parts = [_only(cond, names, others) for names in said]
+        return [(f, part) for f, part in zip(factors, parts, strict=True) if f != 0]
+
+
+@dataclass(frozen=True)
+class Autoguided(Wrapped):
+    """Guidance by a ``weaker`` denoiser of the same kind: ``weak + w (strong - weak)``.
+
+    Both are asked for the same condition. Whatever the weaker one does worse is overcome further, without
+    the loss of variety that comes from leading away from everything else. w = 1 is off, exactly. Karras et
+    al. 2024, "Guiding a Diffusion Model with a Bad Version of Itself", section 4.
+    """
+
+    weaker: DenoiserLike
+    w: float
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        if self.w == 1:
+            return self.inner(x_t, t, cond)
+        weak = self.weaker(x_t, t, cond)
+        return weak + self.w * (self.inner(x_t, t, cond) - weak)
+
+
+@dataclass(frozen=True)
+class Rescaled(Wrapped):
+    """A guided answer brought back towards the standard deviation of the conditional one.
+
+        x0_hat = guided (phi std(cond) / std(guided) + 1 - phi),   each std over one whole sample
+
+    Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed", equations 15 and 16,
+    here for x0_hat, which is the same in every preconditioning. phi = 0 is off, exactly. Strong guidance
+    then does not drive pictures to the ends of the range. No further call where guidance asked for the
+    whole condition anyway.
+    """
+
+    guide: Guide
+    phi: float
+    """0 to 1."""
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        if self.phi == 0:
+            return self.guide(self.inner)(x_t, t, cond)
+        heard = _Heard(self.inner)
+        guided = self.guide(heard)(x_t, t, cond)
+        conditional, spread = _std(heard.answer_to(x_t, t, cond)), _std(guided)
+        ratio = torch.where(spread > 0, conditional / spread, 1.0)
+        return guided * expand_to(1 + self.phi * (ratio - 1), guided)
+
+
+def _std(x: Samples) -> Tensor:
+    """Of every sample, (B,)."""
+    return x.flatten(1).std(dim=1, correction=0)
+
+
+class _Heard:
+    """A denoiser that remembers its answers at one x_t and t, by the condition asked for."""
+
+    def __init__(self, inner: DenoiserLike) -> None:
+        self.inner, self.process = inner, inner.process
+        self.answers: list[tuple[Condition | None, Samples]] = []
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        self.answers.append((cond, self.inner(x_t, t, cond)))
+        return self.answers[-1][1]
+
+    def answer_to(self, x_t: Samples, t: Times, cond: Condition | None) -> Samples:
+        """Return the answer to this very condition, asked for only if it has not been."""
+        known = (answer for asked, answer in self.answers if asked is cond)
+        answer = next(known, None)
+        return self(x_t, t, cond) if answer is None else answer
+
+
+@dataclass(frozen=True)
+class Within(Wrapped):
+    """Guidance only where ``low`` < sigma / alpha <= ``high``; elsewhere the plain conditional answer.
+
+    Kynkäänniemi et al. 2024, "Applying Guidance in a Limited Interval Improves Sample and Distribution
+    Quality in Diffusion Models", section 3. sigma / alpha is their sigma, in every schedule: how much
+    noise there is for each part of signal. Outside, the denoiser is asked once.
+    """
+
+    guide: Guide
+    low: float
+    high: float
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        schedule = self.process.schedule
+        level = schedule.sigma(t) / schedule.alpha(t)
+        inside = (self.low < level) & (level <= self.high)
+        if not inside.any():
+            return self.inner(x_t, t, cond)
+        guided = self.guide(self.inner)(x_t, t, cond)
+        if inside.all():
+            return guided
+        chosen = expand_to(inside.double(), x_t) > 0
+        return torch.where(chosen, guided, self.inner(x_t, t, cond))
 
 
 @dataclass(frozen=True)
@@ -136,8 +242,11 @@ def null_condition(cond: Condition) -> Condition:
     return {name: torch.zeros_like(weights) for name, weights in cond.items()}
 
 
-def _only(cond: Condition, names: Collection[str]) -> Condition:
-    return {name: rows if name in names else torch.zeros_like(rows) for name, rows in cond.items()}
+def _only(cond: Condition, names: Collection[str], others: Condition) -> Condition:
+    """The attributes of these names; the others say what they do in ``others``."""
+    if len(names) == len(cond):
+        return cond  # the very object, by which ``_Heard`` knows it
+    return {name: rows if name in names else others[name] for name, rows in cond.items()}
 
 
 @dataclass(frozen=True)

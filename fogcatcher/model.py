@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -20,36 +21,47 @@ from fogcatcher.canvas import check_canvas
 from fogcatcher.data.conditions import ConditionSpec, Wish
 from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
-from fogcatcher.drawing import Drawing, Limit, Settings
+from fogcatcher.drawing import Drawing, Limit, Settings, Steering
 from fogcatcher.edit_recipes import edit_recipe
 from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError, unknown_name
-from fogcatcher.guidance import ClassifierFree, Clipped, Conditioned, Thresholded
+from fogcatcher.guidance import Clipped, Conditioned, Thresholded
 from fogcatcher.model_card import model_card, usage_of
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.recipes.build import build_denoiser, build_grid, build_sampler
 from fogcatcher.recipes.config import BEST, WEIGHTS, RunConfig, read_config, write_config
 from fogcatcher.samplers import State, sample
-from fogcatcher.tensors import Samples, Times
+from fogcatcher.steering import guided
+from fogcatcher.tensors import Condition, Samples, Times
+from fogcatcher.trained_classifier import TrainedClassifier, load_classifier
 from fogcatcher.training.micro_batches import in_parts
-from fogcatcher.training.post_hoc import AVERAGES, reconstruct
+from fogcatcher.training.post_hoc import AVERAGES, reconstruct, snapshot
 
 SHIPPED = Path(__file__).with_name("shipped")
 BATCH = 64
 SEEDS_PER_CLASS = 8
+NO_STEERING = Steering()
 
 
 class Model:
     """A denoiser with all that is needed to draw with it: sizes, names of classes, default sampler."""
 
     def __init__(
-        self, denoiser: Denoiser, config: RunConfig, conditions: ConditionSpec, hash: str = "unsaved"
+        self,
+        denoiser: Denoiser,
+        config: RunConfig,
+        conditions: ConditionSpec,
+        hash: str = "unsaved",
+        folder: Path | None = None,
     ) -> None:
-        """``hash`` is the start of the SHA-256 of the weights file, for the recipes."""
+        """``hash`` is the start of the SHA-256 of the weights file, for the recipes; ``folder`` is where the
+        model lies, with whatever else may guide it."""
         self.denoiser = denoiser.eval()
         self.config = config
         self.conditions = conditions
         self.hash = hash
+        self.folder = folder
+        self._weaker: dict[str, Model] = {}
 
     def sample(
         self,
@@ -57,6 +69,7 @@ class Model:
         condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None = None,
         *,
         guidance: float | Mapping[str, float] = 2.0,
+        steering: Steering = NO_STEERING,
         sampler: str = "dpmpp_2m",
         steps: int = 20,
         seeds: Sequence[int] | None = None,
@@ -71,7 +84,8 @@ class Model:
 
         ``condition`` is one wish for all pictures or one for each; without any, eight seeds in a row
         ask for one class of the main attribute and the next eight for the next (see ``class_of_seed``).
-        ``guidance`` is one scale, or attribute -> scale (1 for those not named). ``seeds`` default to
+        ``guidance`` is one scale, or attribute -> scale (1 for those not named), and ``steering`` all else
+        about it: a negative condition, an interval, a weaker model, a classifier. ``seeds`` default to
         0 ... n - 1; the picture of a seed does not depend on the others. ``limit`` keeps every answer of the
         denoiser within the range of pictures: "clip", "dynamic" (thresholding), "none". ``edit`` changes
         pictures instead of drawing new ones (editing.py). ``progress`` hears how many of all
@@ -81,8 +95,8 @@ class Model:
         if not seeds or (n is not None and n != len(seeds)):
             raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
         wishes = self._wishes(condition, seeds)
-        self._check_guidance(guidance)
-        settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit)
+        steering = self._checked(guidance, steering)
+        settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit, steering)
         edit = edit or Edit()
         in_all = len(self._times(settings, edit)) - 1
 
@@ -97,7 +111,7 @@ class Model:
         batches = list(in_parts(len(seeds), BATCH, drawn))
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
-        made_by = {"fogcatcher": fogcatcher.__version__, "model": self.hash, **asdict(settings)}
+        made_by = {"fogcatcher": fogcatcher.__version__, **self._hashes(steering), **asdict(settings)}
         to_pictures = self.config.pictures.to_pictures
         pictures = edit.finish(to_pictures(raw))
         return Drawing(
@@ -110,11 +124,26 @@ class Model:
             frames=[*(to_pictures(x) for x in earlier), pictures] if keep_frames else [],
         )
 
-    def _check_guidance(self, guidance: float | Mapping[str, float]) -> None:
+    def _checked(self, guidance: float | Mapping[str, float], steering: Steering) -> Steering:
+        """Return the steering as recipes keep it. Raises UserError for what this model cannot do."""
         names = [attribute.name for attribute in self.conditions.attributes]
         for name in guidance if isinstance(guidance, Mapping) else ():
             if name not in names:
                 raise unknown_name("condition to guide by", name, names)
+        if steering.guide_with is not None and isinstance(guidance, Mapping):
+            raise UserError("guidance by a weaker model takes one scale, not one for each condition.")
+        if steering.negative is None:
+            return steering
+        return replace(steering, negative=self.conditions.clean(steering.negative))
+
+    def _hashes(self, steering: Steering) -> dict[str, str]:
+        """The weights of all that draws; this loads them, too, and so finds what is missing at once."""
+        hashes = {"model": self.hash}
+        if steering.guide_with is not None:
+            hashes["weaker"] = self.weaker(steering.guide_with).hash
+        if steering.classifier:
+            hashes["classifier"] = self.classifier.hash
+        return hashes
 
     def _times(self, settings: Settings, edit: Edit) -> Times:
         """Raises UserError for a grid or a number of steps that cannot be."""
@@ -159,12 +188,69 @@ class Model:
 
     def steered(self, wishes: Sequence[Mapping[str, Wish]], settings: Settings) -> DenoiserLike:
         """Return the denoiser with conditions, guidance and limit filled in, as samplers call it."""
-        device = next(self.denoiser.parameters()).device
-        cond = {name: weights.to(device) for name, weights in self.conditions.encode(wishes).items()}
-        denoiser: DenoiserLike = Conditioned(ClassifierFree(self.denoiser, settings.guidance), cond)
+        denoiser: DenoiserLike = Conditioned(self._guided(settings, len(wishes)), self._encoded(wishes))
         if settings.limit == "none":
             return denoiser
         return Clipped(denoiser) if settings.limit == "clip" else Thresholded(denoiser)
+
+    def _guided(self, settings: Settings, pictures: int) -> DenoiserLike:
+        how, negative = settings.steering, None
+        if how.negative is not None:
+            negative = self._encoded([self.conditions.clean(how.negative)] * pictures)
+        return guided(
+            self.denoiser,
+            settings.guidance,
+            how,
+            negative=negative,
+            weaker=self.weaker(how.guide_with).denoiser if how.guide_with is not None else None,
+            log_prob=self.classifier.log_prob if how.classifier else None,
+        )
+
+    def _encoded(self, wishes: Sequence[Mapping[str, Wish]]) -> Condition:
+        device = next(self.denoiser.parameters()).device
+        return {name: weights.to(device) for name, weights in self.conditions.encode(wishes).items()}
+
+    @cached_property
+    def classifier(self) -> TrainedClassifier:
+        """The classifier in the folder of this model. Raises UserError when there is none."""
+        found = load_classifier(self.folder, self.conditions, self.config.pictures, self.denoiser.process)
+        found.network.to(next(self.denoiser.parameters()).device)
+        return found
+
+    def weaker(self, name: str) -> Model:
+        """Return a model for autoguidance: this run's weights averaged over another length ("0.2"), or at an
+        earlier step ("500"), or those of another run, which must draw the same with the same noise.
+
+        Raises UserError when there is none.
+        """
+        if name not in self._weaker:
+            self._weaker[name] = self._load_weaker(name)
+        return self._weaker[name]
+
+    def _load_weaker(self, name: str) -> Model:
+        if re.fullmatch(r"\d*\.\d+|\d+", name):
+            if self.folder is None:
+                raise UserError(
+                    "this model was not loaded from a run, so nothing else of the run can guide it."
+                )
+            if "." in name:
+                return load(self.folder, ema=float(name))
+            return load(self.folder, step=int(name))
+        other = load(name)
+        theirs = other._must_be_equal()
+        for what, ours in self._must_be_equal().items():
+            if ours != theirs[what]:
+                raise UserError(f"{name} cannot guide this model: the {what} of the two differ.")
+        return other
+
+    def _must_be_equal(self) -> dict[str, object]:
+        """All in which a model that guides this one must be like it."""
+        method = self.config.method
+        return {
+            "sizes of the pictures": self.config.pictures.shape,
+            "conditions": self.conditions,
+            "noise schedules": (method.schedule, method.betas, method.shift),
+        }
 
     def at_usual_contrast(self, state: State) -> Samples:
         """The sample divided by what signal and noise rates add up to, which is 1 at t = 0."""
@@ -213,29 +299,31 @@ def class_of_seed(seed: int, classes: int) -> int:
     return seed // SEEDS_PER_CLASS % classes
 
 
-def load(run: str | Path, best: bool = False, ema: float | None = None) -> Model:
+def load(run: str | Path, best: bool = False, ema: float | None = None, step: int | None = None) -> Model:
     """Return the model of a run directory, a shipped one by its name ("sprites"), or one of the Hugging Face
     Hub ("user/name", with the extra ``hub``; fetched once).
 
     ``best`` takes the weights of the lowest held-out loss instead of the newest; ``ema`` those averaged over
-    another share of the run than usual, 0.01 to 0.25, up to the last snapshot of its averages. Loading reads
-    JSON and safetensors and never runs code. Raises UserError when there is no model.
+    another share of the run than usual, 0.01 to 0.25, up to the last snapshot of its averages; ``step`` the
+    usual average as it was at an earlier step, of those whose snapshots were kept. Loading reads JSON and
+    safetensors and never runs code. Raises UserError when there is no model.
     """
-    if best and ema is not None:
+    if best + (ema is not None) + (step is not None) > 1:
         raise UserError("give --best or --ema, not both.")
     folder = _folder_of(str(run))
     config, conditions = read_config(folder)
-    if ema is None:
+    if ema is None and step is None:
         weights, digest = _read_weights(folder, BEST if best else WEIGHTS)
     else:
-        weights = reconstruct(folder / AVERAGES, ema)
+        averages = folder / AVERAGES
+        weights = snapshot(averages, step) if step is not None else reconstruct(averages, ema or 0.0)
         digest = hashlib.sha256(save(weights)).hexdigest()
     denoiser = build_denoiser(config, conditions)
     try:
         denoiser.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
-    return Model(denoiser.to(best_device()), config, conditions, digest[:12])
+    return Model(denoiser.to(best_device()), config, conditions, digest[:12], folder)
 
 
 def _read_weights(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:

@@ -1,13 +1,16 @@
 """The classifier pools by attention, knows its own gradient, and comes near the best that is possible."""
 
 import math
+from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from fogcatcher.networks.classifier import AttentionPool, NoisyClassifier, log_prob_gradient
+from fogcatcher.classifier_guidance import log_prob_gradient
+from fogcatcher.networks.classifier import AttentionPool, NoisyClassifier
+from fogcatcher.tensors import Condition
 
 Net = TypeVar("Net", bound=torch.nn.Module)
 
@@ -26,6 +29,20 @@ def filled(net: Net) -> Net:
     for i, parameter in enumerate(net.parameters()):
         parameter.data.add_(0.1 * noise(*parameter.shape, seed=i, dtype=parameter.dtype))
     return net.eval()
+
+
+def gradient_of(
+    logits: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    x: torch.Tensor,
+    label: torch.Tensor,
+    classes: torch.Tensor,
+) -> torch.Tensor:
+    """Of log p(class | x); the classifier has the noise label where others have the time."""
+
+    def log_prob(x_t: torch.Tensor, t: torch.Tensor, cond: Condition) -> torch.Tensor:
+        return F.log_softmax(logits(x_t, t), dim=1).gather(1, classes[:, None])[:, 0]
+
+    return log_prob_gradient(log_prob, x, label, {})
 
 
 def test_attention_pooling_by_hand():
@@ -64,13 +81,13 @@ def test_pooling_one_position_repeated_is_that_position():
 def test_a_new_classifier_knows_nothing():
     net, x = NoisyClassifier(3, 5, width=8), noise(2, 3, 16, 16)
     assert not net(x, torch.zeros(2)).any()
-    assert not log_prob_gradient(net, x, torch.zeros(2), torch.tensor([0, 4])).any()
+    assert not gradient_of(net, x, torch.zeros(2), torch.tensor([0, 4])).any()
 
 
 @pytest.mark.parametrize("size", [(16, 16), (31, 18), (64, 64)], ids=str)
 def test_any_size_and_every_pixel_counts(size):
     net = filled(NoisyClassifier(3, 5, width=8))
-    gradient = log_prob_gradient(net, noise(2, 3, *size), torch.zeros(2), torch.tensor([0, 4]))
+    gradient = gradient_of(net, noise(2, 3, *size), torch.zeros(2), torch.tensor([0, 4]))
     assert gradient.shape == (2, 3, *size)
     assert bool((gradient.abs() > 0).all())
 
@@ -86,7 +103,7 @@ def test_the_gradient_against_finite_differences():
     x, label = noise(2, 2, 6, 6, dtype=torch.float64), torch.tensor([-0.5, 0.5], dtype=torch.float64)
     classes = torch.tensor([2, 0])
     with torch.no_grad():
-        gradient = log_prob_gradient(net, x, label, classes)
+        gradient = gradient_of(net, x, label, classes)
         for i in range(20):
             direction = noise(2, 2, 6, 6, seed=i + 1, dtype=torch.float64)
             ends = [
@@ -107,7 +124,7 @@ def test_the_gradient_of_two_gaussians_is_the_formula():
         return torch.stack([-along, along], dim=1)
 
     s = torch.tensor([1.0, -1.0, 1.0], dtype=torch.float64)
-    gradient = log_prob_gradient(exact, x, torch.zeros(3), torch.tensor([1, 0, 1]))
+    gradient = gradient_of(exact, x, torch.zeros(3), torch.tensor([1, 0, 1]))
     wrong = torch.sigmoid(-2 * s * (x * mu).sum((1, 2, 3)) / sigma**2)
     expected = (2 * s * wrong / sigma**2)[:, None, None, None] * mu
     torch.testing.assert_close(gradient, expected)

@@ -195,6 +195,7 @@ def test_help_does_not_load_torch():
     "command",
     [
         "train",
+        "train-classifier",
         "sample",
         "evaluate",
         "explain",

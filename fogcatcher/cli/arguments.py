@@ -34,7 +34,7 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[2] or match[1]), int(match[1])
 
 
-def parse_condition(texts: tuple[str, ...]) -> dict[str, str]:
+def parse_condition(texts: tuple[str, ...], flag: str = "--condition") -> dict[str, str]:
     """Return the wish of "kind=food", "size=3", "colour=#20c0ff", attribute by attribute.
 
     Raises UserError where the form is wrong. What the names and values mean, the model knows.
@@ -43,7 +43,7 @@ def parse_condition(texts: tuple[str, ...]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
-            raise UserError(f"--condition '{text}' needs the form NAME=VALUE, for example kind=food.")
+            raise UserError(f"{flag} '{text}' needs the form NAME=VALUE, for example kind=food.")
         wish[name] = value
     return wish
 
@@ -60,6 +60,17 @@ def parse_guidance(text: str) -> float | dict[str, float]:
         return {name.strip(): float(scale) for name, _, scale in pairs}
     except ValueError:
         raise UserError(f"--guidance '{text}' is not a number, nor like kind=3,palette=1.5.") from None
+
+
+def parse_interval(text: str) -> tuple[float, float]:
+    """Return the two noise levels of "0.2,2". Raises UserError when they are none."""
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(
+            f"--guidance-interval '{text}' is not LOW,HIGH: two noise levels such as 0.2,2."
+        ) from None
+    return low, high
 
 
 def command_name() -> str:

@@ -24,6 +24,7 @@ from fogcatcher.cli.sample import Sample
 from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
 from fogcatcher.cli.vary import Vary
+from fogcatcher.cli.train_classifier import TrainClassifier
 from fogcatcher.errors import UserError
 
 DESCRIPTION = """Train a small diffusion model on your own pictures, and draw new ones with it.
@@ -44,6 +45,7 @@ Command = (
     | Annotated[Interpolate, tyro.conf.subcommand("interpolate")]
     | Annotated[Recolor, tyro.conf.subcommand("recolor")]
     | Annotated[Tile, tyro.conf.subcommand("tile")]
+    | Annotated[TrainClassifier, tyro.conf.subcommand("train-classifier")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Grid, tyro.conf.subcommand("grid")]
     | Annotated[Explain, tyro.conf.subcommand("explain")]

@@ -6,11 +6,14 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from fogcatcher.errors import UserError
+
+if TYPE_CHECKING:
+    from fogcatcher.drawing import Steering
 
 
 @dataclass
@@ -29,6 +32,20 @@ class Sample:
     eight seeds."""
     guidance: Annotated[str, tyro.conf.arg(metavar="W")] = "2"
     """How strongly to follow the condition: 1 as the data did, 0 not at all, 2 to 4 more clearly."""
+    negative: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
+    """What to lead away from, for example kind=food; it needs guidance above 1. Default: from saying
+    nothing."""
+    guidance_interval: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH", help_behavior_hint="")] = None
+    """Guide only between two noise levels, in parts of noise for one of signal (sigma / alpha), for example
+    0.2,2: less sameness at the same strength, and faster. Default: everywhere."""
+    rescale: Annotated[float, tyro.conf.arg(metavar="PHI")] = 0.0
+    """Take back the contrast that guidance adds: 0 not, 1 all of it; 0.7 suits strong guidance."""
+    guide_with: Annotated[str | None, tyro.conf.arg(metavar="WEAKER", help_behavior_hint="")] = None
+    """Lead away from a weaker model instead: an average of other length (0.2), an earlier step of the run
+    (500), or another run's directory."""
+    classifier_guidance: Annotated[float, tyro.conf.arg(metavar="S")] = 0.0
+    """How strongly to follow the classifier of fogcatcher train-classifier, besides --guidance; add
+    --guidance 0 to follow it alone."""
     sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
     """How to step: dpmpp_2m, dpmpp_3m, dpmpp_2s, unipc_2, unipc_3, lms, heun, euler, ddim, rk45; with fresh
     noise ddpm, ddpm_large, ddpm_learned, dpmpp_2m_sde, churn, euler_maruyama, predictor_corrector,
@@ -71,6 +88,7 @@ class Sample:
                 self.n,
                 parse_condition(self.condition) or None,
                 guidance=parse_guidance(self.guidance),
+                steering=self._steering(),
                 sampler=self.sampler,
                 steps=self.steps,
                 seeds=seeds,
@@ -87,6 +105,18 @@ class Sample:
         if self.gif:
             save_gif([drawing.sheet(columns, frame) for frame in drawing.frames], out / "denoising.gif")
             print(f"from noise to pictures: {out / 'denoising.gif'}")
+
+    def _steering(self) -> Steering:
+        from fogcatcher.cli.arguments import parse_condition, parse_interval
+        from fogcatcher.drawing import Steering
+
+        return Steering(
+            negative=parse_condition(self.negative, "--negative") or None,
+            interval=parse_interval(self.guidance_interval) if self.guidance_interval else None,
+            rescale=self.rescale,
+            guide_with=self.guide_with,
+            classifier=self.classifier_guidance,
+        )
 
     def _grid(self) -> tuple[int, int]:
         """Return columns and rows."""

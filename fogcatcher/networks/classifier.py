@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -85,19 +85,3 @@ class AttentionPool(nn.Module):
         k, v = self.kv(tokens).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         weights = (q @ k.transpose(2, 3) / math.sqrt(q.shape[-1])).softmax(dim=-1)
         return self.out((weights @ v).flatten(1))
-
-
-def log_prob_gradient(
-    classifier: Callable[[Tensor, Tensor], Tensor], x_t: Samples, noise_label: Times, classes: Tensor
-) -> Tensor:
-    """Return the gradient of log p(class | x_t) with respect to ``x_t``, of its shape.
-
-    ``classes``, (B,), holds the number of a class for each sample. ``classifier`` may be any function from
-    (x_t, noise_label) to logits; one that scales x_t first is differentiated through the scaling. Works
-    where gradients are switched off. Dhariwal & Nichol 2021, algorithms 1 and 2.
-    """
-    with torch.enable_grad():
-        x = x_t.detach().requires_grad_()
-        log_p = F.log_softmax(classifier(x, noise_label), dim=1)
-        (gradient,) = torch.autograd.grad(log_p.gather(1, classes[:, None]).sum(), x)
-    return gradient

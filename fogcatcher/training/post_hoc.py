@@ -173,6 +173,21 @@ def reconstruct(folder: Path, sigma_rel: float) -> dict[str, Tensor]:
         ) from error
 
 
+def snapshot(folder: Path, step: int) -> dict[str, Tensor]:
+    """Return the usual average of the weights (float32) as it was at an earlier step of the run.
+
+    The names are those of the denoiser's state dict. Raises UserError where that step was not kept.
+    """
+    paths = {int(path.stem.removeprefix("step-")): path for path in sorted(folder.glob("step-*.safetensors"))}
+    if step not in paths:
+        kept = ", ".join(map(str, paths)) or "none"
+        raise UserError(f"there is no snapshot of step {step} in {folder}: those kept are {kept}.")
+    try:
+        return _mixed([paths[step]], [1.0, 0.0])
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise UserError(f"{paths[step]} is damaged: choose another step ({error}).") from error
+
+
 def _profiles(path: Path) -> tuple[Profile, Profile]:
     """Those of the main and the short average in a snapshot."""
     with safe_open(path, framework="pt") as file:
