@@ -181,13 +181,15 @@ def main() -> None:
                 if turn >= 0:
                     found.setdefault((name, what), []).append(a.batch / took)
     rates = {key: statistics.median(values) for key, values in found.items()}
+    held = {name: memory(name, a) for name in NAMES}
     print(f"{a.side}x{a.side}, batch {a.batch}, {a.device}, {torch.get_num_threads()} threads, images/s")
     for name in NAMES:
         figures = "   ".join(f"{what} {rates[name, what]:8.1f}" for what in ("train", "draw"))
-        print(f"{name:34} {size_of(networks[name]) / 1e6:5.2f} M   {figures}   {memory(name, a):6.0f} MB")
+        print(f"{name:34} {size_of(networks[name]) / 1e6:5.2f} M   {figures}   {held[name]:6.0f} MB")
     for what in ("train", "draw"):
         best = max(rates[name, what] for name in NAMES[1:])
         print(f"{what}: {rates[OURS, what] / best:.2f} times the faster peer")
+    print(f"memory: {held[OURS] / min(held[name] for name in NAMES[1:]):.2f} of the smaller peer's")
 
 
 if __name__ == "__main__":

@@ -347,6 +347,7 @@ def _assemble(
         parts.train,
         ConditionDropout(plan.condition_dropout, plan.attribute_dropout, plan.single_dropout),
         config.augmentation,
+        config.pictures,
     )
     state = TrainingState.start(denoiser, plan)
     objective = build_objective(config.method, config.pictures.sigma_data)
