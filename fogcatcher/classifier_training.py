@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fogcatcher.data.conditions import Category
 from fogcatcher.data.reading import Dataset
-from fogcatcher.data.spec import spec_of, to_model
+from fogcatcher.data.spec import spec_of
 from fogcatcher.data.splitting import split
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.model import Model
@@ -135,7 +135,7 @@ def accuracy(run: ClassifierRun, levels: Sequence[float] = LEVELS, seed: int = 1
         return []
     schedule = run.classifier.process.schedule
     device = next(run.classifier.network.parameters()).device
-    x0 = to_model(run.batches.pictures[rows.to(run.batches.pictures.device)]).to(device)
+    x0 = run.config.pictures.to_model(run.batches.pictures[rows.to(run.batches.pictures.device)]).to(device)
     cond = {name: known[rows.to(known.device)] for name, known in run.batches.condition.items()}
     found = []
     for level in levels:

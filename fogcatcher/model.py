@@ -19,12 +19,14 @@ import fogcatcher
 from fogcatcher import hub
 from fogcatcher.canvas import check_canvas
 from fogcatcher.data.conditions import ConditionSpec, Wish
+from fogcatcher.data.palettes import BUILT_IN, Palette
 from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
 from fogcatcher.drawing import Drawing, Limit, Settings, Steering
 from fogcatcher.edit_recipes import edit_recipe
 from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.finishing import training_palette, write_training_palette
 from fogcatcher.guidance import Clipped, Conditioned, Thresholded
 from fogcatcher.model_card import model_card, usage_of
 from fogcatcher.randomness import SampleGenerator
@@ -52,14 +54,22 @@ class Model:
         config: RunConfig,
         conditions: ConditionSpec,
         hash: str = "unsaved",
+        origin: Mapping[str, object] | None = None,
+        palette: Palette | None = None,
         folder: Path | None = None,
     ) -> None:
-        """``hash`` is the start of the SHA-256 of the weights file, for the recipes; ``folder`` is where the
-        model lies, with whatever else may guide it."""
+        """``hash`` is the start of the SHA-256 of the weights file, for the recipes.
+
+        ``origin`` says in recipes where the weights came from: "name", and "ema" where it is not the usual
+        one. ``palette`` is that of the training pictures, where they have at most 256 colours. ``folder`` is
+        where the model lies, with whatever else may guide it.
+        """
         self.denoiser = denoiser.eval()
         self.config = config
         self.conditions = conditions
         self.hash = hash
+        self.origin = origin or {}
+        self.palette = palette
         self.folder = folder
         self._weaker: dict[str, Model] = {}
 
@@ -111,15 +121,23 @@ class Model:
         batches = list(in_parts(len(seeds), BATCH, drawn))
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
-        made_by = {"fogcatcher": fogcatcher.__version__, **self._hashes(steering), **asdict(settings)}
+        made_by = {
+            "fogcatcher": fogcatcher.__version__,
+            **self._hashes(steering),
+            **self.origin,
+            "computed_by": computed_by(next(self.denoiser.parameters()).device),
+            **asdict(settings),
+        }
+        # The last bits of a network's answer depend on the place in its batch.
+        places = [[place, len(batch[-1])] for batch in batches for place in range(len(batch[-1]))]
         to_pictures = self.config.pictures.to_pictures
         pictures = edit.finish(to_pictures(raw))
         return Drawing(
             pictures=pictures,
             raw=raw,
             recipes=[
-                {**made_by, "seed": seed, "condition": dict(wish), **edit_recipe(edit, i)}
-                for i, (seed, wish) in enumerate(zip(seeds, wishes, strict=True))
+                {**made_by, "seed": seed, "condition": dict(wish), "batch": place, **edit_recipe(edit, i)}
+                for i, (seed, wish, place) in enumerate(zip(seeds, wishes, places, strict=True))
             ],
             frames=[*(to_pictures(x) for x in earlier), pictures] if keep_frames else [],
         )
@@ -277,6 +295,8 @@ class Model:
         self.save_weights(folder)
         card = model_card(self.config, self.conditions, usage_of(str(folder)))
         write_atomically(folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
+        if self.palette:
+            write_training_palette(self.palette, folder)
         write_config(folder, self.config, self.conditions)
 
     def push_to_hub(self, repo: str, *, token: str | None = None, private: bool = False) -> str:
@@ -292,6 +312,11 @@ class Model:
     def save_weights(self, folder: Path, name: str = WEIGHTS) -> None:
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
         write_atomically(folder / name, lambda part: save_file(tensors, part))
+
+    def weights_hash(self) -> str:
+        """Return the hash that a model of these very weights has once it is saved and loaded."""
+        tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
+        return _hash_of(save(tensors))
 
 
 def class_of_seed(seed: int, classes: int) -> int:
@@ -310,24 +335,35 @@ def load(run: str | Path, best: bool = False, ema: float | None = None, step: in
     """
     if best + (ema is not None) + (step is not None) > 1:
         raise UserError("give --best or --ema, not both.")
-    folder = _folder_of(str(run))
+    folder = folder_of(str(run))
     config, conditions = read_config(folder)
     if ema is None and step is None:
-        weights, digest = _read_weights(folder, BEST if best else WEIGHTS)
+        weights, hash = _read_weights(folder, BEST if best else WEIGHTS)
     else:
         averages = folder / AVERAGES
         weights = snapshot(averages, step) if step is not None else reconstruct(averages, ema or 0.0)
-        digest = hashlib.sha256(save(weights)).hexdigest()
+        hash = _hash_of(save(weights))
     denoiser = build_denoiser(config, conditions)
     try:
         denoiser.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
-    return Model(denoiser.to(best_device()), config, conditions, digest[:12], folder)
+    origin = {"name": folder.resolve().name} | ({} if ema is None else {"ema": ema})
+    palette = BUILT_IN["sprites"] if folder == SHIPPED / "sprites" else training_palette(folder)
+    return Model(denoiser.to(best_device()), config, conditions, hash, origin, palette, folder)
+
+
+def file_hash(path: Path) -> str:
+    """Return the hash of a model with the weights in this file."""
+    return _hash_of(path.read_bytes())
+
+
+def _hash_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _read_weights(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:
-    """Return the weights in a run directory and the SHA-256 of their file."""
+    """Return the weights in a run directory and the hash of their file."""
     path = folder / name
     if name == BEST and not path.exists():
         raise UserError(
@@ -336,13 +372,16 @@ def _read_weights(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:
     if not path.exists():
         raise UserError(f"{folder} has no checkpoint yet ({WEIGHTS} is missing): train it first, or wait.")
     try:
-        return load_file(path), hashlib.sha256(path.read_bytes()).hexdigest()
+        return load_file(path), file_hash(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is damaged ({error}).") from error
 
 
-def _folder_of(run: str) -> Path:
-    """The run directory itself, else the shipped model of that name, else what the Hub has under it."""
+def folder_of(run: str) -> Path:
+    """Return the run directory itself, else the shipped model of that name, else what the Hub has under it.
+
+    Raises UserError when there is none of these.
+    """
     shipped = sorted(path.name for path in SHIPPED.iterdir() if (path / WEIGHTS).exists())
     if Path(run).exists():
         return Path(run)
@@ -354,6 +393,12 @@ def _folder_of(run: str) -> Path:
         f"there is no run directory {run}, and no shipped model of that name "
         f"(shipped: {', '.join(shipped) or 'none'})."
     )
+
+
+def computed_by(device: torch.device) -> str:
+    """Return what the last bits of a picture depend on, beside its recipe."""
+    unit = torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else device.type
+    return f"torch {torch.__version__}, {unit}, threads: {torch.get_num_threads()}"
 
 
 def best_device() -> torch.device:

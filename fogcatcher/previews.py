@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from fogcatcher.data.sheets import MODES, save_png, sheet
 from fogcatcher.data.spec import Pictures
 from fogcatcher.disk import write_atomically
 from fogcatcher.model import SEEDS_PER_CLASS, Model
+from fogcatcher.parameters_text import parameters_text
 
 COLUMNS = 10
 EARLY = (0, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
@@ -35,27 +36,35 @@ class Preview:
         return step in self.due
 
     def add(self, step: int, model: Model) -> None:
-        """Draw the row of this step and write the sheet again."""
+        """Draw the row of this step and write the sheet again; both say by which weights it was drawn."""
         drawing = model.sample(seeds=self.seeds)
-        pictures, recipe = drawing.pictures, {"step": step, "pictures": drawing.recipes}
-        _save_strip(pictures, self.folder / f"step-{step:09d}.png", recipe)
+        pictures, made_by = drawing.pictures, {"model": model.weights_hash(), "step": step}
+        recipes = [{**recipe, **made_by} for recipe in drawing.recipes]
+        text = parameters_text(recipes[0], (pictures.shape[-1], pictures.shape[-2]))
+
+        def save(image: Image.Image, path: Path, place: Mapping[str, object]) -> None:
+            recipe = {"step": step, "pictures": recipes, "sheet": place}
+            write_atomically(path, lambda part: save_png(image, part, recipe, text))
+
+        save(_strip(pictures), self.folder / f"step-{step:09d}.png", {"atlas": True, "columns": COLUMNS})
         rows = {}
         for path in self.folder.glob("step-*.png"):
             rows[int(re.sub(r"\D", "", path.stem))] = _read_strip(path, pictures)
         blank = torch.zeros_like(pictures)
-        image = sheet(
-            torch.cat([rows.get(due, blank) for due in self.due]),
-            COLUMNS,
-            rows=[f"step {due:,}" for due in self.due],
-        )
-        write_atomically(self.folder / "preview.png", lambda part: save_png(image, part, recipe))
+        image = preview_sheet(torch.cat([rows.get(due, blank) for due in self.due]), self.due)
+        row = {"columns": COLUMNS, "due": self.due, "row": self.due.index(step)}
+        save(image, self.folder / "preview.png", row)
 
 
-def _save_strip(pictures: Pictures, path: Path, recipe: Mapping[str, object]) -> None:
+def preview_sheet(pictures: Pictures, due: Sequence[int]) -> Image.Image:
+    """Return the sheet of all rows, (rows * COLUMNS, C, H, W), one per step of ``due``."""
+    return sheet(pictures, COLUMNS, rows=[f"step {step:,}" for step in due])
+
+
+def _strip(pictures: Pictures) -> Image.Image:
     strip = pictures.permute(2, 0, 3, 1).flatten(1, 2).numpy()  # (H, N W, C)
     mode = MODES[strip.shape[-1]]
-    image = Image.fromarray(strip[..., 0] if mode == "L" else strip, mode)
-    write_atomically(path, lambda part: save_png(image, part, recipe))
+    return Image.fromarray(strip[..., 0] if mode == "L" else strip, mode)
 
 
 def _read_strip(path: Path, like: Pictures) -> Pictures:

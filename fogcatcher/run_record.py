@@ -57,7 +57,8 @@ class Run:
     @property
     def model(self) -> Model:
         """The model as it is now: the averaged weights."""
-        return Model(self.state.ema.denoiser, self.config, self.conditions)
+        name = {"name": self.folder.resolve().name}
+        return Model(self.state.ema.denoiser, self.config, self.conditions, origin=name)
 
 
 class Record:

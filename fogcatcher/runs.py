@@ -18,6 +18,7 @@ from fogcatcher.data.spec import spec_of
 from fogcatcher.data.splitting import Split, split
 from fogcatcher.disk import remove_leftovers, write_atomically
 from fogcatcher.errors import UserError
+from fogcatcher.finishing import palette_of, write_training_palette
 from fogcatcher.guidance import ConditionDropout
 from fogcatcher.loggers import Logger
 from fogcatcher.memory import peak_memory_mb
@@ -365,6 +366,9 @@ def _open_folder(run: Run) -> None:
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}
     write_atomically(run.folder / "data_report.json", lambda part: write_json(part, report))
+    palette = palette_of(run.dataset.pictures)
+    if palette:
+        write_training_palette(palette, run.folder)
     card = model_card(run.config, run.conditions, usage_of(str(run.folder)), run.folder.name, PREVIEW)
     write_atomically(run.folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
     write_config(run.folder, run.config, run.conditions)

@@ -200,6 +200,7 @@ def test_help_does_not_load_torch():
         "evaluate",
         "explain",
         "grid",
+        "reproduce",
         "inspect",
         "demo",
         "data split-sheet",

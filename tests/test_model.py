@@ -51,7 +51,7 @@ def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler):
     alone = model.sample(seeds=[37], sampler=sampler, steps=6)
     assert (batch.raw[37] - alone.raw[0]).abs().max().item() <= 1e-4
     assert (batch.pictures[37].int() - alone.pictures[0].int()).abs().max().item() <= 1
-    assert batch.recipes[37] == alone.recipes[0]
+    assert batch.recipes[37] == {**alone.recipes[0], "batch": [37, 64]}
     assert not batch.raw[37].equal(batch.raw[36])
 
 

@@ -308,7 +308,7 @@ def test_a_kill_while_a_preview_is_written_leaves_the_one_before(tmp_path, monke
     list(follow(run))
     before = {p.name: p.read_bytes() for p in (tmp_path / "run" / "samples").iterdir()}
 
-    def die_halfway(image: object, path: Path, recipe: object) -> None:
+    def die_halfway(image: object, path: Path, recipe: object, parameters: str) -> None:
         path.write_bytes(b"\x89PNG half")
         raise KeyboardInterrupt
 

@@ -30,7 +30,6 @@ class Demo:
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.terminal import show
         from fogcatcher.cli.train import describe_run, follow_on_screen
-        from fogcatcher.data.sheets import save_gif
         from fogcatcher.model import load
         from fogcatcher.runs import Setup, prepare
 
@@ -55,7 +54,7 @@ class Demo:
         drawn.save(run.folder / "sprites")
         new_sheet, gif = self.out / "new-sheet.png", self.out / "denoising.gif"
         drawn.save_sheet(new_sheet)
-        save_gif([drawn.sheet(frame=frame) for frame in drawn.frames], gif)
+        drawn.save_gif(gif)
 
         print(f"""
 Where everything lies:

@@ -33,13 +33,15 @@ class Export:
     """Folder or file to write. Default: named after the run, where you are."""
     best: bool = False
     """Use the weights of the lowest held-out loss instead of the newest."""
+    ema: Annotated[float | None, tyro.conf.arg(metavar="LENGTH", help_behavior_hint="")] = None
+    """Use the weights averaged over another share of the run, 0.03 to 0.2; 0.1 is the usual one."""
     private: bool = False
     """On the hub, for you alone."""
 
     def run(self) -> None:
         from fogcatcher.model import load
 
-        model = load(self.model, self.best)
+        model = load(self.model, self.best, self.ema)
         if self.to == "hub":
             if not self.out:
                 raise UserError("say under which name on the Hub: --out user/name.")
@@ -51,9 +53,11 @@ class Export:
             raise UserError(f"{out} is there already: name another file with --out.")
         out.parent.mkdir(parents=True, exist_ok=True)
         if self.to == "diffusers":
-            from fogcatcher.exchange.to_diffusers import to_diffusers
+            from fogcatcher.exchange.to_diffusers import SHEET, to_diffusers
 
-            to_diffusers(model, out, model.sample(seeds=range(SHEET_SEEDS)).sheet())
+            drawing = model.sample(seeds=range(SHEET_SEEDS))
+            to_diffusers(model, out, drawing.sheet())
+            drawing.save_sheet(out / SHEET)  # the same with its recipe
         elif self.to == "onnx":
             from fogcatcher.exchange.to_onnx import to_onnx
 

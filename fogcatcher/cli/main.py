@@ -20,11 +20,12 @@ from fogcatcher.cli.interpolate import Interpolate
 from fogcatcher.cli.palette import PaletteCommands
 from fogcatcher.cli.plot import Plot
 from fogcatcher.cli.recolor import Recolor
+from fogcatcher.cli.reproduce import Reproduce
 from fogcatcher.cli.sample import Sample
 from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
-from fogcatcher.cli.vary import Vary
 from fogcatcher.cli.train_classifier import TrainClassifier
+from fogcatcher.cli.vary import Vary
 from fogcatcher.errors import UserError
 
 DESCRIPTION = """Train a small diffusion model on your own pictures, and draw new ones with it.
@@ -46,6 +47,7 @@ Command = (
     | Annotated[Recolor, tyro.conf.subcommand("recolor")]
     | Annotated[Tile, tyro.conf.subcommand("tile")]
     | Annotated[TrainClassifier, tyro.conf.subcommand("train-classifier")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Grid, tyro.conf.subcommand("grid")]
     | Annotated[Explain, tyro.conf.subcommand("explain")]

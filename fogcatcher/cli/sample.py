@@ -13,7 +13,7 @@ import tyro
 from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.drawing import Steering
+    from fogcatcher.drawing import Drawing, Steering
 
 
 @dataclass
@@ -71,15 +71,34 @@ class Sample:
     """Use the weights averaged over another share of the run, 0.03 to 0.2; 0.1 is the usual one."""
     gif: bool = False
     """Also write denoising.gif: the sheet, from noise to pictures."""
+    gif_each: bool = False
+    """Also write a GIF of each picture, from noise to the picture, transparent where it is."""
+    palette: Annotated[str, tyro.conf.arg(metavar="PALETTE")] = "none"
+    """Give every pixel the nearest colour of a palette: train for that of the training pictures; a .gpl, .hex
+    or picture file; pico8, gameboy or sprites; or a number of colours for all the pictures together. Pixels
+    are then there or not: alpha becomes 0 or 255."""
+    hard_alpha: bool = False
+    """Make alpha 0 or 255, also where the training pictures had half-transparent pixels."""
+    zoom: Annotated[int, tyro.conf.arg(metavar="K")] = 1
+    """Write each pixel of the single pictures, and of an atlas, as K x K pixels."""
+    atlas: bool = False
+    """Write sheet.png without labels and gaps, and sheet.json, which says where each picture lies, as game
+    engines read it."""
+    power_of_two: bool = False
+    """Make the sides of an atlas powers of two."""
+    metadata: bool = True
+    """Write no recipe into the PNG files; without it they cannot be reproduced."""
 
     def run(self) -> None:
         from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.data.sheets import save_gif
+        from fogcatcher.finishing import Finish, asked_palette, colours_for
         from fogcatcher.model import load
 
         columns, rows = self._grid()
+        Finish(zoom=self.zoom)  # a mistake is told before drawing
         model = load(self.model, self.best, self.ema)
+        palette = asked_palette(self.palette, model.palette)
         count = columns * rows if self.n is None else self.n
         seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
         start = time.perf_counter()
@@ -95,15 +114,18 @@ class Sample:
                 eta=self.eta,
                 grid=self.grid,
                 limit=self.limit,
-                keep_frames=self.gif,
+                keep_frames=self.gif or self.gif_each,
                 progress=progress,
             )
         seconds = time.perf_counter() - start
+        colours = colours_for(drawing.pictures, palette)
+        drawing = drawing.finished(Finish(colours, self.hard_alpha, self.zoom))
         out = self.out or Path(f"samples-{Path(self.model).name}")
-        drawing.save(out, columns)
+        self._write(drawing, out, columns)
         print(f"{len(seeds)} pictures in {seconds:.1f} s: {out}, all in one: {out / 'sheet.png'}")
+        if self.atlas:
+            print(f"where each picture lies in it: {out / 'sheet.json'}")
         if self.gif:
-            save_gif([drawing.sheet(columns, frame) for frame in drawing.frames], out / "denoising.gif")
             print(f"from noise to pictures: {out / 'denoising.gif'}")
 
     def _steering(self) -> Steering:
@@ -117,6 +139,19 @@ class Sample:
             guide_with=self.guide_with,
             classifier=self.classifier_guidance,
         )
+
+    def _write(self, drawing: Drawing, out: Path, columns: int) -> None:
+        from fogcatcher.atlas import Atlas
+
+        drawing.save_singles(out, metadata=self.metadata)
+        if self.atlas:
+            drawing.save_atlas(out / "sheet.png", Atlas(columns, self.power_of_two), metadata=self.metadata)
+        else:
+            drawing.save_sheet(out / "sheet.png", columns, metadata=self.metadata)
+        if self.gif:
+            drawing.save_gif(out / "denoising.gif", columns)
+        if self.gif_each:
+            drawing.save_gifs(out)
 
     def _grid(self) -> tuple[int, int]:
         """Return columns and rows."""

@@ -108,6 +108,20 @@ def colours_per_picture(pictures: Iterable[Rgba]) -> list[int]:
     return [len(count_colours([rgba])) for rgba in pictures]
 
 
+def all_colours(pictures: Iterable[Rgba], name: str) -> Palette | None:
+    """Return every visible colour of (..., H, W, 4) pictures, in rising order; None for none or over 256.
+
+    Quick for many pictures: it stops where there are too many colours, and sorts nothing.
+    """
+    seen = np.zeros(2**24, bool)
+    for rgba in pictures:
+        seen[_codes(rgba[rgba[..., 3] > 0][:, :3])] = True
+        if seen.sum() > MOST_COLOURS:
+            return None
+    codes = np.flatnonzero(seen).tolist()
+    return Palette(name, tuple(_parse_hex(f"{code:06x}") for code in codes)) if codes else None
+
+
 def off_palette_share(pictures: Iterable[Rgba], palette: Palette) -> float:
     """Return the share, 0 to 1, of visible pixels whose colour is not in the palette; 0 without any."""
     use = count_colours(pictures)

@@ -16,6 +16,9 @@ PAPER = (43, 45, 56, 255)
 INK = (214, 216, 226, 255)
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 RECIPE_KEY = "fogcatcher"
+PARAMETERS_KEY = "parameters"
+CLEAR_INDEX = 255
+"""The transparent entry of the palette of a GIF."""
 
 
 def to_image(picture: Pictures) -> Image.Image:
@@ -24,9 +27,16 @@ def to_image(picture: Pictures) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array, MODES[array.shape[-1]])
 
 
-def save_png(image: Image.Image, path: Path, recipe: Mapping[str, object] | None = None) -> None:
-    """Write a PNG; ``recipe`` (how the picture was made) goes into a text chunk as JSON."""
+def save_png(
+    image: Image.Image, path: Path, recipe: Mapping[str, object] | None = None, parameters: str = ""
+) -> None:
+    """Write a PNG; ``recipe`` (how the picture was made) goes into a text chunk as JSON.
+
+    ``parameters`` is the same for other programs (parameters_text.py), in a chunk of its own.
+    """
     info = PngInfo()
+    if parameters:
+        info.add_text(PARAMETERS_KEY, parameters)
     if recipe is not None:
         info.add_text(RECIPE_KEY, json.dumps(recipe))
     image.save(path, format="PNG", pnginfo=info)
@@ -36,7 +46,8 @@ def read_recipe(path: Path) -> dict[str, object] | None:
     """Return how a generated PNG was made, or None if it does not say."""
     with Image.open(path) as image:
         text = image.info.get(RECIPE_KEY)
-    return json.loads(text) if isinstance(text, str) else None
+    recipe = json.loads(text) if isinstance(text, str) else None
+    return recipe if isinstance(recipe, dict) else None
 
 
 def sheet(pictures: Pictures, columns: int, zoom: int | None = None, rows: Sequence[str] = ()) -> Image.Image:
@@ -66,7 +77,39 @@ def sheet(pictures: Pictures, columns: int, zoom: int | None = None, rows: Seque
 def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 3.0) -> None:
     """Write an endless animation of equally large frames; the last one stays a while."""
     colours = frames[-1].quantize(256)
-    durations = np.full(len(frames), round(1000 * seconds / len(frames)))
-    durations[-1] = 1500
     first, *rest = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
-    first.save(path, format="GIF", save_all=True, append_images=rest, duration=durations.tolist(), loop=0)
+    durations = _durations(len(frames), seconds)
+    first.save(path, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0)
+
+
+def save_sprite_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 3.0) -> None:
+    """The same for frames with transparency, each in 255 colours of its own; what is half there is there."""
+    first, *rest = [_indexed(frame.convert("RGBA")) for frame in frames]
+    durations = _durations(len(frames), seconds)
+    first.save(
+        path,
+        save_all=True,
+        append_images=rest,
+        duration=durations,
+        loop=0,
+        transparency=CLEAR_INDEX,
+        disposal=2,  # the frame before is wiped away, or its pixels would shine through
+        optimize=False,
+    )
+
+
+def _indexed(image: Image.Image) -> Image.Image:
+    """The picture with a palette in which 255 is transparent."""
+    clear = np.asarray(image)[..., 3] < 128
+    indexed = image.convert("RGB").quantize(CLEAR_INDEX, dither=Image.Dither.NONE)
+    numbers = np.where(clear, CLEAR_INDEX, np.asarray(indexed)).astype(np.uint8)
+    colours = (indexed.getpalette() or []) + [0] * 768
+    result = Image.fromarray(numbers, "P")
+    result.putpalette(colours[:768])
+    return result
+
+
+def _durations(count: int, seconds: float) -> list[int]:
+    durations = np.full(count, round(1000 * seconds / count))
+    durations[-1] = 1500
+    return durations.tolist()

@@ -1,0 +1,58 @@
+"""A recipe as the line of text that other programs show for a picture: the PNG text "parameters".
+
+    kind=food
+    Steps: 20, Sampler: dpmpp_2m, Schedule type: karras, CFG scale: 2, Seed: 7, Size: 16x16, ...
+
+The form is that of AUTOMATIC1111's web UI: what was asked for, then one last line of NAME: VALUE, with quotes
+around values that hold a comma, a colon or a new line. The whole recipe is the JSON beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+
+def parameters_text(recipe: Mapping[str, object], size: tuple[int, int]) -> str:
+    """Return the text for a picture drawn at this (width, height).
+
+    Guidance per attribute is told as "Guidance", since a CFG scale is one number.
+    """
+    guidance = recipe.get("guidance")
+    one_scale = isinstance(guidance, int | float)
+    said: dict[str, object] = {
+        "Steps": recipe.get("steps"),
+        "Sampler": recipe.get("sampler"),
+        "Schedule type": recipe.get("grid"),
+        "CFG scale": guidance if one_scale else None,
+        "Guidance": None if one_scale else _in_words(guidance),
+        "Seed": recipe.get("seed"),
+        "Size": f"{size[0]}x{size[1]}",
+        "Model hash": recipe.get("model"),
+        "Model": recipe.get("name") or None,
+        "Training step": recipe.get("step"),
+        "Eta": recipe.get("eta"),
+        "Version": f"fogcatcher {recipe.get('fogcatcher')}",
+    }
+    line = ", ".join(f"{name}: {_quoted(value)}" for name, value in said.items() if value is not None)
+    condition = _in_words(recipe.get("condition"))
+    return f"{condition}\n{line}" if condition else line
+
+
+def _in_words(wish: object) -> str | None:
+    """ "kind=hero:1,food:0.6, size=3" on one line; None for nothing."""
+    if not isinstance(wish, Mapping):
+        return None
+    words = [f"{name}={_value(value)}" for name, value in wish.items() if value is not None]
+    return " ".join(", ".join(words).split()) or None
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{_value(weight)}" for name, weight in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _quoted(value: object) -> str:
+    text = _value(value)
+    return json.dumps(text, ensure_ascii=False) if set(text) & set(',:\n"') else text

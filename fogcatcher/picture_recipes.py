@@ -1,0 +1,246 @@
+"""The recipe inside a PNG, read as if a stranger had written it.
+
+Types and sizes are checked, and no path in it is ever used.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from PIL import Image
+
+from fogcatcher.atlas import Atlas
+from fogcatcher.data.conditions import Wish
+from fogcatcher.data.sheets import RECIPE_KEY, read_recipe
+from fogcatcher.drawing import Settings
+from fogcatcher.errors import UserError
+from fogcatcher.finishing import Finish
+
+MOST_PICTURES = 10_000
+MOST_IN_BATCH = 256
+DEEPEST = 8
+LONGEST_TEXT = 10_000
+LARGEST_NUMBER = 1e6
+MOST_STEPS = 10_000
+
+
+@dataclass(frozen=True)
+class PictureRecipe:
+    """How one picture was drawn."""
+
+    seed: int
+    condition: Mapping[str, Wish]
+    settings: Mapping[str, object]
+    """The fields of ``drawing.Settings`` that were written; an older version knew fewer."""
+    model: str
+    """Hash of the weights."""
+    name: str
+    """What their folder was called."""
+    ema: float | None
+    """Relative length of the average, where it was not the usual one."""
+    version: str
+    computed_by: str
+    batch: tuple[int, int]
+    """(place in the batch, size of the batch)"""
+    edit: object
+    """What was done to a picture instead of drawing a new one; None for nothing."""
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """One row of the preview of a run: the only one that the recipe is about."""
+
+    due: tuple[int, ...]
+    row: int
+
+
+@dataclass(frozen=True)
+class FileRecipe:
+    """All that a PNG says about how it was made."""
+
+    pictures: list[PictureRecipe]
+    finish: Finish
+    sheet: int | Atlas | PreviewRow | None
+    """How the pictures lie in the file: None for a single one, the columns of a labelled sheet, with 0 where
+    an older version did not say, or another form."""
+    written: Mapping[str, object]
+    """``sheet`` as the file says it."""
+
+
+def read_file_recipe(path: Path) -> FileRecipe:
+    """Raises UserError when the file is no PNG, or its recipe is missing or cannot be right."""
+    tree = _read_tree(path)
+    try:
+        _check_plain(tree)
+        return _file_recipe(tree)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"the recipe in {path} cannot be used: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _read_tree(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"there is no file {path}: check the spelling, or give the full path.")
+    if not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
+        raise UserError(f"{path} is no PNG, so it carries no recipe: give a picture as the program wrote it.")
+    try:
+        tree = read_recipe(path)
+    except (ValueError, OSError, SyntaxError, RecursionError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is damaged, or its recipe is ({type(error).__name__}).") from error
+    if tree is None:
+        raise UserError(
+            f"{path} carries no recipe: it was not drawn by this program, was written with --no-metadata, "
+            "or another program took the text out."
+        )
+    if not {"seed", "pictures"} & set(tree):
+        raise UserError(f"the recipe in {path} ('{RECIPE_KEY}') is not that of a drawn picture.")
+    return tree
+
+
+# --- from JSON, checked -------------------------------------------------------------------------
+
+
+def _file_recipe(tree: dict[str, Any]) -> FileRecipe:
+    finish = tree.get("finish", {})
+    if not isinstance(finish, dict):
+        raise ValueError("'finish' is no object")
+    try:
+        finish = _typed_fields(Finish, finish)
+    except UserError as error:
+        raise ValueError(str(error).rstrip(".")) from error
+    if "pictures" not in tree:
+        return FileRecipe([_picture(tree)], finish, None, {})
+    pictures = tree["pictures"]
+    if not isinstance(pictures, list) or not 1 <= len(pictures) <= MOST_PICTURES:
+        raise ValueError(f"'pictures' is no list of 1 to {MOST_PICTURES:,}")
+    written = tree.get("sheet", {"columns": 0})
+    return FileRecipe([_picture(row) for row in pictures], finish, _sheet(written), written)
+
+
+def _sheet(tree: object) -> int | Atlas | PreviewRow:
+    if not isinstance(tree, dict):
+        raise ValueError("'sheet' is no object")
+    columns = _whole(tree, "columns", 0 if len(tree) == 1 else 1, MOST_PICTURES)
+    if "due" in tree:
+        due = _typed(tree["due"], tuple[int, ...], "due")
+        return PreviewRow(due, _whole(tree, "row", 0, len(due) - 1))
+    if tree.get("atlas"):
+        return Atlas(columns, _typed(tree.get("power_of_two", False), bool, "power_of_two"))
+    return columns
+
+
+def _picture(tree: object) -> PictureRecipe:
+    if not isinstance(tree, dict):
+        raise ValueError("a picture is no object")
+    hints = get_type_hints(Settings)
+    settings = {
+        f.name: _typed(tree[f.name], hints[f.name], f.name) for f in fields(Settings) if f.name in tree
+    }
+    steps = settings.get("steps", 1)
+    if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"'steps' is not 1 to {MOST_STEPS:,}")
+    model = _typed(tree["model"], str, "model")
+    if not re.fullmatch("[0-9a-f]{12}|unsaved", model):
+        raise ValueError("'model' is no hash of weights")
+    batch = tree.get("batch", [0, 1])
+    place, size = batch if isinstance(batch, list) and len(batch) == 2 else (None, None)
+    return PictureRecipe(
+        seed=_whole(tree, "seed", 0, 2**63 - 1),
+        condition=_typed(tree["condition"], Mapping[str, Wish], "condition"),
+        settings=settings,
+        model=model,
+        name=_typed(tree.get("name", ""), str, "name"),
+        ema=_typed(tree.get("ema"), float | None, "ema"),
+        version=_typed(tree.get("fogcatcher", "unknown"), str, "fogcatcher"),
+        computed_by=_typed(tree.get("computed_by", ""), str, "computed_by"),
+        batch=(
+            _whole({"batch": place}, "batch", 0, MOST_IN_BATCH - 1),
+            _whole({"batch": size}, "batch", (place or 0) + 1, MOST_IN_BATCH),
+        ),
+        edit=tree.get("edit"),
+    )
+
+
+def _check_plain(value: object, depth: int = 0) -> None:
+    """Raises ValueError unless numbers are of a usual size, and texts short and printable."""
+    if depth > DEEPEST:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            _check_plain(key, depth + 1)
+            _check_plain(entry, depth + 1)
+    elif isinstance(value, list):
+        for entry in value:
+            _check_plain(entry, depth + 1)
+    elif isinstance(value, str):
+        # What is not printable could drive the terminal that an error is shown on.
+        if len(value) > LONGEST_TEXT or not re.sub(r"[\n\t]", "", value).isprintable():
+            raise ValueError("a text in it is too long, or not printable")
+    elif isinstance(value, float) and not (math.isfinite(value) and abs(value) <= LARGEST_NUMBER):
+        raise ValueError("a number in it is too large, or none")
+
+
+def _whole(tree: Mapping[str, object], name: str, least: int, most: int) -> int:
+    value = tree[name]
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"'{name}' is no whole number from {least:,} to {most:,}")
+    return value
+
+
+def _typed_fields(kind: type[Finish], tree: Mapping[str, Any]) -> Finish:
+    hints = get_type_hints(kind)
+    unknown = set(tree) - set(hints)
+    if unknown:
+        raise ValueError(f"'{min(unknown)}' is unknown to this version")
+    return kind(**{name: _typed(value, hints[name], name) for name, value in tree.items()})
+
+
+def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401 - the hint says what it is
+    """Return what JSON has as what a type hint asks for: lists as tuples, whole numbers also as floats.
+
+    Raises ValueError where it does not fit.
+    """
+    if hint is Any or hint is object:
+        return value
+    parts, origin = get_args(hint), get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return _first_that_fits(value, parts, name)
+    if origin is Literal and value in parts:
+        return value
+    if origin in (dict, Mapping) and isinstance(value, dict):
+        return {key: _typed(entry, parts[1], name) for key, entry in value.items()}
+    if origin is list and isinstance(value, list):
+        return [_typed(entry, parts[0], name) for entry in value]
+    if origin in (tuple, Sequence) and isinstance(value, list):
+        every = [parts[0]] * len(value) if parts[-1] is ... or origin is Sequence else parts
+        if len(every) == len(value):
+            return tuple(_typed(entry, part, name) for entry, part in zip(value, every, strict=True))
+    if origin is None and _is_of(value, hint):
+        return value
+    raise ValueError(f"'{name}' is not of the right kind")
+
+
+def _first_that_fits(value: Any, hints: tuple[Any, ...], name: str) -> Any:  # noqa: ANN401
+    for hint in hints:
+        try:
+            return _typed(value, hint, name)
+        except ValueError:
+            continue
+    raise ValueError(f"'{name}' is not of the right kind")
+
+
+def _is_of(value: object, kind: Any) -> bool:  # noqa: ANN401
+    if kind is float:  # of whole numbers only usual ones, as of floats
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
+    return value is None if kind is type(None) else isinstance(value, kind)
