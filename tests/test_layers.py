@@ -32,6 +32,7 @@ FLOORS = [
     ["two_pixels_page", "explain_strips", "comparison_picture"],
     ["explain_page"],
     ["exchange", "onnx_runtime", "previews", "nll", "evaluation", "run_log", "classifier_training"],
+    ["diffusion_classifier", "feature_segmentation"],
     ["evaluation_page", "monitor", "run_summary", "reproduction"],
     ["run_record"],
     ["runs"],

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 import fogcatcher
+from fogcatcher.cli.classify import Classify
 from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
 from fogcatcher.cli.evaluate import Evaluate
@@ -22,6 +23,7 @@ from fogcatcher.cli.plot import Plot
 from fogcatcher.cli.recolor import Recolor
 from fogcatcher.cli.reproduce import Reproduce
 from fogcatcher.cli.sample import Sample
+from fogcatcher.cli.segment import Segment
 from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
 from fogcatcher.cli.train_classifier import TrainClassifier
@@ -51,6 +53,8 @@ Command = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Grid, tyro.conf.subcommand("grid")]
     | Annotated[Explain, tyro.conf.subcommand("explain")]
+    | Annotated[Classify, tyro.conf.subcommand("classify")]
+    | Annotated[Segment, tyro.conf.subcommand("segment")]
     | Annotated[Plot, tyro.conf.subcommand("plot")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[DataCommands, tyro.conf.subcommand("data")]

@@ -16,7 +16,7 @@ from fogcatcher.data import builtin
 from fogcatcher.data.fitting import Fitting
 from fogcatcher.data.labels import Labels, Value
 from fogcatcher.data.options import DataOptions
-from fogcatcher.data.picture_files import Unreadable
+from fogcatcher.data.picture_files import Unreadable, decode
 from fogcatcher.data.pixel_art import examine, restore
 from fogcatcher.data.selection import select
 from fogcatcher.data.sources import Source, open_source
@@ -94,7 +94,16 @@ def read_dataset(
     when nothing can be read, or more than ``options.max_bad`` of the pictures are bad.
     """
     options = options or DataOptions()
-    source = _source(path, options)
+    return _from_source(_source(path, options), options, progress)
+
+
+def read_picture_file(path: Path, options: DataOptions) -> Dataset:
+    """Read one picture by itself, as one of a folder. Raises UserError when it cannot be read."""
+    source = Source([path.name], lambda number: decode(path.read_bytes()), lambda: Labels({}), fingerprint="")
+    return _from_source(source, options, None)
+
+
+def _from_source(source: Source, options: DataOptions, progress: Reading | None) -> Dataset:
     if len(source.names) < CACHE_FROM:
         found = _read(source, options, progress, None)
     else:
