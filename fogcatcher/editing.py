@@ -8,9 +8,8 @@ itself knows nothing of it. Every kind of edit has a file of its own: ``inpainti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from torch import Tensor
 
 from fogcatcher.denoiser import DenoiserLike
 from fogcatcher.process import Process
@@ -18,8 +17,16 @@ from fogcatcher.samplers import Step
 from fogcatcher.schedules import Schedule
 from fogcatcher.tensors import Bytes, Samples, TimeGrid
 
-Steered = Callable[[Sequence[Mapping[str, Any]], float], DenoiserLike]
-"""From wishes, one per row, and a scale of guidance to a model's denoiser."""
+
+@dataclass(frozen=True)
+class Host:
+    """What an edit may ask of the model that draws."""
+
+    process: Process
+    seen: Callable[[Bytes], Samples]
+    """From 8-bit pictures, (B, C, H, W), to what the network sees of them, about [-1, 1]."""
+    steered: Callable[[Sequence[Mapping[str, Any]], float], DenoiserLike]
+    """From wishes, one per row, and a scale of guidance to the model's denoiser."""
 
 
 class Edit:
@@ -41,23 +48,18 @@ class Edit:
         """Return the times to go through, in place of the sampler's own; at least two."""
         return times
 
-    def start(self, process: Process, noise: Samples, times: TimeGrid, steered: Steered) -> Samples:
+    def start(self, host: Host, noise: Samples, times: TimeGrid) -> Samples:
         """Return the sample at times[0], (B, ...), from standard normal ``noise``."""
-        return process.prior(times[0], noise)
+        return host.process.prior(times[0], noise)
 
-    def step(self, step: Step) -> Step:
+    def step(self, host: Host, step: Step) -> Step:
         """Return the step to take, in place of ``step``."""
         return step
 
-    def denoiser(self, denoiser: DenoiserLike) -> DenoiserLike:
+    def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
         """Return the denoiser to ask, in place of ``denoiser``."""
         return denoiser
 
     def finish(self, pictures: Bytes) -> Bytes:
         """Return the pictures to keep, (B, C, H, W), from those drawn."""
         return pictures
-
-
-def scaled(pictures: Bytes, like: Tensor) -> Samples:
-    """Return 8-bit pictures in [-1, 1], of the type and on the device of ``like``."""
-    return pictures.to(like) / 127.5 - 1

@@ -19,7 +19,7 @@ from torch import Tensor
 from fogcatcher.data.conditions import Wish
 from fogcatcher.denoiser import DenoiserLike
 from fogcatcher.drawing import Drawing, Settings
-from fogcatcher.editing import Edit
+from fogcatcher.editing import Edit, Host
 from fogcatcher.errors import UserError
 from fogcatcher.model import Model
 from fogcatcher.network_calls import counted
@@ -139,7 +139,7 @@ class _Listening:
 class _Listener(Edit):
     """The edit that changes nothing, and listens."""
 
-    def denoiser(self, denoiser: DenoiserLike) -> DenoiserLike:
+    def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
         self.heard = _Listening(denoiser)
         return self.heard
 

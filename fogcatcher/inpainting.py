@@ -24,9 +24,8 @@ import torch
 from torch import Tensor
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.editing import Edit, Steered, scaled
+from fogcatcher.editing import Edit, Host
 from fogcatcher.guidance import Wrapped
-from fogcatcher.process import Process
 from fogcatcher.samplers import Answer, Moment, Step
 from fogcatcher.schedules import Schedule
 from fogcatcher.tensors import Bytes, Condition, OnePicture, Samples, TimeGrid, Times, expand_to
@@ -140,20 +139,18 @@ class Inpaint(Edit):
             return times
         return climbing(times, self.jump, self.resamples)
 
-    def start(self, process: Process, noise: Samples, times: TimeGrid, steered: Steered) -> Samples:
-        known = scaled(self.known, noise).expand_as(noise)
+    def start(self, host: Host, noise: Samples, times: TimeGrid) -> Samples:
+        known, process = host.seen(self.known).to(noise).expand_as(noise), host.process
         free = self.free.to(noise.device)
         return torch.where(free, process.prior(times[0], noise), process.corrupt(known, times[0], noise))
 
-    def step(self, step: Step) -> Step:
-        return (
-            step if self.nothing_known else Replacement(step, scaled(self.known, torch.empty(0)), self.free)
-        )
+    def step(self, host: Host, step: Step) -> Step:
+        return step if self.nothing_known else Replacement(step, host.seen(self.known), self.free)
 
-    def denoiser(self, denoiser: DenoiserLike) -> DenoiserLike:
+    def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
         if self.method != "gradient" or self.nothing_known:
             return denoiser
-        return Reconstruction(denoiser, scaled(self.known, torch.empty(0)), self.free, self.weight)
+        return Reconstruction(denoiser, host.seen(self.known), self.free, self.weight)
 
     def finish(self, pictures: Bytes) -> Bytes:
         return torch.where(self.free, pictures, self.known)

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fogcatcher.editing import Edit, Steered, scaled
+from fogcatcher.editing import Edit, Host
 from fogcatcher.inversion import ROUNDS, inverted
-from fogcatcher.process import Process
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.tensors import OnePicture, PerSample, Samples, TimeGrid, expand_to
 
@@ -62,12 +61,12 @@ class Between(Edit):
         pictures = [end for end in (self.a, self.b) if isinstance(end, Tensor)]
         return tuple(pictures[0].shape[1:]) if pictures else shape
 
-    def start(self, process: Process, noise: Samples, times: TimeGrid, steered: Steered) -> Samples:
+    def start(self, host: Host, noise: Samples, times: TimeGrid) -> Samples:
         def noise_of(end: int | OnePicture, wish: Mapping[str, Any]) -> Samples:
             if not isinstance(end, Tensor):
                 return SampleGenerator([end]).randn_like(noise[:1])
-            x = inverted(steered([wish], 1.0), scaled(end, noise), times, self.rounds)
-            return x / expand_to(process.schedule.sigma(times[0]), x)
+            x = inverted(host.steered([wish], 1.0), host.seen(end).to(noise), times, self.rounds)
+            return x / expand_to(host.process.schedule.sigma(times[0]), x)
 
         a, b = noise_of(self.a, self.wish_a), noise_of(self.b, self.wish_b)
-        return process.prior(times[0], slerp(a, b, torch.tensor(self.weights)))
+        return host.process.prior(times[0], slerp(a, b, torch.tensor(self.weights)))

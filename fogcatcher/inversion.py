@@ -12,8 +12,7 @@ from typing import Any
 import torch
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.editing import Edit, Steered, scaled
-from fogcatcher.process import Process
+from fogcatcher.editing import Edit, Host
 from fogcatcher.samplers import Inversion, sample
 from fogcatcher.tensors import OnePicture, Samples, TimeGrid
 
@@ -46,6 +45,6 @@ class Invert(Edit):
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(self.source.shape[1:])
 
-    def start(self, process: Process, noise: Samples, times: TimeGrid, steered: Steered) -> Samples:
-        x0 = scaled(self.source, noise)
-        return inverted(steered([self.wish], 1.0), x0, times, self.rounds).expand_as(noise)
+    def start(self, host: Host, noise: Samples, times: TimeGrid) -> Samples:
+        x0 = host.seen(self.source).to(noise)
+        return inverted(host.steered([self.wish], 1.0), x0, times, self.rounds).expand_as(noise)

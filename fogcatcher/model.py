@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
 from fogcatcher.drawing import Drawing, Limit, Settings, Steering
 from fogcatcher.edit_recipes import edit_recipe
-from fogcatcher.editing import Edit
+from fogcatcher.editing import Edit, Host
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.finishing import training_palette, write_training_palette
 from fogcatcher.guidance import Clipped, Conditioned, Thresholded
@@ -187,22 +187,24 @@ class Model:
         """
         edit = edit or Edit()
         wishes = [self.conditions.clean(wish) for wish in wishes]
-        process, device = self.denoiser.process, next(self.denoiser.parameters()).device
-        step, times = edit.step(build_sampler(settings.sampler, settings.eta)), self._times(settings, edit)
+        device = next(self.denoiser.parameters()).device
+        host = Host(self.denoiser.process, self.config.pictures.to_model, partial(self._led_only, settings))
+        step, times = build_sampler(settings.sampler, settings.eta), self._times(settings, edit)
         generator = SampleGenerator(seeds)
         shape = edit.shape(self.config.pictures.shape)
         check_canvas(self.denoiser, self.config.pictures, shape)
         noise = generator.randn_like(torch.empty(len(seeds), *shape, device=device))
-
-        def steered(wishes: Sequence[Mapping[str, Wish]], guidance: float) -> DenoiserLike:
-            return self.steered(wishes, replace(settings, guidance=guidance))
-
-        denoiser = edit.denoiser(self.steered(wishes, settings))
+        denoiser = edit.denoiser(host, self.steered(wishes, settings))
         try:
-            x = edit.start(process, noise, times, steered)
-            yield from sample(denoiser, x, times, step, generator)
+            x = edit.start(host, noise, times)
+            yield from sample(denoiser, x, times, edit.step(host, step), generator)
         except ValueError as error:  # a step that does not suit this model says so
             raise UserError(f"{settings.sampler}: {error}.") from error
+
+    def _led_only(
+        self, settings: Settings, wishes: Sequence[Mapping[str, Wish]], guidance: float
+    ) -> DenoiserLike:
+        return self.steered(wishes, replace(settings, guidance=guidance, steering=NO_STEERING))
 
     def steered(self, wishes: Sequence[Mapping[str, Wish]], settings: Settings) -> DenoiserLike:
         """Return the denoiser with conditions, guidance and limit filled in, as samplers call it."""

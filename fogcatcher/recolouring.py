@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.editing import Edit, scaled
+from fogcatcher.editing import Edit, Host
 from fogcatcher.errors import UserError
 from fogcatcher.guidance import Wrapped
 from fogcatcher.oklab import oklab_from_srgb, srgb_from_oklab
@@ -73,5 +73,5 @@ class Recolour(Edit):
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(self.picture.shape[1:])
 
-    def denoiser(self, denoiser: DenoiserLike) -> DenoiserLike:
-        return Relit(denoiser, scaled(self.picture, torch.empty(0)))
+    def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
+        return Relit(denoiser, host.seen(self.picture))

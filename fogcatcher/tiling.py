@@ -17,10 +17,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.editing import Edit, Steered
+from fogcatcher.editing import Edit, Host
 from fogcatcher.errors import UserError
 from fogcatcher.guidance import Wrapped
-from fogcatcher.process import Process
 from fogcatcher.tensors import Condition, Samples, TimeGrid, Times
 
 
@@ -70,16 +69,16 @@ class Tile(Edit):
     halves a size more often than it can be halved.
     """
 
-    def start(self, process: Process, noise: Samples, times: TimeGrid, steered: Steered) -> Samples:
-        if not knows_no_edge(Seamless(steered([{}], 1.0)), noise[:1]):
+    def start(self, host: Host, noise: Samples, times: TimeGrid) -> Samples:
+        if not knows_no_edge(Seamless(host.steered([{}], 1.0)), noise[:1]):
             height, width = noise.shape[-2:]
             raise UserError(
                 f"this model cannot draw seamless tiles of {width}x{height}: its network knows where the "
                 "edges are; train one of the small U-Nets with a size that is a multiple of 8."
             )
-        return process.prior(times[0], noise)
+        return host.process.prior(times[0], noise)
 
-    def denoiser(self, denoiser: DenoiserLike) -> DenoiserLike:
+    def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
         return Seamless(denoiser)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from fogcatcher.editing import Edit, Steered, scaled
-from fogcatcher.process import Process
+from fogcatcher.editing import Edit, Host
 from fogcatcher.schedules import Schedule
 from fogcatcher.tensors import Bytes, OnePicture, Samples, TimeGrid, Times
 
@@ -50,10 +49,10 @@ class Vary(Edit):
         start = time_of_strength(schedule, self.strength)
         return times if start >= times[0] else torch.cat([start[None], times[times < start]])
 
-    def start(self, process: Process, noise: Samples, times: TimeGrid, steered: Steered) -> Samples:
+    def start(self, host: Host, noise: Samples, times: TimeGrid) -> Samples:
         if self.strength == 1:
-            return process.prior(times[0], noise)
-        return process.corrupt(scaled(self.guide, noise).expand_as(noise), times[0], noise)
+            return host.process.prior(times[0], noise)
+        return host.process.corrupt(host.seen(self.guide).to(noise).expand_as(noise), times[0], noise)
 
     def finish(self, pictures: Bytes) -> Bytes:
         return self.guide.expand_as(pictures) if self.strength == 0 else pictures

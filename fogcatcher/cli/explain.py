@@ -47,7 +47,6 @@ class Explain:
         from fogcatcher.cli.arguments import parse_condition
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.data.own_picture import read_own_picture
-        from fogcatcher.data.spec import to_model
         from fogcatcher.disk import write_atomically
         from fogcatcher.explain_page import page
         from fogcatcher.explaining import explain
@@ -61,7 +60,7 @@ class Explain:
         with sampling_bar() as progress:
             found = explain(
                 model,
-                picture=None if own is None else to_model(own),
+                picture=None if own is None else model.config.pictures.to_model(own),
                 seed=self.seed,
                 condition=parse_condition(self.condition) or None,
                 count=self.steps,

@@ -11,7 +11,7 @@ from PIL import Image
 from fogcatcher.data.fitting import Fitting
 from fogcatcher.data.picture_files import Unreadable, read_picture
 from fogcatcher.data.sheets import MODES
-from fogcatcher.data.spec import Pictures, PictureSpec, to_model
+from fogcatcher.data.spec import Pictures, PictureSpec
 from fogcatcher.errors import UserError
 
 
@@ -30,4 +30,4 @@ def read_own_picture(path: Path, spec: PictureSpec) -> Pictures:
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     array = np.array(image.convert(MODES[spec.channels])).reshape(spec.height, spec.width, spec.channels)
     picture = torch.from_numpy(array.transpose(2, 0, 1).copy())[None]
-    return spec.to_pictures(to_model(picture))
+    return spec.to_pictures(spec.to_model(picture))
