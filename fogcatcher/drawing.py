@@ -99,14 +99,7 @@ class Drawing:
 
     @property
     def names(self) -> list[str]:
-        """A name for each picture: its seed, with -2, -3 ... where a seed comes again."""
-        met: Counter[str] = Counter()
-        names = []
-        for recipe in self.recipes:
-            name = f"{recipe['seed']:05d}"
-            met[name] += 1
-            names.append(name if met[name] == 1 else f"{name}-{met[name]}")
-        return names
+        return names_of([recipe["seed"] for recipe in self.recipes])
 
     def finished(self, finish: Finish) -> Drawing:
         """Return the drawing with this alpha, these colours, this zoom; ``raw`` stays."""
@@ -129,7 +122,7 @@ class Drawing:
         return [row.pop() for row in rows] if clear else []
 
     def _said(self) -> list[str]:
-        return [_in_words(recipe["condition"]) for recipe in self.recipes]
+        return [_in_words(recipe.get("condition")) for recipe in self.recipes]
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -142,10 +135,12 @@ class Drawing:
         self.save_sheet(folder / "sheet.png", columns, metadata=metadata)
         return [*paths, folder / "sheet.png"]
 
-    def save_singles(self, folder: Path, *, metadata: bool = True) -> list[Path]:
+    def save_singles(
+        self, folder: Path, names: Sequence[str] | None = None, *, metadata: bool = True
+    ) -> list[Path]:
         """Write one PNG per picture, named by its seed, into ``folder``, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{name}.png" for name in self.names]
+        paths = [folder / f"{name}.png" for name in names or self.names]
         for image, path, recipe in zip(self.images, paths, self.recipes, strict=True):
             self.write(image, path, recipe if metadata else None)
         return paths
@@ -192,6 +187,17 @@ class Drawing:
         height, width = self.pictures.shape[-2:]
         first = recipe if "seed" in recipe else self.recipes[0]
         save_png(image, path, recipe, parameters_text(first, (width, height)))
+
+
+def names_of(seeds: Sequence[object]) -> list[str]:
+    """Return a name for the picture of each seed: 00007, with -2, -3 ... where a seed comes again."""
+    met: Counter[str] = Counter()
+    names = []
+    for seed in seeds:
+        name = f"{seed:05d}"
+        met[name] += 1
+        names.append(name if met[name] == 1 else f"{name}-{met[name]}")
+    return names
 
 
 def _in_words(condition: object) -> str:

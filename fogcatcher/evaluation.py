@@ -18,6 +18,7 @@ from fogcatcher.data.labels import Value
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.spec import Pictures, PictureSpec
 from fogcatcher.data.splitting import Split
+from fogcatcher.draw_to_disk import AT_ONCE
 from fogcatcher.metrics import features, memorisation
 from fogcatcher.metrics.features import Extractor
 from fogcatcher.metrics.kernel import mmd2
@@ -27,6 +28,7 @@ from fogcatcher.metrics.neighbours import K, outliers, precision_recall
 from fogcatcher.metrics.rows import Features
 from fogcatcher.metrics.scores import Comparison, class_accuracy, compare
 from fogcatcher.model import Model
+from fogcatcher.processes import ALONE, Processes
 from fogcatcher.tensors import PerSample
 
 SAMPLES = 1000
@@ -159,8 +161,11 @@ def evaluate(
     settings: Settings,
     looks: tuple[Extractor, ...] = (),
     told: Told = lambda what: None,
+    processes: Processes = ALONE,
 ) -> Evaluation:
     """Measure a model against its own data set, parted as in its training.
+
+    Several ``processes`` divide the drawing; each then measures all of it, and finds the same.
 
     Samples are asked for what the training pictures are, so that classes are as frequent as there.
     ``looks`` are feature extractors, by default the built-in one. ``told`` hears what is being done.
@@ -170,7 +175,7 @@ def evaluate(
     order = training[torch.randperm(len(training), generator=generator)]
     told(f"drawing {settings.samples:,} pictures")
     asked = order[torch.arange(settings.samples) % len(order)]
-    samples = draw(model, dataset, asked, settings)
+    samples = draw(model, dataset, asked, settings, processes)
     real = dataset.pictures[order[: 2 * settings.samples]]
     looks = looks or (features.builtin(),)
     comparisons = []
@@ -200,7 +205,7 @@ def evaluate(
         levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
     if not settings.quick and len(real) > 1:
         told("drawing with fewer and more steps")
-        curve = dict(_curve(model, dataset, asked, rows, looks[0], settings))
+        curve = dict(_curve(model, dataset, asked, rows, looks[0], settings, processes))
     return Evaluation(
         name,
         model.hash,
@@ -222,19 +227,23 @@ def evaluate(
     )
 
 
-def draw(model: Model, dataset: Dataset, asked: Rows, settings: Settings) -> Pictures:
+def draw(
+    model: Model, dataset: Dataset, asked: Rows, settings: Settings, processes: Processes = ALONE
+) -> Pictures:
     """Return one picture for each of these rows, asked for what is known of that row."""
     wishes = [wish_of(model.conditions, dataset.columns, row) for row in asked.tolist()]
     first = settings.seed * 1_000_000
-    drawing = model.sample(
-        len(wishes),
-        wishes,
-        guidance=settings.guidance,
-        sampler=settings.sampler,
-        steps=settings.steps,
-        seeds=range(first, first + len(wishes)),
-    )
-    return drawing.pictures
+    drawn = torch.zeros(len(wishes), *model.config.pictures.shape, dtype=torch.uint8)
+    for part in processes.dealt(len(wishes), AT_ONCE):
+        drawn[part] = model.sample(
+            condition=wishes[part],
+            guidance=settings.guidance,
+            sampler=settings.sampler,
+            steps=settings.steps,
+            seeds=range(first + part.start, first + part.stop),
+        ).pictures
+    processes.sum([drawn])
+    return drawn
 
 
 def wish_of(conditions: ConditionSpec, columns: Mapping[str, list[Value]], row: int) -> dict[str, Wish]:
@@ -293,10 +302,17 @@ def errors_at(
 
 
 def _curve(
-    model: Model, dataset: Dataset, asked: Rows, real: Features, look: Extractor, settings: Settings
+    model: Model,
+    dataset: Dataset,
+    asked: Rows,
+    real: Features,
+    look: Extractor,
+    settings: Settings,
+    processes: Processes,
 ) -> Iterator[tuple[int, float]]:
     for steps in STEPS_OF_CURVE:
-        pictures = draw(model, dataset, asked[:CURVE_SAMPLES], replace(settings, steps=steps))
+        asked_less = replace(settings, steps=steps)
+        pictures = draw(model, dataset, asked[:CURVE_SAMPLES], asked_less, processes)
         yield steps, mmd2(real[:SAMPLES], look(pictures))
 
 

@@ -108,7 +108,7 @@ class Model:
         steering = self._checked(guidance, steering)
         settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit, steering)
         edit = edit or Edit()
-        in_all = len(self._times(settings, edit)) - 1
+        in_all = len(self.times(settings, edit)) - 1
 
         def drawn(part: slice) -> list[Samples]:
             states: list[State] = []
@@ -163,14 +163,14 @@ class Model:
             hashes["classifier"] = self.classifier.hash
         return hashes
 
-    def _times(self, settings: Settings, edit: Edit) -> Times:
-        """Raises UserError for a grid or a number of steps that cannot be."""
+    def times(self, settings: Settings, edit: Edit | None = None) -> Times:
+        """Return the times that drawing goes through. Raises UserError for a grid or a number of steps that cannot be."""
         if settings.steps < 1:
             raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
         schedule = self.denoiser.process.schedule
         try:
             times = build_grid(settings.grid, self.config.method)(schedule, settings.steps)
-            return edit.grid(times, schedule)
+            return (edit or Edit()).grid(times, schedule)
         except ValueError as error:
             raise UserError(f"{error}.") from error
 
@@ -189,7 +189,7 @@ class Model:
         wishes = [self.conditions.clean(wish) for wish in wishes]
         device = next(self.denoiser.parameters()).device
         host = Host(self.denoiser.process, self.config.pictures.to_model, partial(self._led_only, settings))
-        step, times = build_sampler(settings.sampler, settings.eta), self._times(settings, edit)
+        step, times = build_sampler(settings.sampler, settings.eta), self.times(settings, edit)
         generator = SampleGenerator(seeds)
         shape = edit.shape(self.config.pictures.shape)
         check_canvas(self.denoiser, self.config.pictures, shape)

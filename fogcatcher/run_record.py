@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,14 +15,15 @@ from fogcatcher.data.splitting import Split
 from fogcatcher.disk import appended_whole_or_not, is_full
 from fogcatcher.errors import UserError
 from fogcatcher.loggers import Logger
-from fogcatcher.model import Model
+from fogcatcher.model import Model, best_device
 from fogcatcher.monitor import Check, Monitor, best_of
 from fogcatcher.objectives import Objective
 from fogcatcher.previews import Preview
+from fogcatcher.processes import ALONE, Processes
 from fogcatcher.recipes.config import BEST, RunConfig
 from fogcatcher.run_log import CHECKS, METRICS, MetricsLog, RowLog
 from fogcatcher.training.batches import Batches
-from fogcatcher.training.checkpoints import NotFinite, load_newest_state, save_state
+from fogcatcher.training.checkpoints import NotFinite, gather, load_newest_state, save_state
 from fogcatcher.training.fit import Progress, TrainingState
 from fogcatcher.training.micro_batches import is_out_of_memory
 from fogcatcher.training.post_hoc import AVERAGES, EMAHistory
@@ -53,12 +55,58 @@ class Run:
     """What went wrong while training, and what was done about it."""
     stopped: str = ""
     """Why training ended before its last step, where it did so by itself."""
+    processes: Processes = ALONE
+    """All that train this run together."""
+    gathered: TrainingState | None = None
+    """The whole state, brought up to date before it is written, where ``state`` is in parts; only the first
+    process has it."""
+
+    @property
+    def written(self) -> TrainingState:
+        """The state as it goes to disk."""
+        return self.gathered or self.state
 
     @property
     def model(self) -> Model:
         """The model as it is now: the averaged weights."""
+        denoiser = self.written.ema.denoiser
+        if self.gathered:
+            denoiser = copy.deepcopy(denoiser).to(best_device())
         name = {"name": self.folder.resolve().name}
-        return Model(self.state.ema.denoiser, self.config, self.conditions, origin=name)
+        return Model(denoiser, self.config, self.conditions, origin=name)
+
+    def gather(self) -> None:
+        """Bring ``gathered`` up to date. Where the state is in parts, every process must call this."""
+        if self.state.in_parts:
+            gather(self.state, self.gathered)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether ``written`` is of the latest step."""
+        return self.written.step == self.state.step
+
+    def return_to_checkpoint(self, error: Diverged) -> list[str]:
+        """Take up the newest checkpoint at half the learning rate; return notices of damaged ones.
+
+        Raises Diverged when that was in vain.
+        """
+        setbacks = self.state.setbacks
+        if setbacks.rollbacks >= ROLLBACKS:
+            raise Diverged(f"{error}, also after {ROLLBACKS} returns, each to half the learning rate")
+        try:
+            notices = load_newest_state(self.state, self.folder / "state")
+        except FileNotFoundError as missing:
+            raise Diverged(f"{error}, and no checkpoint is there to go back to") from missing
+        self.state.setbacks = replace(setbacks, in_a_row=0, rollbacks=setbacks.rollbacks + 1)
+        # The first writes there again only when all have read.
+        self.processes.wait()
+        self.gather()
+        return notices
+
+
+def monitor_of(run: Run) -> Monitor:
+    """Return what checks this run."""
+    return Monitor(run.config.pictures, run.dataset, run.parts, run.objective, run.config.training)
 
 
 class Record:
@@ -72,9 +120,7 @@ class Record:
         self._failing: set[str] = set()
         self._incidents = RowLog(run.folder / INCIDENTS, run.config.training.steps)
         self._open_logs()
-        self.monitor = Monitor(
-            run.config.pictures, run.dataset, run.parts, run.objective, run.config.training
-        )
+        self.monitor = monitor_of(run)
         self._preview = Preview(run.folder / "samples", run.config.training.steps, run.conditions)
         self._micro_batch = run.state.setbacks.micro_batch
         if run.state.step == 0:
@@ -83,7 +129,7 @@ class Record:
 
     def _open_logs(self) -> None:
         step = self._run.state.step
-        self._averages = EMAHistory(self._run.folder / AVERAGES, self._run.config.training, self._run.state)
+        self._averages = EMAHistory(self._run.folder / AVERAGES, self._run.config.training, self._run.written)
         self._log = MetricsLog(self._run.folder / METRICS, step, self._loggers)
         self._checked = RowLog(self._run.folder / CHECKS, step, self._loggers)
         self._run.checks[:] = [Check(**row) for row in self._checked.rows]
@@ -100,9 +146,17 @@ class Record:
             self._try("the check", lambda: self._check(step))
         if step in self._averages.due and self.is_sound():
             self._try("the averages", self._averages.after_step)
-        due = time.monotonic() - self._saved_at >= self._seconds
-        if due and self._log.is_flushed and not self._run.state.setbacks.in_a_row:
+        if self._is_time_to_save() and self._log.is_flushed and not self._run.state.setbacks.in_a_row:
             self.save()
+
+    def wants(self, step: int) -> bool:
+        """Whether weights may be looked at or written after this step, so that they must be whole."""
+        drawn = self._preview.is_due(step) or step in self.monitor.due or step in self._averages.due
+        return drawn or time.monotonic() - self._saved_at >= self._seconds
+
+    def _is_time_to_save(self) -> bool:
+        """Not where the time came only after the others had gone on: then after the next step."""
+        return time.monotonic() - self._saved_at >= self._seconds and self._run.is_whole
 
     def _tell_of(self, progress: Progress) -> None:
         """Skipped steps with the files of their batch, and batches that memory does not hold."""
@@ -142,7 +196,7 @@ class Record:
         self._saved_at = time.monotonic()
 
         def write() -> None:
-            save_state(run.state, run.folder / "state", self._keep)
+            save_state(run.written, run.folder / "state", self._keep)
             run.model.save_weights(run.folder)
             self._saved_step = step
 
@@ -154,18 +208,11 @@ class Record:
 
     def is_sound(self) -> bool:
         """Whether all that would be drawn with and judged is finite."""
-        return first_not_finite(self._run.state.ema.denoiser.state_dict().items()) is None
+        return first_not_finite(self._run.written.ema.denoiser.state_dict().items()) is None
 
     def go_back(self, error: Diverged) -> None:
         """Take up the newest checkpoint at half the learning rate. Raises Diverged when that was in vain."""
-        run, setbacks = self._run, self._run.state.setbacks
-        if setbacks.rollbacks >= ROLLBACKS:
-            raise Diverged(f"{error}, also after {ROLLBACKS} returns, each to half the learning rate")
-        try:
-            notices = load_newest_state(run.state, run.folder / "state")
-        except FileNotFoundError as missing:
-            raise Diverged(f"{error}, and no checkpoint is there to go back to") from missing
-        run.state.setbacks = replace(setbacks, in_a_row=0, rollbacks=setbacks.rollbacks + 1)
+        run, notices = self._run, self._run.return_to_checkpoint(error)
         self._try("the log", self._open_logs)
         rate = f"{run.state.setbacks.rate:g} of the planned learning rate"
         self.tell("; ".join([f"{error}: back to step {run.state.step:,} at {rate}", *notices]))
@@ -177,7 +224,7 @@ class Record:
         self._write_log(self._log.flush)
         for logger in self._loggers:
             logger.close()
-        if run.state.step <= self._saved_step or not run.state.whole:
+        if run.state.step <= self._saved_step or not run.state.whole or not run.is_whole:
             return
         if run.state.setbacks.in_a_row < IN_A_ROW and not self.save() and "the checkpoint" in self._failing:
             raise UserError(
@@ -216,3 +263,29 @@ class Record:
         else:
             if what != "the log" or self._log.is_flushed:
                 self._failing.discard(what)
+
+
+class Companion:
+    """What the other processes do while the first keeps the record: the same returns, and no file."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.monitor = monitor_of(run)
+
+    def add(self, progress: Progress) -> None:
+        """The first writes it down."""
+
+    def wants(self, step: int) -> bool:
+        """The first decides."""
+        return False
+
+    def is_sound(self) -> bool:
+        """The first looks."""
+        return True
+
+    def go_back(self, error: Diverged) -> None:
+        """As ``Record.go_back``."""
+        self._run.return_to_checkpoint(error)
+
+    def close(self) -> None:
+        """The first saves."""

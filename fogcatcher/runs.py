@@ -25,6 +25,7 @@ from fogcatcher.memory import peak_memory_mb
 from fogcatcher.model import best_device
 from fogcatcher.model_card import model_card, usage_of
 from fogcatcher.monitor import reason_to_stop
+from fogcatcher.processes import ALONE, Processes, joined
 from fogcatcher.recipes.build import (
     PRESETS,
     build_denoiser,
@@ -42,7 +43,7 @@ from fogcatcher.recipes.config import (
     write_json,
 )
 from fogcatcher.recipes.networks import LARGE_BATCH_FROM, choose_network, learning_rate_of, parameters_of
-from fogcatcher.run_record import Record, Run
+from fogcatcher.run_record import Companion, Record, Run
 from fogcatcher.training.augmentation import choose
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import KEPT, load_newest_state, save_state
@@ -79,19 +80,57 @@ class Setup:
     """None is what suits the network."""
 
 
+@dataclass(frozen=True)
+class Devices:
+    """On what a run is trained; the result is the same to rounding."""
+
+    processes: Processes = ALONE
+    micro_batch: int | None = None
+    """Most pictures that one process passes through the network at once; None is its whole share."""
+    shard: bool = False
+    """Each process keeps only its part of weights, averages and optimisers."""
+
+    def check(self, batch_size: int, network: str = "small") -> None:
+        """Raises UserError when a batch, or a network, cannot be divided so."""
+        count = self.processes.count
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise UserError(f"--micro-batch must be at least 1, not {self.micro_batch}.")
+        if batch_size < count:
+            raise UserError(
+                f"a batch of {batch_size} cannot be divided among {count} processes: "
+                f"start fewer, or give --batch-size {count} or more."
+            )
+        if self.shard and count == 1:
+            raise UserError("--shard divides a model among processes: start several with torchrun.")
+        if self.shard and batch_size % count:
+            raise UserError(
+                f"--shard needs equal shares: {batch_size} pictures cannot be divided evenly among {count} "
+                f"processes; start a number that divides {batch_size}."
+            )
+        if self.shard and network == "edm2":
+            raise UserError(
+                "--shard does not go with edm2, which sets the norm of its weights while it computes, where "
+                "each process has only a copy: leave out --shard, or choose another --network."
+            )
+
+
+ONE_DEVICE = Devices()
+
+
 def default_folder(data: str) -> Path:
     """runs/NAME after the data's folder."""
     return Path("runs", re.sub(r"[^\w.-]+", "-", Path(data).resolve().name) or "run")
 
 
-def prepare(setup: Setup, progress: Reading | None = None) -> Run:
+def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ONE_DEVICE) -> Run:
     """Read the data and build everything for a new run; nothing is written yet.
 
     A time budget becomes a number of steps here, after a few timed ones. Raises UserError for wrong
     input. ``progress`` hears how far the reading is.
     """
     _check(setup)
-    dataset = read_dataset(setup.data, setup.options, progress)
+    with devices.processes.first_of_each_machine_first():
+        dataset = read_dataset(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
     pictures = spec_of(dataset.pictures)
     parts = split(dataset, setup.options)
@@ -116,37 +155,42 @@ def prepare(setup: Setup, progress: Reading | None = None) -> Run:
         augmentation=augmentation,
     )
     config = _with_network(config, controls.spec, setup)
-    run = _assemble(setup.out or _free_folder(setup.data), config, controls.spec, dataset, parts)
+    folder = setup.out or _free_folder(setup.data)
+    run = _assemble(folder, config, controls.spec, dataset, parts, devices)
     run.notes += [*controls.notes, *said, *warnings_of(config.method)]
     if setup.steps is None:
         minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
-        per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, config.training)
+        per_step = _seconds_per_step(run, 3.0)
         steps = _steps_in(minutes, per_step)
         run.notes.append(f"{minutes:g} minutes are {steps:,} steps here ({per_step * 1000:.0f} ms each)")
         run = replace(run, config=replace(config, training=replace(config.training, steps=steps)))
     return run
 
 
-def resume(folder: Path, data: str, progress: Reading | None = None) -> Run:
-    """Take up the run in ``folder`` at its newest complete checkpoint.
+def resume(folder: Path, data: str, progress: Reading | None = None, devices: Devices = ONE_DEVICE) -> Run:
+    """Take up the run in ``folder`` at its newest complete checkpoint, on any number of devices.
 
     Its own config counts. Raises UserError when there is nothing to go on from.
     """
     config, conditions = read_config(folder)
-    dataset = read_dataset(data, config.data.options, progress)
+    with devices.processes.first_of_each_machine_first():
+        dataset = read_dataset(data, config.data.options, progress)
     parts = split(dataset, config.data.options)
     if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
         raise UserError(
             f"{data} is not what {folder} was trained on ({len(dataset)} pictures now, "
             f"{config.data.pictures} then): give the same data, or start a new run with another --out."
         )
-    run = _assemble(folder, config, conditions, dataset, parts)
+    run = _assemble(folder, config, conditions, dataset, parts, devices)
     try:
         run.notes += load_newest_state(run.state, folder / "state")
     except FileNotFoundError as error:
         raise UserError(
             f"there is no checkpoint to resume from in {folder}: start again without --resume."
         ) from error
+    if devices.micro_batch:
+        run.state.setbacks = replace(run.state.setbacks, micro_batch=devices.micro_batch)
+    run.gather()
     run.notes.append(f"resumed at step {run.state.step:,} of {config.training.steps:,}")
     return run
 
@@ -187,7 +231,7 @@ class Forecast:
 def forecast(run: Run) -> Forecast:
     """Time a few steps of a copy of the run; nothing is written."""
     plan, parameters = run.config.training, list(run.state.denoiser.parameters())
-    per_step = seconds_per_step(run.state.denoiser, run.batches, run.objective, plan, seconds=1.0)
+    per_step = _seconds_per_step(run, 1.0)
     weights_mb = sum(p.numel() * p.element_size() for p in parameters) / 2**20
     return Forecast(
         parameters=sum(p.numel() for p in parameters),
@@ -198,6 +242,18 @@ def forecast(run: Run) -> Forecast:
         # Two states of raw weights, two averages and optimiser, the history of the averages, and the model.
         disk_mb=26 * weights_mb,
         steps_by_default=_steps_in(DEFAULT_MINUTES, per_step),
+    )
+
+
+def _seconds_per_step(run: Run, seconds: float) -> float:
+    return seconds_per_step(
+        run.written.denoiser,
+        run.batches,
+        run.objective,
+        run.config.training,
+        seconds,
+        run.processes,
+        run.state.in_parts,
     )
 
 
@@ -224,25 +280,42 @@ def follow(
     finite loss or gradient the run goes back to its newest checkpoint at half the learning rate. A full disk
     does not end training. Raises Diverged after three such returns, and UserError when the last save fails.
     """
-    _open_folder(run)
-    record = Record(run, checkpoint_seconds, keep, loggers)
+    processes = run.processes
+    # Nothing is written before every process has read what is there.
+    processes.wait()
+    record = _record(run, checkpoint_seconds, keep, loggers)
     try:
         while True:
             try:
-                for progress in fit(run.state, run.batches, run.objective, run.config.training):
+                for progress in fit(run.state, run.batches, run.objective, run.config.training, processes):
+                    if run.state.in_parts and processes.first(record.wants(progress.step)):
+                        run.gather()
                     record.add(progress)
                     yield progress
                     if stop_early and progress.step in record.monitor.due:
                         run.stopped = reason_to_stop(run.checks)
-                        if run.stopped:
+                        if processes.first(bool(run.stopped)):
                             return
-                if record.is_sound():
+                if processes.first(record.is_sound()):
                     return
                 raise Diverged(f"at step {run.state.step}, the last, a weight is not finite")
             except Diverged as error:
                 record.go_back(error)
+            except GeneratorExit:
+                # The reader stops, in every process at the same step: the last save is whole.
+                run.gather()
+                raise
     finally:
         record.close()
+
+
+def _record(run: Run, checkpoint_seconds: float, keep: int, loggers: Sequence[Logger]) -> Record | Companion:
+    """Make the run directory, in the first process."""
+    if run.processes.is_first:
+        _open_folder(run)
+        return Record(run, checkpoint_seconds, keep, loggers)
+    run.gathered = None
+    return Companion(run)
 
 
 def train(
@@ -287,10 +360,11 @@ def train(
         network=network,
         size_of_model=size_of_model,
     )
-    run = prepare(setup)
-    for step in follow(run, stop_early=stop_early):
-        if progress:
-            progress(step)
+    with joined() as processes:
+        run = prepare(setup, devices=Devices(processes))
+        for step in follow(run, stop_early=stop_early):
+            if progress:
+                progress(step)
     return run.folder
 
 
@@ -337,10 +411,16 @@ def _fingerprint(dataset: Dataset, conditions: ConditionSpec, parts: Split) -> s
 
 
 def _assemble(
-    folder: Path, config: RunConfig, conditions: ConditionSpec, dataset: Dataset, parts: Split
+    folder: Path,
+    config: RunConfig,
+    conditions: ConditionSpec,
+    dataset: Dataset,
+    parts: Split,
+    devices: Devices,
 ) -> Run:
-    denoiser = build_denoiser(config, conditions).to(best_device())
     plan = config.training
+    devices.check(plan.batch_size, config.network.name)
+    denoiser = build_denoiser(config, conditions)
     batches = Batches(
         dataset.pictures,
         conditions.encode_pictures(dataset.columns),
@@ -350,9 +430,26 @@ def _assemble(
         config.augmentation,
         config.pictures,
     )
-    state = TrainingState.start(denoiser, plan)
+    state, gathered = (
+        TrainingState.start(denoiser if devices.shard else denoiser.to(best_device()), plan),
+        None,
+    )
+    if devices.shard:
+        gathered, state = state, TrainingState.start_in_parts(denoiser, plan, devices.processes)
+    state.setbacks = replace(state.setbacks, micro_batch=devices.micro_batch)
     objective = build_objective(config.method, config.pictures.sigma_data)
-    return Run(folder, config, conditions, dataset, parts, state, batches, objective)
+    return Run(
+        folder,
+        config,
+        conditions,
+        dataset,
+        parts,
+        state,
+        batches,
+        objective,
+        processes=devices.processes,
+        gathered=gathered,
+    )
 
 
 def _open_folder(run: Run) -> None:
@@ -361,7 +458,7 @@ def _open_folder(run: Run) -> None:
     for folder in (run.folder, *(path for path in run.folder.iterdir() if path.is_dir())):
         remove_leftovers(folder)
     if run.state.step == 0:
-        save_state(run.state, run.folder / "state")
+        save_state(run.written, run.folder / "state")
         run.model.save_weights(run.folder)
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}

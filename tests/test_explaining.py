@@ -93,7 +93,7 @@ def test_every_step_is_a_picture_and_noise(sampler: str):
 def test_ddim_puts_guess_and_noise_together_again():
     model = gaussian_model(lean=0.3)
     shown = steps(model, 7, LEFT, FREE)
-    assert torch.equal(shown.t, model._times(FREE)[:-1])
+    assert torch.equal(shown.t, model.times(FREE)[:-1])
     for i in range(7):
         x_s = shown.alpha[i + 1] * shown.x0_hat[i] + shown.sigma[i + 1] * shown.eps_hat[i]
         torch.testing.assert_close(shown.x_t[i + 1], x_s.float(), rtol=1e-4, atol=1e-4)
@@ -144,7 +144,7 @@ def test_eta_0_is_ddim_and_eta_1_is_ddpm():
 def test_guidance_1_is_the_plain_model():
     model = gaussian_model(lean=0.3)
     cond = model.conditions.encode([LEFT])
-    times = model._times(FREE)
+    times = model.times(FREE)
     generator = SampleGenerator([4])
     x = model.denoiser.process.prior(times[0], generator.randn_like(torch.empty(1, 3, 4, 4)))
     *_, last = sample(Conditioned(model.denoiser, cond), x, times, DDIM(), generator)

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fogcatcher"
 
 FLOORS = [
-    ["disk", "errors", "memory", "oklab", "tensors"],
+    ["disk", "errors", "memory", "oklab", "processes", "tensors"],
     ["randomness", "schedules", "predictions"],
     ["process", "binomial"],
     ["denoiser", "exact"],
@@ -26,7 +26,7 @@ FLOORS = [
     ["privacy", "finishing", "atlas", "parameters_text"],
     ["hub", "model_card", "loggers", "drawing", "canvas", "edit_recipes", "trained_classifier"],
     ["steering"],
-    ["model", "picture_recipes"],
+    ["draw_to_disk", "model", "picture_recipes"],
     ["network_calls", "source_lines", "two_pixels"],
     ["explaining", "comparing"],
     ["two_pixels_page", "explain_strips", "comparison_picture"],

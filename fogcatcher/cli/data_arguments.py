@@ -16,7 +16,8 @@ class DataArguments:
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA", help_behavior_hint="")]
     """Folder of pictures, zip or tar archive, .npy or .npz arrays, folder of IDX files or of tar shards,
-    saved Hugging Face data set, hub:NAME, or "sprites" for the built-in set."""
+    'train-{000..012}.tar' (in quotes), saved Hugging Face data set, hub:NAME, or "sprites", the built-in
+    set."""
     size: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None
     """Size of the pictures: 16, or 24x32 for width x height. Default: one that suits nearly all, up to 64."""
     condition: tyro.conf.UseAppendAction[

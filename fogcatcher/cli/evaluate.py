@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fogcatcher.evaluation import Settings
     from fogcatcher.metrics.features import Extractor
     from fogcatcher.model import Model
+    from fogcatcher.processes import Processes
 
 NLL_PICTURES = 64
 
@@ -68,6 +69,12 @@ class Evaluate:
     """Folder for the report. Default: evaluation in the first run's folder."""
 
     def run(self) -> None:
+        from fogcatcher.processes import joined
+
+        with joined() as processes:
+            self._judge(processes)
+
+    def _judge(self, processes: Processes) -> None:
         import json
 
         from fogcatcher.disk import write_atomically
@@ -96,11 +103,12 @@ class Evaluate:
                 self._settings(),
                 looks,
                 told=lambda what: print(f"  {what} ...", flush=True),
+                processes=processes,
             )
             evaluations.append(done)
             for line in lines(done):
                 print(line)
-        if self.nll:
+        if self.nll or not processes.is_first:
             return
         out = self.out or self.models[0] / "evaluation"
         out.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import tyro
@@ -78,15 +81,36 @@ def main(arguments: list[str] | None = None) -> None:
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
     )
     try:
-        command.run()
+        with silent_beside_the_first():
+            command.run()
     except UserError as error:
-        print(f"fogcatcher: {error}", file=sys.stderr)
+        complain(f"fogcatcher: {error}")
         sys.exit(2)
     except OSError as error:
         # No space, no permission, a disk that went away: nobody needs a traceback for that.
         where = f"{error.filename}: " if error.filename else ""
-        print(f"fogcatcher: {where}{error.strerror or error}.", file=sys.stderr)
+        complain(f"fogcatcher: {where}{error.strerror or error}.")
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nfogcatcher: stopped.", file=sys.stderr)
+        complain("\nfogcatcher: stopped.")
         sys.exit(130)
+
+
+def complain(sentence: str) -> None:
+    """Say what is wrong, once on every machine: where several processes run, all find the same."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        print(sentence, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def silent_beside_the_first() -> Iterator[None]:
+    """Of several processes that do the same, only the first is heard. Tracebacks come after this, and are."""
+    if os.environ.get("RANK", "0") == "0":
+        yield
+        return
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,11 +15,15 @@ from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
     from fogcatcher.drawing import Drawing, Steering
+    from fogcatcher.model import Model
+    from fogcatcher.processes import Processes
 
 
 @dataclass
 class Sample:
-    """Draw pictures with a trained model: one PNG each, named by its seed, and a sheet.
+    """Draw pictures with a trained model: one PNG each, named by its seed, and a sheet of the first ones.
+
+    Under torchrun or accelerate launch the pictures are divided among the processes, and stay the same.
 
     Example:  fogcatcher sample sprites -n 16 --condition kind=food --guidance 2 --out food
     """
@@ -90,43 +95,74 @@ class Sample:
     """Write no recipe into the PNG files; without it they cannot be reproduced."""
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_seeds
+        from fogcatcher.processes import joined
+
+        with joined() as processes:
+            self._draw(processes)
+
+    def _draw(self, processes: Processes) -> None:
+        from fogcatcher.cli.arguments import parse_seeds
         from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.draw_to_disk import ON_SHEET, draw_to_disk
         from fogcatcher.finishing import Finish, asked_palette, colours_for
         from fogcatcher.model import load
 
         columns, rows = self._grid()
+        count = columns * rows if self.n is None else self.n
+        seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
+        if not seeds or (self.n is not None and self.n != len(seeds)):
+            raise UserError(f"{self.n} pictures were asked for, with {len(seeds)} seeds.")
+        shown = min(len(seeds), max(ON_SHEET, columns * rows))
         Finish(zoom=self.zoom)  # a mistake is told before drawing
         model = load(self.model, self.best, self.ema)
         palette = asked_palette(self.palette, model.palette)
-        count = columns * rows if self.n is None else self.n
-        seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
+        together = self.gif or self.gif_each or self.atlas or isinstance(palette, int)
+        if together and (processes.count > 1 or shown < len(seeds)):
+            raise UserError(
+                "--gif, --gif-each, --atlas and a number of colours take one process and at most "
+                f"{ON_SHEET:,} pictures: draw fewer at once."
+            )
+        out = self.out or Path(f"samples-{Path(self.model).name}")
         start = time.perf_counter()
         with sampling_bar() as progress:
-            drawing = model.sample(
-                self.n,
-                parse_condition(self.condition) or None,
-                guidance=parse_guidance(self.guidance),
-                steering=self._steering(),
-                sampler=self.sampler,
-                steps=self.steps,
-                seeds=seeds,
-                eta=self.eta,
-                grid=self.grid,
-                limit=self.limit,
-                keep_frames=self.gif or self.gif_each,
-                progress=progress,
-            )
+
+            def draw(part: Sequence[int], done: int, mine: int) -> Drawing:
+                def advance(now: int, total: int) -> None:
+                    a_picture = total // len(part)
+                    progress(done * a_picture + now, mine * a_picture)
+
+                drawing = self._sample(model, part, advance)
+                colours = colours_for(drawing.pictures, palette)
+                return drawing.finished(Finish(colours, self.hard_alpha, self.zoom))
+
+            if together:
+                self._write(draw(seeds, 0, len(seeds)), out, columns)
+            else:
+                draw_to_disk(seeds, draw, out, columns, shown, processes, metadata=self.metadata)
         seconds = time.perf_counter() - start
-        colours = colours_for(drawing.pictures, palette)
-        drawing = drawing.finished(Finish(colours, self.hard_alpha, self.zoom))
-        out = self.out or Path(f"samples-{Path(self.model).name}")
-        self._write(drawing, out, columns)
-        print(f"{len(seeds)} pictures in {seconds:.1f} s: {out}, all in one: {out / 'sheet.png'}")
+        what = "all" if shown == len(seeds) else f"the first {shown:,}"
+        print(f"{len(seeds)} pictures in {seconds:.1f} s: {out}, {what} in one: {out / 'sheet.png'}")
         if self.atlas:
             print(f"where each picture lies in it: {out / 'sheet.json'}")
         if self.gif:
             print(f"from noise to pictures: {out / 'denoising.gif'}")
+
+    def _sample(self, model: Model, seeds: Sequence[int], progress: Callable[[int, int], None]) -> Drawing:
+        from fogcatcher.cli.arguments import parse_condition, parse_guidance
+
+        return model.sample(
+            condition=parse_condition(self.condition) or None,
+            guidance=parse_guidance(self.guidance),
+            steering=self._steering(),
+            sampler=self.sampler,
+            steps=self.steps,
+            seeds=seeds,
+            eta=self.eta,
+            grid=self.grid,
+            limit=self.limit,
+            keep_frames=self.gif or self.gif_each,
+            progress=progress,
+        )
 
     def _steering(self) -> Steering:
         from fogcatcher.cli.arguments import parse_condition, parse_interval

@@ -17,6 +17,7 @@ from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
     from fogcatcher.loggers import Logger
+    from fogcatcher.processes import Processes
     from fogcatcher.runs import Run, Setup
 
 
@@ -53,6 +54,12 @@ class Train(DataArguments):
     attention, learning rate and batch follow. Default: the network's own."""
     batch_size: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Pictures per step. Default: 32; 64 for large networks."""
+    micro_batch: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    """Most pictures that pass through the network at once: less memory, the same result to rounding. Default:
+    the whole batch, or as many as memory holds."""
+    shard: bool = False
+    """Under torchrun or accelerate launch: divide weights, averages and optimisers among the processes, for
+    models too large for one device."""
     checkpoint_seconds: float = 20.0
     """Save about this often; a kill loses at most what was done since."""
     keep: Annotated[int, tyro.conf.arg(metavar="N")] = 2
@@ -71,26 +78,33 @@ class Train(DataArguments):
     """List every skipped file."""
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import command_name
-        from fogcatcher.cli.bars import reading_bar
-        from fogcatcher.cli.drift import ignored
-        from fogcatcher.runs import default_folder, forecast, prepare, resume
+        from fogcatcher.processes import joined
 
         if self.keep < 1:
             raise UserError(f"--keep must be at least 1, not {self.keep}.")
+        with joined() as processes:
+            self._train(processes)
+
+    def _train(self, processes: Processes) -> None:
+        from fogcatcher.cli.arguments import command_name
+        from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.cli.drift import ignored
+        from fogcatcher.runs import Devices, default_folder, forecast, prepare, resume
+
+        devices = Devices(processes, self.micro_batch, self.shard)
         with reading_bar() as progress:
             if self.resume:
-                run = resume(self.out or default_folder(self.data), self.data, progress)
+                run = resume(self.out or default_folder(self.data), self.data, progress, devices)
                 run.notes += ignored(self, run)
             else:
-                run = prepare(self.setup(), progress)
+                run = prepare(self.setup(), progress, devices)
         describe_run(run, self.verbose)
         if self.dry_run:
             for what, said in forecast(run).rows().items():
                 print(f"{what}: {said}")
             print("nothing was written")
         else:
-            loggers = loggers_of(run, self.tensorboard, self.wandb)
+            loggers = loggers_of(run, self.tensorboard, self.wandb) if processes.is_first else []
             follow_on_screen(run, self.checkpoint_seconds, self.stop_early, self.keep, loggers)
             print(f"draw with it: {command_name()} sample {run.folder} -n 64")
 
@@ -123,7 +137,8 @@ def describe_run(run: Run, verbose: bool = False) -> None:
         print(line)
     plan = run.config.training
     millions = sum(p.numel() for p in run.state.denoiser.parameters()) / 1e6
-    print(f"network: {millions:.2f} M parameters; {plan.steps:,} steps of {plan.batch_size} pictures")
+    among = f", divided among {run.processes.count} processes" if run.processes.count > 1 else ""
+    print(f"network: {millions:.2f} M parameters; {plan.steps:,} steps of {plan.batch_size} pictures{among}")
 
 
 def loggers_of(run: Run, tensorboard: bool, wandb: bool) -> list[Logger]:
@@ -161,7 +176,7 @@ def follow_on_screen(
                 bar.say_new([incident.in_words for incident in run.incidents])
                 if run.checks and run.checks[-1].step == progress.step:
                     bar.say(run.checks[-1].in_words)
-                if stop:
+                if run.processes.any(bool(stop)):
                     break
     except Diverged as error:
         raise UserError(
@@ -171,6 +186,8 @@ def follow_on_screen(
     finally:
         bar.say_new([incident.in_words for incident in run.incidents])
         bar.close()
+    if not run.processes.is_first:
+        return
     if run.stopped:
         print(f"stopped at step {run.state.step:,}, because {run.stopped}")
     elif run.state.step < run.config.training.steps:

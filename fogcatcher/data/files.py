@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import tarfile
 import zipfile
@@ -17,6 +18,8 @@ from fogcatcher.errors import UserError
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _HIDDEN = "is hidden"
 _MAX_DEPTH = 64
+RANGE = re.compile(r"\{(\d{1,6})\.\.(\d{1,6})\}")
+"""A range in a pattern of names: {000..012}."""
 
 
 class Files(ABC):
@@ -125,6 +128,7 @@ class ArchiveFiles(Files):
         super().__init__(root)
         self._places: dict[str, tuple[Path, int, int] | tuple[zipfile.ZipFile, str, int]] = {}
         self._open: tuple[Path, int] | None = None
+        self._keys: dict[str, Path] = {}
         for archive in archives:
             try:
                 (self._list_zip if zipfile.is_zipfile(archive) else self._list_tar)(archive)
@@ -139,11 +143,17 @@ class ArchiveFiles(Files):
         return self._names
 
     def _free_name(self, inside: str, archive: Path) -> str:
-        """A printable name; where two shards use the same one, the shard's own name tells them apart."""
+        """A printable name; where two shards use the same key, the shard's own name tells them apart.
+
+        Files of one key belong together, and a key goes up to the first point, as webdataset has it: so a
+        label stays beside its picture, also where the other shard has no label for that key.
+        """
         # Nothing is unpacked, so a name cannot lead anywhere; but it should not look as if it did.
         name = "/".join(part for part in printable(inside).split("/") if part not in ("", ".", ".."))
         folder, slash, last = name.rpartition("/")
-        return name if name not in self._places else f"{folder}{slash}{archive.stem}~{last}"
+        key = last.partition(".")[0]
+        taken = bool(key) and self._keys.setdefault(f"{folder}{slash}{key}", archive) != archive
+        return f"{folder}{slash}{archive.stem}~{last}" if taken or name in self._places else name
 
     def _admit(self, name: str) -> bool:
         """Whether a file is to be listed: hidden files and junk stay out here too."""
@@ -205,10 +215,30 @@ def _check_bytes(size: int) -> None:
         raise Unreadable(f"is too large ({size / 1e6:,.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read)")
 
 
+def shards_of(path: str | Path) -> list[Path]:
+    """Return the archives of a pattern such as train-{000..012}.tar; none where it is not a pattern.
+
+    Raises UserError when one of them is missing.
+    """
+    match = RANGE.search(str(path))
+    if not match or Path(path).exists():
+        return []
+    (before, after), width = str(path).split(match[0], 1), len(match[1])
+    names = [f"{before}{k:0{width}}{after}" for k in range(int(match[1]), int(match[2]) + 1)]
+    shards = [shard for name in names for shard in shards_of(name) or [Path(name)]]
+    missing = [shard for shard in shards if not shard.is_file()]
+    if missing or not shards:
+        first = missing[0] if missing else path
+        raise UserError(f"{path}: there is no file {first}; write the first and the last that there are.")
+    return shards
+
+
 def open_files(path: Path) -> Files:
     """Return the files of a folder, of an archive, or of a folder that holds nothing but tar shards."""
     if path.is_file():
         return ArchiveFiles(path, [path])
+    if pattern := shards_of(path):
+        return ArchiveFiles(path, pattern)
     shards = sorted(p for p in path.glob("*.tar") if p.is_file() and not p.is_symlink())
     folder = FolderFiles(path)
     if shards and all(name.endswith((".tar", ".json", ".txt", ".md")) for name in folder.names):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fogcatcher.data.arrays import PictureArray, read_arrays
-from fogcatcher.data.files import Files, open_files
+from fogcatcher.data.files import Files, open_files, shards_of
 from fogcatcher.data.hub import PREFIX, HubRows, is_saved_dataset, read_hub
 from fogcatcher.data.idx import read_idx_pair
 from fogcatcher.data.labels import Labels, Value, read_labels
@@ -54,6 +54,8 @@ def open_source(path: str | Path, options: DataOptions) -> Source:
     if str(path).startswith(PREFIX):
         return _hub_source(read_hub(str(path)), options)
     path = Path(path)
+    if shards_of(path):
+        return _file_source(open_files(path), options)
     if not path.exists():
         raise UserError(f"there is no folder {path}: check the spelling, or give the full path.")
     if path.is_file():

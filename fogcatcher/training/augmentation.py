@@ -51,16 +51,26 @@ class Augmentation:
         """How many numbers tell the network what was done."""
         return 9
 
-    def __call__(self, x0: Samples, generator: torch.Generator) -> tuple[Samples, Tensor]:
-        """Return the changed batch, (B, C, H, W) in [-1, 1], and what was done, (B, features)."""
+    def __call__(
+        self,
+        x0: Samples,
+        generator: torch.Generator,
+        size: int | None = None,
+        share: slice = slice(None),
+    ) -> tuple[Samples, Tensor]:
+        """Return the changed batch, (B, C, H, W) in [-1, 1], and what was done, (B, features).
+
+        Where ``x0`` are only the rows ``share`` of a batch of ``size``, draws are made for the whole batch.
+        """
+        n = len(x0) if size is None else size
         told = torch.zeros(len(x0), self.features)
-        chosen = torch.rand(len(KINDS), len(x0), generator=generator) < self.share
+        chosen = (torch.rand(len(KINDS), n, generator=generator) < self.share)[:, share]
         if self.hue:
-            angle = (2 * math.pi * torch.rand(len(x0), generator=generator)) * chosen[4]
+            angle = (2 * math.pi * torch.rand(n, generator=generator))[share] * chosen[4]
             x0 = _turn_hue(x0, angle.to(x0.device))
             told[:, 7], told[:, 8] = angle.cos() - 1, angle.sin()
         if self.turn:
-            quarters = torch.randint(1, 4, (len(x0),), generator=generator) * chosen[3]
+            quarters = torch.randint(1, 4, (n,), generator=generator)[share] * chosen[3]
             x0 = torch.stack(
                 [picture.rot90(int(k), (-2, -1)) for picture, k in zip(x0, quarters, strict=True)]
             )
@@ -72,7 +82,7 @@ class Augmentation:
                 x0 = torch.where(flipped.to(x0.device)[:, None, None, None], x0.flip(axis), x0)
                 told[:, column] = flipped.float()
         if self.shift:
-            steps = torch.randint(-self.shift, self.shift + 1, (len(x0), 2), generator=generator)
+            steps = torch.randint(-self.shift, self.shift + 1, (n, 2), generator=generator)[share]
             steps = steps * chosen[0, :, None]
             x0 = _shifted(x0, steps.to(x0.device))
             told[:, :2] = steps / self.shift

@@ -15,6 +15,7 @@ from fogcatcher.tensors import Condition, Samples
 from fogcatcher.training.augmentation import NAME, Augmentation
 
 NO_DROPOUT = ConditionDropout(0.0)
+WHOLE = slice(None)
 
 
 @dataclass
@@ -50,18 +51,23 @@ class Batches:
         chosen = torch.cat(parts)
         return chosen if self.rows is None else self.rows[chosen]
 
-    def at(self, step: int, size: int, device: torch.device | None = None) -> tuple[Samples, Condition]:
+    def at(
+        self, step: int, size: int, device: torch.device | None = None, share: slice = WHOLE
+    ) -> tuple[Samples, Condition]:
         """Return x0, (size, C, H, W) in [-1, 1], and the condition of one step, on ``device``.
 
-        Pictures are augmented, and the condition says how; other attributes are dropped at random.
+        Pictures are augmented, and the condition says how; other attributes are dropped at random. ``share``
+        are the rows of the batch that are wanted: they are the same whether the others are or not.
         """
         device = device or torch.device("cpu")
         chosen = self.indices(step, size)
-        x0 = to_floats(self.pictures[chosen.to(self.pictures.device)].to(device))
+        x0 = to_floats(self.pictures[chosen[share].to(self.pictures.device)].to(device))
         condition = {name: rows[chosen.to(rows.device)].to(device) for name, rows in self.condition.items()}
         condition = self.dropout(condition, step_generator(self.seed, step, "dropout", device))
+        condition = {name: rows[share] for name, rows in condition.items()}
         if self.augmentation:
-            x0, told = self.augmentation(x0, step_generator(self.seed, step, "augmentation"))
+            generator = step_generator(self.seed, step, "augmentation")
+            x0, told = self.augmentation(x0, generator, size, share)
             condition = {**condition, NAME: told}
         return self.spec.hide(x0) if self.spec else x0, condition
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from fogcatcher.denoiser import Denoiser
 from fogcatcher.disk import write_atomically
 from fogcatcher.training.fit import TrainingState
 from fogcatcher.training.setbacks import Setbacks, first_not_finite
+from fogcatcher.training.sharding import like, whole
 
 KEPT = 2
 
@@ -27,7 +30,7 @@ def save_state(state: TrainingState, folder: Path, keep: int = KEPT) -> None:
 
     Raises NotFinite, and writes nothing, when a number is not finite; OSError when the disk takes no more.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors_of(state).items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors_of(state)}
     wrong = first_not_finite(tensors.items())
     if wrong:
         raise NotFinite(f"{wrong} is not finite")
@@ -47,14 +50,29 @@ def save_state(state: TrainingState, folder: Path, keep: int = KEPT) -> None:
             other.unlink()
 
 
-def _tensors_of(state: TrainingState) -> dict[str, Tensor]:
-    tensors = {f"raw/{name}": value for name, value in state.denoiser.state_dict().items()}
-    tensors |= {f"ema/{name}": value for name, value in state.ema.denoiser.state_dict().items()}
-    tensors |= {f"short/{name}": value for name, value in state.ema.short.items()}
+def _tensors_of(state: TrainingState) -> Iterator[tuple[str, Tensor]]:
+    yield from ((f"raw/{name}", value) for name, value in state.denoiser.state_dict().items())
+    yield from ((f"ema/{name}", value) for name, value in state.ema.denoiser.state_dict().items())
+    yield from ((f"short/{name}", value) for name, value in state.ema.short.items())
     for which, optimizer in enumerate(state.optimizers):
         for number, values in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{which}/{number}/{key}": value for key, value in values.items()}
-    return tensors
+            yield from ((f"optimizer/{which}/{number}/{key}", value) for key, value in values.items())
+
+
+def gather(state: TrainingState, into: TrainingState | None) -> None:
+    """Copy a state whose tensors are in parts into a whole one, which only the first process has.
+
+    Every process must call this; one tensor at a time is whole on all of them.
+    """
+    found = {}
+    for name, value in _tensors_of(state):
+        gathered = whole(value.detach())
+        if into is not None:
+            found[name] = gathered.cpu()
+    if into is not None:
+        _fill(into, found)
+        into.ema.updates = state.ema.updates
+        into.step, into.setbacks, into.whole = state.step, state.setbacks, state.whole
 
 
 def load_newest_state(state: TrainingState, folder: Path) -> list[str]:
@@ -86,13 +104,18 @@ def _fill(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
 
-    state.denoiser.load_state_dict(part("raw/"))
-    state.ema.denoiser.load_state_dict(part("ema/"))
+    _load(state.denoiser, part("raw/"))
+    _load(state.ema.denoiser, part("ema/"))
     for name, average in state.ema.short.items():
         # States of before there were two averages begin the second one here.
-        average.copy_(tensors.get(f"short/{name}", tensors[f"ema/{name}"]))
+        average.copy_(like(tensors.get(f"short/{name}", tensors[f"ema/{name}"]), average))
     for which, optimizer in enumerate(state.optimizers):
         _fill_optimizer(optimizer, part(f"optimizer/{which}/"))
+
+
+def _load(denoiser: Denoiser, tensors: dict[str, Tensor]) -> None:
+    own = denoiser.state_dict()
+    denoiser.load_state_dict({n: like(v, own[n]) if n in own else v for n, v in tensors.items()})
 
 
 def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -104,6 +127,6 @@ def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
         parameter = parameters[int(number)]
         if value.shape == parameter.shape:
             # The fused optimiser walks memory, so its moments must lie as the weights do.
-            value = torch.empty_like(parameter).copy_(value)
+            value = torch.empty_like(parameter).copy_(like(value, parameter))
         values.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict({"state": values, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -7,6 +7,7 @@ import copy
 import torch
 
 from fogcatcher.denoiser import Denoiser
+from fogcatcher.training.sharding import local
 
 SHORT_GAMMA = 16.972
 """Exponent of the second average: half as long, a relative length of 0.05."""
@@ -35,9 +36,10 @@ class PowerEMA:
     def update(self, denoiser: Denoiser) -> None:
         """Take in the weights after one more training step."""
         self.updates += 1
-        n, weights = self.updates, [weight.data for weight in denoiser.parameters()]
-        main = [average.data for average in self.denoiser.parameters()]
-        for averages, gamma in ((main, self.gamma), (list(self.short.values()), self.short_gamma)):
+        n, weights = self.updates, [local(weight.data) for weight in denoiser.parameters()]
+        main = [local(average.data) for average in self.denoiser.parameters()]
+        short = [local(average) for average in self.short.values()]
+        for averages, gamma in ((main, self.gamma), (short, self.short_gamma)):
             beta = (1 - 1 / n) ** (gamma + 1)
             # All weights in one call, without which a GPU waits for Python.
             torch._foreach_lerp_(averages, weights, 1 - beta)  # pyright: ignore[reportPrivateImportUsage]

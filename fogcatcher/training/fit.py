@@ -15,12 +15,14 @@ from torch import nn
 from fogcatcher.denoiser import Denoiser
 from fogcatcher.errors import UserError
 from fogcatcher.objectives import Objective
+from fogcatcher.processes import ALONE, Processes
 from fogcatcher.randomness import step_generator
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.ema import PowerEMA
 from fogcatcher.training.micro_batches import free_memory, is_out_of_memory, leave_gradient
 from fogcatcher.training.muon import Muon
 from fogcatcher.training.setbacks import IN_A_ROW, Diverged, Setbacks
+from fogcatcher.training.sharding import is_sharded, like, local, shard, whole
 
 MUON_CHANNELS = 32
 """Kernels with fewer channels on either side stay with AdamW."""
@@ -74,16 +76,36 @@ class TrainingState:
     whole: bool = True
     """False only while a step changes the weights: what is interrupted then belongs to no step."""
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether each process holds only its part of every tensor."""
+        return any(is_sharded(weight) for weight in self.denoiser.parameters())
+
     @staticmethod
     def start(denoiser: Denoiser, plan: Plan) -> TrainingState:
         """Kernels between wide layers go to Muon, everything else to AdamW."""
-        kernels = [p for p in denoiser.parameters() if p.ndim >= 3 and min(p.shape[:2]) >= MUON_CHANNELS]
-        chosen = {id(p) for p in kernels}
-        rest = [p for p in denoiser.parameters() if id(p) not in chosen]
-        lr, decay = plan.learning_rate, plan.weight_decay
-        adamw = torch.optim.AdamW(rest, lr, betas=(0.9, 0.99), weight_decay=decay, fused=True)
-        muon = (Muon(kernels, lr, weight_decay=decay),) if kernels else ()
-        return TrainingState(denoiser, PowerEMA(denoiser, plan.ema_gamma), (adamw, *muon))
+        return TrainingState(denoiser, PowerEMA(denoiser, plan.ema_gamma), optimizers_of(denoiser, plan))
+
+    @staticmethod
+    def start_in_parts(denoiser: Denoiser, plan: Plan, processes: Processes) -> TrainingState:
+        """The same, with each process keeping its part of weights, averages and optimisers."""
+        denoiser = copy.deepcopy(denoiser)
+        ema = PowerEMA(denoiser, plan.ema_gamma)
+        for network in (denoiser.network, ema.denoiser.network):
+            shard(network, processes)
+        weights = dict(denoiser.named_parameters())
+        ema.short = {name: like(average, weights[name]) for name, average in ema.short.items()}
+        return TrainingState(denoiser, ema, optimizers_of(denoiser, plan))
+
+
+def optimizers_of(denoiser: Denoiser, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
+    """Return AdamW, and Muon where there are kernels between wide layers."""
+    kernels = [p for p in denoiser.parameters() if p.ndim >= 3 and min(p.shape[:2]) >= MUON_CHANNELS]
+    chosen = {id(p) for p in kernels}
+    rest = [p for p in denoiser.parameters() if id(p) not in chosen]
+    lr, decay = plan.learning_rate, plan.weight_decay
+    adamw = torch.optim.AdamW(rest, lr, betas=(0.9, 0.99), weight_decay=decay, fused=True)
+    return (adamw, Muon(kernels, lr, weight_decay=decay)) if kernels else (adamw,)
 
 
 @dataclass(frozen=True)
@@ -99,12 +121,15 @@ class Progress:
     """Why this step changed nothing, where it did not: its loss or gradient was not finite."""
 
 
-def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan) -> Iterator[Progress]:
+def fit(
+    state: TrainingState, batches: Batches, objective: Objective, plan: Plan, processes: Processes = ALONE
+) -> Iterator[Progress]:
     """Train until ``plan.steps``, yielding after each step and its EMA update.
 
     ``state`` is changed in place and may be saved whenever this yields. To stop, stop iterating.
     A step whose loss or gradient is not finite is skipped: it leaves weights, average and optimisers as they
     are. A batch too large for memory goes through in parts, from then on (``state.setbacks.micro_batch``).
+    Several ``processes`` each take their rows of the same batch, and all take the same step.
     Raises Diverged after five skipped steps in a row, and UserError when memory does not hold one picture.
     """
     denoiser, parameters = state.denoiser, list(state.denoiser.parameters())
@@ -116,11 +141,12 @@ def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan
             return
         counted = [buffer.clone() for buffer in denoiser.buffers()]
         try:
-            loss = _gradient_in_memory(state, batches, objective, plan, counted).item()
+            share = _gradient_in_memory(state, batches, objective, plan, counted, processes)
         except BaseException:
             _put_back(denoiser, counted)
             raise
-        norm = torch.nn.utils.clip_grad_norm_(parameters, plan.gradient_clip).item()
+        loss = _over_all(share, denoiser, processes).item()
+        norm = whole(torch.nn.utils.clip_grad_norm_(parameters, plan.gradient_clip)).item()
         learning_rate = plan.learning_rate_at(state.step) * state.setbacks.rate
         skipped = "" if math.isfinite(loss) and math.isfinite(norm) else _in_words(loss, norm)
         if skipped:
@@ -129,6 +155,21 @@ def fit(state: TrainingState, batches: Batches, objective: Objective, plan: Plan
         else:
             _step(state, learning_rate)
         yield Progress(state.step, loss, norm, learning_rate, skipped)
+
+
+def _over_all(loss: torch.Tensor, denoiser: Denoiser, processes: Processes) -> torch.Tensor:
+    """Return the loss of the whole batch, and leave its gradient; each process has those of its share."""
+    gradients = [p.grad for p in denoiser.parameters() if p.grad is not None]
+    if in_parts := any(map(is_sharded, gradients)):
+        # FSDP2 has averaged them; but each share's loss is over the whole batch, so they belong added up.
+        for gradient in gradients:
+            local(gradient).mul_(processes.count)
+    counts = [buffer for buffer in denoiser.buffers() if buffer.is_floating_point()]
+    for buffer in counts:
+        # What batch norm counts of its share: all go on with the mean.
+        buffer /= processes.count
+    processes.sum([loss, *counts] if in_parts else [loss, *gradients, *counts])
+    return loss
 
 
 def _step(state: TrainingState, learning_rate: float) -> None:
@@ -167,38 +208,54 @@ def _gradient_in_memory(
     objective: Objective,
     plan: Plan,
     counted: list[torch.Tensor],
+    processes: Processes,
 ) -> torch.Tensor:
     """Leave the gradient of the next step in the weights and return the loss; halve what memory cannot hold.
 
-    The first step of a run is so the probe of what fits, and a later one may find that less does.
+    The first step of a run is so the probe of what fits, and a later one may find that less does. Where one
+    process has too little memory, all of them pass smaller parts.
     """
+    most = -(-plan.batch_size // processes.count)
     while True:
-        size = min(state.setbacks.micro_batch or plan.batch_size, plan.batch_size)
-        try:
-            return _gradient(state, batches, objective, plan, size)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            if size == 1:
-                raise UserError(
-                    "there is not enough memory to train on even one picture at a time: "
-                    "choose a smaller --size-of-model, or smaller pictures with --size."
-                ) from error
-        # Only outside of the handler is the failed attempt let go.
+        size = min(state.setbacks.micro_batch or most, most)
+        loss = _gradient_if_it_fits(state, batches, objective, plan, size, processes)
+        if not processes.any(loss is None) and loss is not None:
+            return loss
+        if size == 1:
+            raise UserError(
+                "there is not enough memory to train on even one picture at a time: "
+                "choose a smaller --size-of-model, or smaller pictures with --size."
+            )
+        # What the failed attempt held is free only now.
         _put_back(state.denoiser, counted)
         state.denoiser.zero_grad()
         free_memory()
         state.setbacks = replace(state.setbacks, micro_batch=(size + 1) // 2)
 
 
-def _gradient(
-    state: TrainingState, batches: Batches, objective: Objective, plan: Plan, size: int
-) -> torch.Tensor:
+def _gradient_if_it_fits(
+    state: TrainingState,
+    batches: Batches,
+    objective: Objective,
+    plan: Plan,
+    size: int,
+    processes: Processes,
+) -> torch.Tensor | None:
+    """Return the loss of this process's share, over the whole batch; None where memory is too small."""
     device = next(state.denoiser.parameters()).device
     generator = step_generator(plan.seed, state.step, "noise", device)
-    x0, condition = batches.at(state.step, plan.batch_size, device)
-    with _dropout_of_step(generator, _has_dropout(state.denoiser)):
-        return leave_gradient(state.denoiser, objective, x0, condition, generator, size)
+    share = processes.share(plan.batch_size)
+    try:
+        x0, told = batches.at(state.step, plan.batch_size, device, share)
+        with _dropout_of_step(generator, _has_dropout(state.denoiser), processes.rank):
+            return leave_gradient(
+                state.denoiser, objective, x0, told, generator, size, plan.batch_size, share
+            )
+    except (RuntimeError, MemoryError) as error:
+        # With weights in parts the others wait in the midst of the pass; nothing can be agreed on there.
+        if not is_out_of_memory(error) or state.in_parts:
+            raise
+        return None
 
 
 def _has_dropout(denoiser: Denoiser) -> bool:
@@ -206,29 +263,43 @@ def _has_dropout(denoiser: Denoiser) -> bool:
 
 
 @contextmanager
-def _dropout_of_step(generator: torch.Generator, has_dropout: bool) -> Iterator[None]:
-    """Let dropout, which draws from torch's one stream, draw the same in step k of every run of one seed."""
+def _dropout_of_step(generator: torch.Generator, has_dropout: bool, rank: int) -> Iterator[None]:
+    """Let dropout, which draws from torch's one stream, draw the same in step k of every run of one seed.
+
+    Each process draws its own, or the rows of all shares would be dropped out alike.
+    """
     if not has_dropout:
         yield
         return
     with torch.random.fork_rng():
-        torch.manual_seed(generator.initial_seed() ^ 1)
+        torch.manual_seed(generator.initial_seed() ^ (2 * rank + 1))
         yield
 
 
 def seconds_per_step(
-    denoiser: Denoiser, batches: Batches, objective: Objective, plan: Plan, seconds: float = 3.0
+    denoiser: Denoiser,
+    batches: Batches,
+    objective: Objective,
+    plan: Plan,
+    seconds: float = 3.0,
+    processes: Processes = ALONE,
+    in_parts: bool = False,
 ) -> float:
     """Return the mean duration of a step, from at least 10 steps of a copy of the denoiser.
 
-    Nothing of the real run is touched. The first three steps only warm up.
+    Nothing of the real run is touched. The first three steps only warm up. All processes go by the clock of
+    the first.
     """
     endless = replace(plan, steps=10**9)
-    steps = fit(TrainingState.start(copy.deepcopy(denoiser), endless), batches, objective, endless)
+    if in_parts:
+        state = TrainingState.start_in_parts(denoiser, endless, processes)
+    else:
+        state = TrainingState.start(copy.deepcopy(denoiser), endless)
+    steps = fit(state, batches, objective, endless, processes)
     for _ in range(3):
         next(steps)
     start, done = time.perf_counter(), 0
-    while done < 10 or time.perf_counter() - start < seconds:
+    while processes.first(done < 10 or time.perf_counter() - start < seconds):
         next(steps)
         done += 1
-    return (time.perf_counter() - start) / done
+    return processes.first((time.perf_counter() - start) / done)

@@ -25,6 +25,8 @@ def leave_gradient(
     condition: Condition,
     generator: torch.Generator,
     size: int,
+    batch: int | None = None,
+    share: slice = slice(None),
 ) -> Tensor:
     """Return the mean loss of a batch, a scalar, and leave its gradient in the weights.
 
@@ -32,23 +34,27 @@ def leave_gradient(
     first, so the sum of the parts is the whole batch's gradient to rounding. Three things see their part
     alone: batch norm, dropout (its draws differ, their law does not) and ``ImportanceTimes`` (it learns from
     one part before it weighs the next).
+
+    Where ``x0`` are only the rows ``share`` of a batch of ``batch``, loss and gradient are theirs over
+    ``batch``: the sum over all shares is the mean of the batch.
     """
     denoiser.zero_grad()
-    if size >= len(x0):
+    batch = len(x0) if batch is None else batch
+    if size >= len(x0) == batch:
         loss = objective(denoiser, x0, condition, generator)
         loss.backward()
         return loss.detach()
     # The draws of Objective.__call__, in its order.
-    t = objective.times.sample(len(x0), denoiser.process.schedule, generator).to(x0.device)
-    noise = torch.randn(x0.shape, generator=generator, device=generator.device).to(x0)
+    t = objective.times.sample(batch, denoiser.process.schedule, generator).to(x0.device)[share]
+    noise = torch.randn(batch, *x0.shape[1:], generator=generator, device=generator.device)[share].to(x0)
     total = torch.zeros((), device=x0.device)
     for start in range(0, len(x0), size):
         part = slice(start, start + size)
         told = {name: rows[part] for name, rows in condition.items()}
         losses = objective.times.weigh(t[part], objective.at(denoiser, x0[part], t[part], noise[part], told))
-        share = losses.sum() / len(x0)
-        share.backward()
-        total += share.detach()
+        mean = losses.sum() / batch
+        mean.backward()
+        total += mean.detach()
     return total
 
 

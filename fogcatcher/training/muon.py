@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from fogcatcher.training.sharding import like, whole
+
 # The quintic of Jordan et al. 2024: five rounds carry every singular value above 0.01 or so into [0.7, 1.2].
 A, B, C = 3.4445, -4.7750, 2.0315
 ROUNDS = 5
@@ -61,7 +63,8 @@ class Muon(torch.optim.Optimizer):
                 state = self.state[weight]
                 momentum = state.setdefault("momentum", torch.zeros_like(weight))
                 momentum.lerp_(weight.grad, 1 - group["momentum"])
-                direction = weight.grad.lerp(momentum, group["momentum"]).flatten(1)
-                update = orthogonalise(direction).view_as(weight)
+                # Only a whole matrix has singular values: weights in parts are gathered for it.
+                direction = whole(weight.grad.lerp(momentum, group["momentum"])).flatten(1)
+                update = like(orthogonalise(direction).view(weight.shape), weight)
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.add_(update, alpha=-group["lr"] * 0.2 * max(direction.shape) ** 0.5)
