@@ -6,8 +6,8 @@ Digits: a class-conditional model of scikit-learn's 8x8 digits; 300 held-out pic
 whose noise it predicts best. The table says what sharing the noise between the classes is worth, what
 dropping classes saves, which weighting of the errors is best, and what is left when the labels' embedding is
 shuffled.
-Ellipses: parts of pictures whose brightness says nothing, learnt from 20 of them, on features of the trained
-network and of the same network before training. A run that is already in --runs is not trained again.
+Ellipses: parts of pictures whose brightness says nothing, learnt from a few of them, on features of the
+trained network and of the same network before training. A run already in --runs is not trained again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import fogcatcher
 from fogcatcher.data.masks import MARK, Labelled, read_labelled
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import read_dataset
-from fogcatcher.data.spec import to_model
+from fogcatcher.data.spec import to_floats
 from fogcatcher.diffusion_classifier import Pairs, candidates, classify, errors_of
 from fogcatcher.feature_segmentation import Features, learn, mean_iou
 from fogcatcher.model import Model
@@ -34,9 +34,11 @@ from fogcatcher.recipes.build import build_denoiser, build_objective
 from fogcatcher.runs import Setup, follow, prepare
 
 PAIRS = (5, 10, 20, 50, 100)
-SEEDS = 3
+SAME, OWN, SCATTERED = "the same for all classes", "each class its own", "  at scattered times"
+SEEDS = 1
 TEST = 300
 SIDE = 16
+LEARNT_FROM = (20, 5, 3)
 ELLIPSES = {"train": 800, "labelled": 20, "test": 100}
 
 
@@ -69,15 +71,18 @@ def save_digits(folder: Path) -> None:
             Image.fromarray((pixels[i].reshape(8, 8) * 255 / 16).round().astype(np.uint8)).save(path)
 
 
-def all_errors(model: Model, x0: Tensor, count: int, seed: int, alike: bool) -> tuple[Tensor, Tensor]:
-    """Errors, (N, K, J), and times, (K, J); every class has the same pairs, or its own."""
+def all_errors(model: Model, x0: Tensor, count: int, seed: int, how: str) -> tuple[Tensor, Tensor]:
+    """Errors, (N, K, J), and times, (K, J); every class has the same pairs, or its own, spread or scattered."""
     cond = model.conditions.encode(candidates(model))
     classes = len(next(iter(cond.values())))
     times, schedule = build_objective(model.config.method).times, model.denoiser.process.schedule
     errors, t = [], []
     for k in range(classes):
-        generator = torch.Generator().manual_seed(1000 * seed + (0 if alike else k))
+        generator = torch.Generator().manual_seed(1000 * seed + (0 if how == SAME else k))
         pairs = Pairs.draw(count, x0.shape[1:], times, schedule, generator)
+        if how == SCATTERED:
+            u = torch.rand(count, dtype=torch.float64, generator=generator)
+            pairs = Pairs(times.quantile(u, schedule), pairs.noise)
         n, j = torch.meshgrid(torch.arange(len(x0)), torch.arange(count), indexing="ij")
         found = errors_of(model.denoiser, x0, cond, pairs)(
             n.flatten(), torch.full_like(n, k).flatten(), j.flatten()
@@ -97,16 +102,16 @@ def digits(folder: Path, steps: int) -> None:
         save_digits(data)
     model = trained(data / "train", folder / "digits", steps)
     test = read_dataset(data / "test", model.config.data.options)
-    x0 = to_model(test.pictures[:])
+    x0 = to_floats(test.pictures[:])
     truth = torch.tensor([int(str(label)) for label in test.columns["label"]])
-    print(f"digits: % right of {len(x0)} held-out pictures, mean of {SEEDS} seeds")
+    print(f"digits: % right of {len(x0)} held-out pictures, mean over {SEEDS} draws of the pairs", flush=True)
     print(f"{'pairs for each class':28}" + "".join(f"{count:8}" for count in PAIRS))
     rows: dict[str, list[Tensor]] = {}
     for seed in range(SEEDS):
-        for alike, name in ((True, "the same for all classes"), (False, "each class its own")):
-            errors, t = all_errors(model, x0, PAIRS[-1], seed, alike)
+        for name in (SAME, OWN, SCATTERED):
+            errors, t = all_errors(model, x0, PAIRS[-1], seed, name)
             weights = {name: torch.ones_like(t)}
-            if alike:
+            if name == SAME:
                 alpha, sigma = (
                     model.denoiser.process.schedule.alpha(t),
                     model.denoiser.process.schedule.sigma(t),
@@ -127,7 +132,7 @@ def digits(folder: Path, steps: int) -> None:
     with torch.no_grad():
         order = torch.randperm(embedding.numel(), generator=torch.Generator().manual_seed(0))
         embedding.copy_(embedding.flatten()[order].reshape(embedding.shape))
-    print(f"embedding shuffled: {accuracy(all_errors(model, x0, 20, 0, True)[0], truth):.1f} %")
+    print(f"embedding shuffled: {accuracy(all_errors(model, x0, 20, 0, SAME)[0], truth):.1f} %")
 
 
 # --- ellipses -----------------------------------------------------------------------------------
@@ -192,14 +197,15 @@ def ellipses(folder: Path, steps: int) -> None:
     model = trained(data / "train", folder / "ellipses", steps)
     new = Model(build_denoiser(model.config, model.conditions), model.config, model.conditions)
     known, test = (read_labelled(data / part, model.config.pictures) for part in ("labelled", "test"))
-    print(f"ellipses: mean IoU of {len(test.pictures)} pictures, learnt from {len(known.pictures)}")
-    print(f"Otsu {otsu(test):.3f}, best threshold {best_threshold(test):.3f}")
-    for name, which in (("trained", model), ("before training", new)):
-        ious = []
-        for seed in range(SEEDS):
-            segmenter = learn(Features(which, seed), known.pictures, known.masks, seed)
-            ious.append(mean_iou(segmenter(test.pictures), test.masks))
-        print(f"features {name:16} {np.mean(ious):.3f}  ({', '.join(f'{iou:.3f}' for iou in ious)})")
+    print(f"ellipses: mean IoU of {len(test.pictures)} pictures")
+    print(f"Otsu {otsu(test):.3f}, best threshold {best_threshold(test):.3f}", flush=True)
+    print(f"{'learnt from':24}" + "".join(f"{count:8}" for count in LEARNT_FROM))
+    for name, which in (("features, trained", model), ("features, untrained", new)):
+        found = []
+        for count in LEARNT_FROM:
+            segmenter = learn(Features(which), known.pictures[:count], known.masks[:count])
+            found.append(mean_iou(segmenter(test.pictures), test.masks))
+        print(f"{name:24}" + "".join(f"{iou:8.3f}" for iou in found), flush=True)
 
 
 def main() -> None:

@@ -212,3 +212,74 @@ def test_help_does_not_load_torch():
 def test_every_command_shows_an_example(command, capsys):
     code, said, _ = fogcatcher(*command.split(), "--help", capsys=capsys)
     assert code == 0 and f"fogcatcher {command}" in said and "Example:" in said
+
+
+def test_what_classify_and_segment_refuse(tmp_path, capsys, trained):
+    data, run = trained
+    plain = save_pictures(tmp_path / "plain")
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.mask.png")
+    bare = ["--out", str(tmp_path / "bare"), "--steps", "1", "--size-of-model", "tiny", "--condition", "none"]
+    main(["train", str(plain), *bare])
+    capsys.readouterr()
+    cases = [
+        (
+            ("classify", str(run), str(data), "--attribute", "colour"),
+            "unknown attribute 'colour'. Valid: label.",
+        ),
+        (("classify", str(run), str(data), "--pairs", "1"), "--pairs must be at least 2, not 1"),
+        (("classify", str(run), str(tmp_path / "missing")), "there is no folder"),
+        (("classify", str(tmp_path / "bare"), str(data)), "this model knows no classes to choose from"),
+        (("segment", str(run), str(data), "--labelled", str(tmp_path / "missing")), "there is no folder"),
+        (("segment", str(run), str(data), "--labelled", str(data)), "has no masks: put NAME.mask.png"),
+        (
+            ("segment", str(run), str(data), "--labelled", str(tmp_path)),
+            "has no picture: put one.png beside it",
+        ),
+    ]
+    for arguments, sentence in cases:
+        code, _, errors = fogcatcher(*arguments, capsys=capsys)
+        assert code == 2 and sentence in errors and errors.count("\n") == 1, arguments
+
+
+def test_classify_says_and_writes_the_class_of_every_picture(tmp_path, capsys, trained):
+    data, run = trained
+    out = tmp_path / "classes.csv"
+    code, said, _ = fogcatcher(
+        "classify", str(run), str(data), "--pairs", "6", "--out", str(out), capsys=capsys
+    )
+    assert code == 0 and "6 pictures: " in said and " of 6 labelled pictures" in said
+    header, *rows = (line.split(",") for line in out.read_text().splitlines())
+    assert header[:5] == ["name", "class", "next", "margin", "label"]
+    assert sorted((row[0], row[4]) for row in rows) == sorted(
+        (f"{'a' if i % 2 else 'b'}/{i}.png", "a" if i % 2 else "b") for i in range(6)
+    )
+    # One picture alone, four times as large, gets the answer that it gets in the folder.
+    large = tmp_path / "large.png"
+    with Image.open(data / "a" / "1.png") as picture:
+        picture.resize((32, 32), Image.Resampling.NEAREST).save(large)
+    code, said, _ = fogcatcher("classify", str(run), str(large), "--pairs", "6", capsys=capsys)
+    answer = next(row[1] for row in rows if row[0] == "a/1.png")
+    assert code == 0 and said.startswith(f"large.png  {answer}  (")
+
+
+def test_segment_writes_a_mask_for_every_picture(tmp_path, capsys, trained):
+    _, run = trained
+    examples = tmp_path / "examples"
+    examples.mkdir()
+    for i in range(2):
+        picture, mask = Image.new("RGB", (8, 8), (20 * i, 0, 0)), Image.new("RGB", (8, 8), (255, 0, 0))
+        picture.paste((200, 255, 255), (4, 0, 8, 8))
+        mask.paste((0, 0, 255), (4, 0, 8, 8))
+        picture.save(examples / f"{i}.png")
+        mask.save(examples / f"{i}.mask.png")
+    out = tmp_path / "out"
+    code, said, _ = fogcatcher(
+        "segment", str(run), str(examples), "--labelled", str(examples), "--out", str(out), capsys=capsys
+    )
+    assert code == 0 and "2 labelled pictures, 2 classes" in said
+    assert sorted(path.name for path in out.iterdir()) == ["0.mask.png", "1.mask.png", "sheet.png"]
+    with Image.open(out / "0.mask.png") as mask:
+        assert len(mask.getcolors() or []) == 2
+        # Far from the edge the two halves, black and bright, are told apart.
+        assert mask.convert("RGB").getpixel((0, 4)) == (255, 0, 0)
+        assert mask.convert("RGB").getpixel((7, 4)) == (0, 0, 255)
