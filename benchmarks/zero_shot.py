@@ -72,7 +72,7 @@ def save_digits(folder: Path) -> None:
 
 
 def all_errors(model: Model, x0: Tensor, count: int, seed: int, how: str) -> tuple[Tensor, Tensor]:
-    """Errors, (N, K, J), and times, (K, J); every class has the same pairs, or its own, spread or scattered."""
+    """Errors, (N, K, J), and times, (K, J); classes share pairs, or have their own, spread or scattered."""
     cond = model.conditions.encode(candidates(model))
     classes = len(next(iter(cond.values())))
     times, schedule = build_objective(model.config.method).times, model.denoiser.process.schedule

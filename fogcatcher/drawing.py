@@ -25,6 +25,10 @@ Limit = Literal["clip", "dynamic", "none"]
 """How the denoiser's answers are kept within the range of pictures, if at all."""
 
 
+OF_THE_SAME_RUN = r"\d*\.\d+|\d+"
+"""The form of a weaker model of the same run: a length of its average, or one of its steps."""
+
+
 @dataclass(frozen=True)
 class Steering:
     """What guidance does besides its scale; docs/steering.md shows each. Nothing, by default.

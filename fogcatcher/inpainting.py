@@ -32,6 +32,7 @@ from fogcatcher.tensors import Bytes, Condition, OnePicture, Samples, TimeGrid, 
 
 Way = Literal["replace", "repaint", "gradient"]
 WAYS: Sequence[Way] = ("replace", "repaint", "gradient")
+MOST_RESAMPLES = 1000
 
 
 def climbing(times: TimeGrid, jump: int, resamples: int) -> TimeGrid:
@@ -39,10 +40,14 @@ def climbing(times: TimeGrid, jump: int, resamples: int) -> TimeGrid:
 
     With levels N (noise) ... 0 (data): from the levels 1, 1 + jump, 1 + 2 jump ... the grid climbs ``jump``
     levels, one by one, and comes down again, resamples - 1 times. Lugmayr et al. 2022, appendix B. A jump
-    longer than the grid leaves it as it is. Raises ValueError when jump or resamples < 1.
+    longer than the grid leaves it as it is. Raises ValueError when jump or resamples is less than 1, or
+    resamples more than 1,000.
     """
-    if jump < 1 or resamples < 1:
-        raise ValueError(f"a jump of {jump} steps and {resamples} resamples: both need to be 1 or more")
+    if jump < 1 or not 1 <= resamples <= MOST_RESAMPLES:
+        raise ValueError(
+            f"a jump of {jump} steps and {resamples} resamples: "
+            f"both need to be 1 or more, and resamples at most {MOST_RESAMPLES:,}"
+        )
     top = len(times) - 1
     levels = []
     for level in range(top, -1, -1):

@@ -49,13 +49,13 @@ class Between(Edit):
     """A seed, or (1, C, H, W)."""
     b: int | OnePicture
     weights: tuple[float, ...]
-    """How far from a (0) to b (1), one for each picture drawn."""
+    """How far from a (0) to b (1), one for each picture drawn, or one for all."""
     wish_a: Mapping[str, Any]
     wish_b: Mapping[str, Any]
     rounds: int = ROUNDS
 
     def part(self, rows: slice) -> Edit:
-        return replace(self, weights=self.weights[rows])
+        return self if len(self.weights) == 1 else replace(self, weights=self.weights[rows])
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         pictures = [end for end in (self.a, self.b) if isinstance(end, Tensor)]
@@ -69,4 +69,5 @@ class Between(Edit):
             return x / expand_to(host.process.schedule.sigma(times[0]), x)
 
         a, b = noise_of(self.a, self.wish_a), noise_of(self.b, self.wish_b)
-        return host.process.prior(times[0], slerp(a, b, torch.tensor(self.weights)))
+        between = slerp(a, b, torch.tensor(self.weights)).expand_as(noise)
+        return host.process.prior(times[0], between)

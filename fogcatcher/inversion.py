@@ -18,10 +18,16 @@ from fogcatcher.tensors import OnePicture, Samples, TimeGrid
 
 ROUNDS = 3
 """Substitutions in every step up; more bring the way back closer to the picture, at one call each."""
+MOST_ROUNDS = 100
 
 
 def inverted(denoiser: DenoiserLike, x0: Samples, times: TimeGrid, rounds: int = ROUNDS) -> Samples:
-    """Return x at times[0], (B, ...), from which DDIM on the falling grid ``times`` comes back to ``x0``."""
+    """Return x at times[0], (B, ...), from which DDIM on the falling grid ``times`` comes back to ``x0``.
+
+    Raises ValueError for rounds that are not 1 to 100.
+    """
+    if not 1 <= rounds <= MOST_ROUNDS:
+        raise ValueError(f"inversion takes 1 to {MOST_ROUNDS} rounds, not {rounds}")
     x = x0
     # No step of Inversion draws anything.
     for state in sample(denoiser, x0, times.flip(0), Inversion(rounds), torch.Generator()):

@@ -22,7 +22,7 @@ from fogcatcher.data.conditions import ConditionSpec, Wish
 from fogcatcher.data.palettes import BUILT_IN, Palette
 from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
-from fogcatcher.drawing import Drawing, Limit, Settings, Steering
+from fogcatcher.drawing import OF_THE_SAME_RUN, Drawing, Limit, Settings, Steering
 from fogcatcher.edit_recipes import edit_recipe
 from fogcatcher.editing import Edit, Host
 from fogcatcher.errors import UserError, unknown_name
@@ -126,7 +126,7 @@ class Model:
             **self._hashes(steering),
             **self.origin,
             "computed_by": computed_by(next(self.denoiser.parameters()).device),
-            **asdict(settings),
+            **asdict(replace(settings, steering=_without_folders(steering))),
         }
         # The last bits of a network's answer depend on the place in its batch.
         places = [[place, len(batch[-1])] for batch in batches for place in range(len(batch[-1]))]
@@ -164,7 +164,10 @@ class Model:
         return hashes
 
     def times(self, settings: Settings, edit: Edit | None = None) -> Times:
-        """Return the times that drawing goes through. Raises UserError for a grid or a number of steps that cannot be."""
+        """Return the times that drawing goes through.
+
+        Raises UserError for a grid or a number of steps that cannot be.
+        """
         if settings.steps < 1:
             raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
         schedule = self.denoiser.process.schedule
@@ -248,7 +251,7 @@ class Model:
         return self._weaker[name]
 
     def _load_weaker(self, name: str) -> Model:
-        if re.fullmatch(r"\d*\.\d+|\d+", name):
+        if re.fullmatch(OF_THE_SAME_RUN, name):
             if self.folder is None:
                 raise UserError(
                     "this model was not loaded from a run, so nothing else of the run can guide it."
@@ -319,6 +322,12 @@ class Model:
         """Return the hash that a model of these very weights has once it is saved and loaded."""
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
         return _hash_of(save(tensors))
+
+
+def _without_folders(steering: Steering) -> Steering:
+    """Recipes name another run, not where it lies."""
+    led_by = steering.guide_with
+    return steering if led_by is None else replace(steering, guide_with=Path(led_by).name)
 
 
 def class_of_seed(seed: int, classes: int) -> int:

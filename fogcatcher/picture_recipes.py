@@ -9,23 +9,26 @@ import math
 import re
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from PIL import Image
 
 from fogcatcher.atlas import Atlas
 from fogcatcher.data.conditions import Wish
 from fogcatcher.data.sheets import RECIPE_KEY, read_recipe
-from fogcatcher.drawing import Settings
+from fogcatcher.drawing import OF_THE_SAME_RUN, Settings, Steering
 from fogcatcher.errors import UserError
 from fogcatcher.finishing import Finish
 
+T = TypeVar("T")
 MOST_PICTURES = 10_000
 MOST_IN_BATCH = 256
 DEEPEST = 8
 LONGEST_TEXT = 10_000
+LONGEST_PNG = 4_000_000
+"""In base64: the pictures that an edit started from."""
 LARGEST_NUMBER = 1e6
 MOST_STEPS = 10_000
 
@@ -48,7 +51,7 @@ class PictureRecipe:
     computed_by: str
     batch: tuple[int, int]
     """(place in the batch, size of the batch)"""
-    edit: object
+    edit: Mapping[str, object] | None
     """What was done to a picture instead of drawing a new one; None for nothing."""
 
 
@@ -113,10 +116,7 @@ def _file_recipe(tree: dict[str, Any]) -> FileRecipe:
     finish = tree.get("finish", {})
     if not isinstance(finish, dict):
         raise ValueError("'finish' is no object")
-    try:
-        finish = _typed_fields(Finish, finish)
-    except UserError as error:
-        raise ValueError(str(error).rstrip(".")) from error
+    finish = _typed_fields(Finish, finish)
     if "pictures" not in tree:
         return FileRecipe([_picture(tree)], finish, None, {})
     pictures = tree["pictures"]
@@ -148,6 +148,10 @@ def _picture(tree: object) -> PictureRecipe:
     steps = settings.get("steps", 1)
     if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
         raise ValueError(f"'steps' is not 1 to {MOST_STEPS:,}")
+    steering = settings.get("steering")
+    led_by = steering.guide_with if isinstance(steering, Steering) else None
+    if led_by is not None and not re.fullmatch(OF_THE_SAME_RUN, led_by):
+        raise ValueError(f"it was guided by another run, {led_by!r}: draw it again with --guide-with")
     model = _typed(tree["model"], str, "model")
     if not re.fullmatch("[0-9a-f]{12}|unsaved", model):
         raise ValueError("'model' is no hash of weights")
@@ -166,7 +170,7 @@ def _picture(tree: object) -> PictureRecipe:
             _whole({"batch": place}, "batch", 0, MOST_IN_BATCH - 1),
             _whole({"batch": size}, "batch", (place or 0) + 1, MOST_IN_BATCH),
         ),
-        edit=tree.get("edit"),
+        edit=_typed(tree.get("edit"), Mapping[str, object] | None, "edit"),
     )
 
 
@@ -177,7 +181,9 @@ def _check_plain(value: object, depth: int = 0) -> None:
     if isinstance(value, dict):
         for key, entry in value.items():
             _check_plain(key, depth + 1)
-            _check_plain(entry, depth + 1)
+            is_png = key == "png" and isinstance(entry, str) and len(entry) <= LONGEST_PNG
+            if not (is_png and re.fullmatch(r"[A-Za-z0-9+/=]*", entry)):
+                _check_plain(entry, depth + 1)
     elif isinstance(value, list):
         for entry in value:
             _check_plain(entry, depth + 1)
@@ -196,12 +202,17 @@ def _whole(tree: Mapping[str, object], name: str, least: int, most: int) -> int:
     return value
 
 
-def _typed_fields(kind: type[Finish], tree: Mapping[str, Any]) -> Finish:
+def _typed_fields(kind: type[T], tree: Mapping[str, Any]) -> T:
+    """Raises ValueError for fields that are unknown or do not fit."""
     hints = get_type_hints(kind)
     unknown = set(tree) - set(hints)
     if unknown:
         raise ValueError(f"'{min(unknown)}' is unknown to this version")
-    return kind(**{name: _typed(value, hints[name], name) for name, value in tree.items()})
+    values = {name: _typed(value, hints[name], name) for name, value in tree.items()}
+    try:
+        return kind(**values)
+    except UserError as error:
+        raise ValueError(str(error).rstrip(".")) from error
 
 
 def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401 - the hint says what it is
@@ -211,6 +222,8 @@ def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401 - the hint 
     """
     if hint is Any or hint is object:
         return value
+    if is_dataclass(hint) and isinstance(value, dict):
+        return _typed_fields(hint, value)  # type: ignore[arg-type]
     parts, origin = get_args(hint), get_origin(hint)
     if origin in (Union, types.UnionType):
         return _first_that_fits(value, parts, name)

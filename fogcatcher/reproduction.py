@@ -19,6 +19,7 @@ from fogcatcher.atlas import Atlas
 from fogcatcher.data.picture_files import Unreadable, read_picture
 from fogcatcher.data.spec import Pictures
 from fogcatcher.drawing import Drawing
+from fogcatcher.edit_recipes import edit_from_json
 from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError
 from fogcatcher.model import SHIPPED, Model, computed_by, file_hash, folder_of, load
@@ -214,10 +215,8 @@ def _draw_batch(batch: Sequence[PictureRecipe], model: Model) -> Drawing:
 
 
 def _edit_of(batch: Sequence[PictureRecipe]) -> Edit | None:
-    """Return the edit that these pictures were made by, None for pictures drawn anew."""
-    if any(made.edit is not None for made in batch):
-        raise UserError("this picture was made by an edit of another one, which cannot be repeated yet.")
-    return None
+    """Return the edit that these pictures, which are alike in it, were made by; None for those drawn anew."""
+    return None if batch[0].edit is None else edit_from_json(batch[0].edit)
 
 
 # --- comparing ----------------------------------------------------------------------------------
