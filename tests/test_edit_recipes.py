@@ -51,7 +51,7 @@ def test_a_png_says_how_to_make_it_again(edit, tmp_path):
         **settings,
     )
     assert (again.pictures[0].int() - made.pictures[1].int()).abs().max() <= 1
-    assert again.recipes[0] == recipe
+    assert again.recipes[0] == {**recipe, "batch": [0, 1]}
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

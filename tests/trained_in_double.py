@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from fogcatcher.processes import joined
+from fogcatcher.processes import joined, told
 from fogcatcher.runs import Devices, Setup, prepare
 from fogcatcher.tensors import Condition, Samples
 from fogcatcher.training.batches import WHOLE, Batches
@@ -18,8 +18,8 @@ class InDouble(Batches):
     def at(
         self, step: int, size: int, device: torch.device | None = None, share: slice = WHOLE
     ) -> tuple[Samples, Condition]:
-        x0, told = super().at(step, size, device, share)
-        return x0.double(), {name: rows.double() for name, rows in told.items()}
+        x0, condition = super().at(step, size, device, share)
+        return x0.double(), {name: rows.double() for name, rows in condition.items()}
 
 
 def train(data: Path, steps: int, out: Path) -> list[float]:
@@ -37,5 +37,6 @@ def train(data: Path, steps: int, out: Path) -> list[float]:
 
 
 if __name__ == "__main__":
-    for loss in train(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])):
-        print(loss)
+    losses = train(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    if told().is_first:
+        print(*losses)

@@ -47,7 +47,7 @@ def leave_gradient(
     # The draws of Objective.__call__, in its order.
     t = objective.times.sample(batch, denoiser.process.schedule, generator).to(x0.device)[share]
     noise = torch.randn(batch, *x0.shape[1:], generator=generator, device=generator.device)[share].to(x0)
-    total = torch.zeros((), device=x0.device)
+    total = torch.zeros((), dtype=x0.dtype, device=x0.device)
     for start in range(0, len(x0), size):
         part = slice(start, start + size)
         told = {name: rows[part] for name, rows in condition.items()}
