@@ -12,9 +12,10 @@ from PIL import Image
 from scipy.stats import multivariate_normal
 
 from fogcatcher.cli.main import main
+from fogcatcher.data.for_model import read_for_model
 from fogcatcher.data.html import chart
 from fogcatcher.data.letters import lettered
-from fogcatcher.data.own_picture import read_own_picture
+from fogcatcher.data.options import DataOptions
 from fogcatcher.data.spec import PictureSpec
 from fogcatcher.drawing import Settings
 from fogcatcher.errors import UserError
@@ -304,11 +305,15 @@ def test_a_picture_of_ones_own_gets_the_form_of_the_models(tmp_path):
     art[2:6, 2:6] = (200, 100, 50, 255)
     art[3, 3] = (10, 20, 30, 255)
     Image.fromarray(art).resize((32, 32), Image.Resampling.NEAREST).save(tmp_path / "a.png")
-    clear = read_own_picture(tmp_path / "a.png", PictureSpec(8, 8, 4, True, 0.5))
+
+    def read(spec):
+        return read_for_model(tmp_path / "a.png", spec, DataOptions()).pictures[:]
+
+    clear = read(PictureSpec(8, 8, 4, True, 0.5))
     assert (clear[0].permute(1, 2, 0).numpy() == art).all()
-    black = read_own_picture(tmp_path / "a.png", PictureSpec(8, 8, 3, False, 0.5))
+    black = read(PictureSpec(8, 8, 3, False, 0.5))
     assert (black[0].permute(1, 2, 0).numpy() == art[..., :3]).all()
-    grey = read_own_picture(tmp_path / "a.png", PictureSpec(8, 8, 1, False, 0.5))
+    grey = read(PictureSpec(8, 8, 1, False, 0.5))
     assert grey.shape == (1, 1, 8, 8) and grey[0, 0, 2, 2] == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
 
 
@@ -316,7 +321,7 @@ def test_mistakes_are_one_sentence_before_anything_is_drawn(tmp_path, capsys):
     (tmp_path / "text.png").write_text("no picture")
     cases = [
         (("--picture", str(tmp_path / "text.png")), "is not a picture"),
-        (("--picture", str(tmp_path / "missing.png")), "cannot be read"),
+        (("--picture", str(tmp_path / "missing.png")), "check the spelling"),
         (("--condition", "kind=orc"), "unknown kind 'orc'. Valid: creature, food"),
         (("--condition", "mood=1"), "unknown condition 'mood'"),
         (("--steps", "0"), "at least 1 step"),

@@ -46,7 +46,7 @@ class Explain:
     def run(self) -> None:
         from fogcatcher.cli.arguments import parse_condition
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.data.own_picture import read_own_picture
+        from fogcatcher.data.for_model import read_for_model
         from fogcatcher.disk import write_atomically
         from fogcatcher.explain_page import page
         from fogcatcher.explaining import explain
@@ -56,11 +56,13 @@ class Explain:
             raise UserError(f"--seed must be 0 or more, not {self.seed}.")
         times = self._times()
         model = load(self.model)
-        own = None if self.picture is None else read_own_picture(self.picture, model.config.pictures)
+        spec, own = model.config.pictures, None
+        if self.picture is not None:
+            own = read_for_model(self.picture, spec, model.config.data.options).pictures[:1]
         with sampling_bar() as progress:
             found = explain(
                 model,
-                picture=None if own is None else model.config.pictures.to_model(own),
+                picture=None if own is None else spec.to_model(own),
                 seed=self.seed,
                 condition=parse_condition(self.condition) or None,
                 count=self.steps,

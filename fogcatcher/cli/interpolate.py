@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +74,6 @@ class Interpolate(SteeringArguments):
         return {main.name: main.classes[class_of_seed(int(text), len(main.classes))]} if main else {}
 
     def _draw(self, model: Model, a: int | OnePicture, b: int | OnePicture) -> Drawing:
-        from fogcatcher.cli.arguments import parse_guidance
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.interpolation import Between
 
@@ -86,29 +85,24 @@ class Interpolate(SteeringArguments):
         weights = tuple(i / (self.frames - 1) for i in range(self.frames))
         # A sampler that adds noise of its own takes it from the first seed, and at the end from the last.
         seed_a, seed_b = (end if isinstance(end, int) else 0 for end in (a, b))
+        guidance, sampler = ("1", "ddim") if ends else ("2", "dpmpp_2m")
+        how = replace(self, guidance=self.guidance or guidance, sampler=self.sampler or sampler)
         with sampling_bar() as progress:
             return model.sample(
                 condition=[model.conditions.between(wish_a, wish_b, u) for u in weights],
-                guidance=parse_guidance(self.guidance or ("1" if ends else "2")),
-                sampler=self.sampler or ("ddim" if ends else "dpmpp_2m"),
-                steps=self.steps,
                 seeds=[seed_a] * (self.frames - 1) + [seed_b],
-                eta=self.eta,
-                grid=self.grid,
-                limit=self.limit,
                 edit=Between(a, b, weights, wish_a, wish_b),
                 progress=progress,
+                **how.sampling(),
             )
 
     def _save(self, drawing: Drawing, folder: Path) -> None:
-        from fogcatcher.data.sheets import save_gif, save_png, sheet
+        from fogcatcher.data.sheets import save_gif, sheet
 
-        folder.mkdir(parents=True, exist_ok=True)
-        for i, (image, recipe) in enumerate(zip(drawing.images, drawing.recipes, strict=True)):
-            save_png(image, folder / f"frame-{i:03d}.png", recipe)
         pictures = drawing.pictures
-        save_png(sheet(pictures, len(pictures)), folder / "strip.png", {"pictures": drawing.recipes})
-        save_gif([sheet(pictures[i : i + 1], 1) for i in range(len(pictures))], folder / "between.gif")
+        drawing.save_singles(folder, [f"frame-{k:03d}" for k in range(len(pictures))])
+        drawing.save_sheet(folder / "strip.png", len(pictures))
+        save_gif([sheet(pictures[k : k + 1], 1) for k in range(len(pictures))], folder / "between.gif")
         print(
             f"{len(pictures)} pictures: {folder}, all in a row: {folder / 'strip.png'}, moving: between.gif"
         )

@@ -7,20 +7,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from fogcatcher.cli.drawing_arguments import SteeringArguments
 from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.drawing import Drawing, Steering
+    from fogcatcher.drawing import Drawing
     from fogcatcher.model import Model
     from fogcatcher.processes import Processes
 
 
-@dataclass
-class Sample:
+@dataclass(kw_only=True)
+class Sample(SteeringArguments):
     """Draw pictures with a trained model: one PNG each, named by its seed, and a sheet of the first ones.
 
     Under torchrun or accelerate launch the pictures are divided among the processes, and stay the same.
@@ -28,52 +29,17 @@ class Sample:
     Example:  fogcatcher sample sprites -n 16 --condition kind=food --guidance 2 --out food
     """
 
-    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
-    """Run directory, or a model that comes with the program: sprites."""
-    n: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
-    """Number of pictures. Default: one per seed, or as many as the sheet has cells."""
     condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
     """What to draw, for example kind=food; a mix: kind=hero:1,food:0.6. Default: each class in turn, for
     eight seeds."""
-    guidance: Annotated[str, tyro.conf.arg(metavar="W")] = "2"
-    """How strongly to follow the condition: 1 as the data did, 0 not at all, 2 to 4 more clearly."""
-    negative: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
-    """What to lead away from, for example kind=food; it needs guidance above 1. Default: from saying
-    nothing."""
-    guidance_interval: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH", help_behavior_hint="")] = None
-    """Guide only between two noise levels, in parts of noise for one of signal (sigma / alpha), for example
-    0.2,2: less sameness at the same strength, and faster. Default: everywhere."""
-    rescale: Annotated[float, tyro.conf.arg(metavar="PHI")] = 0.0
-    """Take back the contrast that guidance adds: 0 not, 1 all of it; 0.7 suits strong guidance."""
-    guide_with: Annotated[str | None, tyro.conf.arg(metavar="WEAKER", help_behavior_hint="")] = None
-    """Lead away from a weaker model instead: an average of other length (0.2), an earlier step of the run
-    (500), or another run's directory."""
-    classifier_guidance: Annotated[float, tyro.conf.arg(metavar="S")] = 0.0
-    """How strongly to follow the classifier of fogcatcher train-classifier, besides --guidance; add
-    --guidance 0 to follow it alone."""
-    sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
-    """How to step: dpmpp_2m, dpmpp_3m, dpmpp_2s, unipc_2, unipc_3, lms, heun, euler, ddim, rk45; with fresh
-    noise ddpm, ddpm_large, ddpm_learned, dpmpp_2m_sde, churn, euler_maruyama, predictor_corrector,
-    annealed_langevin."""
-    steps: int = 20
-    """Number of sampling steps."""
-    eta: Annotated[float | None, tyro.conf.arg(metavar="ETA", help_behavior_hint="")] = None
-    """Fresh noise in ddim steps: 0 none, 1 as much as ddpm."""
-    grid: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
-    """Spacing of the steps: karras, log_snr, uniform, leading, linspace. Default: the model's own."""
-    limit: Literal["clip", "dynamic", "none"] = "clip"
-    """Keep every answer of the network within the range of pictures: clip; dynamic scales it there, which
-    suits strong guidance; none."""
+    n: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
+    """Number of pictures. Default: one per seed, or as many as the sheet has cells."""
     seeds: Annotated[str | None, tyro.conf.arg(metavar="SEEDS", help_behavior_hint="")] = None
     """Seeds, one picture each: 7, or 0-63, or 1,5,10-20. Default: 0, 1, 2 ..."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for the pictures. Default: samples-NAME, next to where you are."""
     sheet: Annotated[str, tyro.conf.arg(metavar="CxR")] = "8x8"
     """Columns x rows of the sheet; more pictures make more rows."""
-    best: bool = False
-    """Use the weights of the lowest held-out loss instead of the newest."""
-    ema: Annotated[float | None, tyro.conf.arg(metavar="LENGTH", help_behavior_hint="")] = None
-    """Use the weights averaged over another share of the run, 0.03 to 0.2; 0.1 is the usual one."""
     gif: bool = False
     """Also write denoising.gif: the sheet, from noise to pictures."""
     gif_each: bool = False
@@ -105,7 +71,6 @@ class Sample:
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.draw_to_disk import ON_SHEET, draw_to_disk
         from fogcatcher.finishing import Finish, asked_palette, colours_for
-        from fogcatcher.model import load
 
         columns, rows = self._grid()
         count = columns * rows if self.n is None else self.n
@@ -114,7 +79,7 @@ class Sample:
             raise UserError(f"{self.n} pictures were asked for, with {len(seeds)} seeds.")
         shown = min(len(seeds), max(ON_SHEET, columns * rows))
         Finish(zoom=self.zoom)  # a mistake is told before drawing
-        model = load(self.model, self.best, self.ema)
+        model = self.load()
         palette = asked_palette(self.palette, model.palette)
         together = self.gif or self.gif_each or self.atlas or isinstance(palette, int)
         if together and (processes.count > 1 or shown < len(seeds)):
@@ -148,32 +113,14 @@ class Sample:
             print(f"from noise to pictures: {out / 'denoising.gif'}")
 
     def _sample(self, model: Model, seeds: Sequence[int], progress: Callable[[int, int], None]) -> Drawing:
-        from fogcatcher.cli.arguments import parse_condition, parse_guidance
+        from fogcatcher.cli.arguments import parse_condition
 
         return model.sample(
             condition=parse_condition(self.condition) or None,
-            guidance=parse_guidance(self.guidance),
-            steering=self._steering(),
-            sampler=self.sampler,
-            steps=self.steps,
             seeds=seeds,
-            eta=self.eta,
-            grid=self.grid,
-            limit=self.limit,
             keep_frames=self.gif or self.gif_each,
             progress=progress,
-        )
-
-    def _steering(self) -> Steering:
-        from fogcatcher.cli.arguments import parse_condition, parse_interval
-        from fogcatcher.drawing import Steering
-
-        return Steering(
-            negative=parse_condition(self.negative, "--negative") or None,
-            interval=parse_interval(self.guidance_interval) if self.guidance_interval else None,
-            rescale=self.rescale,
-            guide_with=self.guide_with,
-            classifier=self.classifier_guidance,
+            **self.sampling(),
         )
 
     def _write(self, drawing: Drawing, out: Path, columns: int) -> None:
