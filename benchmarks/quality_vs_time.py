@@ -38,7 +38,7 @@ from torch import Tensor
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import read_dataset
 from fogcatcher.data.sheets import save_png, sheet
-from fogcatcher.data.spec import Pictures, to_floats
+from fogcatcher.data.spec import Pictures, to_model
 from fogcatcher.metrics.features import builtin
 from fogcatcher.metrics.frechet import frechet, gaussian
 from fogcatcher.runs import Setup, prepare
@@ -113,7 +113,7 @@ class Peer:
         self.parameters, self.steps, self.shape = size_of(network), 0, pictures.shape[1:]
 
     def batch(self) -> Tensor:
-        return to_floats(self.data[torch.randint(len(self.data), (16,))])
+        return to_model(self.data[torch.randint(len(self.data), (16,))])
 
     def take_average(self, decay: float) -> None:
         with torch.no_grad():

@@ -26,7 +26,7 @@ import fogcatcher
 from fogcatcher.data.masks import MARK, Labelled, read_labelled
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import read_dataset
-from fogcatcher.data.spec import to_floats
+from fogcatcher.data.spec import to_model
 from fogcatcher.diffusion_classifier import Pairs, candidates, classify, errors_of
 from fogcatcher.feature_segmentation import Features, learn, mean_iou
 from fogcatcher.model import Model
@@ -103,7 +103,7 @@ def digits(folder: Path, steps: int) -> None:
         save_digits(data)
     model = trained(data / "train", folder / "digits", steps)
     test = read_dataset(data / "test", model.config.data.options)
-    x0 = to_floats(test.pictures[:])
+    x0 = to_model(test.pictures[:])
     truth = torch.tensor([int(str(label)) for label in test.columns["label"]])
     print(f"digits: % right of {len(x0)} held-out pictures, mean over {SEEDS} draws of the pairs", flush=True)
     print(f"{'pairs for each class':28}" + "".join(f"{count:8}" for count in PAIRS))

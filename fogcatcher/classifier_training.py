@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fogcatcher.data.conditions import Category
 from fogcatcher.data.reading import Dataset
-from fogcatcher.data.spec import PictureSpec, spec_of
+from fogcatcher.data.spec import spec_of, to_model
 from fogcatcher.data.splitting import split
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.model import Model
@@ -47,7 +47,6 @@ class ClassifierRun:
     times: Times
     """The times at which noise is added, all equally often."""
     seed: int
-    spec: PictureSpec
 
 
 def prepare(model: Model, dataset: Dataset, width: int = 32, seed: int = 0) -> ClassifierRun:
@@ -70,9 +69,9 @@ def prepare(model: Model, dataset: Dataset, width: int = 32, seed: int = 0) -> C
     parts = split(dataset, options)
     known = model.conditions.encode_pictures(dataset.columns)
     classes = {a.name: known[a.name] for a in attributes if isinstance(a, Category)}
-    batches = Batches(dataset.pictures, classes, seed, parts.train, spec=config.pictures)
+    batches = Batches(dataset.pictures, classes, seed, parts.train)
     times = build_grid(config.method.grid, config.method)(process.schedule, 1000)[:-1]
-    return ClassifierRun(classifier, batches, parts.held_out, times, seed, config.pictures)
+    return ClassifierRun(classifier, batches, parts.held_out, times, seed)
 
 
 def fit(run: ClassifierRun, steps: int) -> Iterator[tuple[int, float]]:
@@ -136,7 +135,7 @@ def accuracy(run: ClassifierRun, levels: Sequence[float] = LEVELS, seed: int = 1
         return []
     schedule = run.classifier.process.schedule
     device = next(run.classifier.network.parameters()).device
-    x0 = run.spec.to_model(run.batches.pictures[rows.to(run.batches.pictures.device)]).to(device)
+    x0 = to_model(run.batches.pictures[rows.to(run.batches.pictures.device)]).to(device)
     cond = {name: known[rows.to(known.device)] for name, known in run.batches.condition.items()}
     found = []
     for level in levels:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import get_args
 
 from fogcatcher.data.conditions import Wish
-from fogcatcher.drawing import Drawing, Limit, Settings
+from fogcatcher.drawing import Drawing, Limit, Settings, Steering
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.model import Model, load
 from fogcatcher.network_calls import counted
@@ -34,9 +34,19 @@ class Request:
     eta: float | None = None
     grid: str | None = None
     limit: Limit = "clip"
+    interval: Sequence[float] | None = None
+    """This and the next three are fields of ``drawing.Steering``."""
+    rescale: float = 0.0
+    guide_with: str | None = None
+    classifier: float = 0.0
     condition: Mapping[str, Wish] = field(default_factory=dict)
     """What to draw; where nothing is said, what each seed asks for by default (``Model.sample``)."""
     seeds: tuple[int, ...] = (0,)
+
+    @property
+    def steering(self) -> Steering:
+        """Raises UserError for numbers that cannot be."""
+        return Steering(None, self.interval, self.rescale, self.guide_with, self.classifier)
 
 
 SETTINGS = tuple(f.name for f in fields(Request) if f.name not in ("seeds", "condition"))
@@ -63,6 +73,8 @@ class Axis:
         """Return the value with its name, for people: "steps: 10"."""
         if isinstance(value, Mapping):
             value = ",".join(f"{k}={v:g}" for k, v in value.items())
+        if isinstance(value, tuple):
+            value = " to ".join(f"{part:g}" for part in value)
         return f"{self.name}: {value:g}" if isinstance(value, float) else f"{self.name}: {value}"
 
 
@@ -158,7 +170,9 @@ def _try(model: Model, request: Request) -> None:
         if name not in known:
             raise unknown_name("condition to guide by", name, known)
     grid = request.grid or model.config.method.grid
-    settings = Settings(request.sampler, request.steps, request.guidance, grid, request.eta, request.limit)
+    settings = Settings(
+        request.sampler, request.steps, request.guidance, grid, request.eta, request.limit, request.steering
+    )
     next(iter(model.states(request.seeds[:1], [request.condition], settings)))
 
 
@@ -184,6 +198,7 @@ def _cell(
         drawing = model.sample(
             condition=request.condition or None,
             guidance=request.guidance,
+            steering=request.steering,
             sampler=request.sampler,
             steps=request.steps,
             seeds=request.seeds,

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from fogcatcher.data.conditions import Category, Tags, Wish
-from fogcatcher.data.spec import Pictures
+from fogcatcher.data.spec import Pictures, to_model
 from fogcatcher.denoiser import Denoiser
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.model import Model
@@ -160,7 +160,7 @@ def classify(
 
     found = []
     for start in range(0, len(pictures), PICTURES):
-        x0 = model.config.pictures.to_model(pictures[start : start + PICTURES]).to(device)
+        x0 = to_model(pictures[start : start + PICTURES]).to(device)
         found.append(eliminate(errors_of(denoiser, x0, cond, tried), len(x0), len(wishes), pairs, clearly))
         if progress:
             progress(min(start + PICTURES, len(pictures)), len(pictures))

@@ -16,7 +16,7 @@ from fogcatcher.baselines import MANY, Baselines, baselines
 from fogcatcher.data.conditions import Category, ConditionSpec, Wish
 from fogcatcher.data.labels import Value
 from fogcatcher.data.reading import Dataset
-from fogcatcher.data.spec import Pictures, PictureSpec
+from fogcatcher.data.spec import Pictures, to_model
 from fogcatcher.data.splitting import Split
 from fogcatcher.draw_to_disk import AT_ONCE
 from fogcatcher.metrics import features, memorisation
@@ -262,7 +262,7 @@ def losses(
     sides = (training[:n], held_out[torch.linspace(0, len(held_out) - 1, n).round().long()])
     known, simple = (
         model.conditions.encode_pictures(dataset.columns),
-        known_little(model.config.pictures, dataset, training, sides[1]),
+        known_little(dataset, training, sides[1]),
     )
     found, weighed = [], [torch.zeros(n, dtype=torch.float64) for _ in sides]
     for number, sigma in enumerate(NOISE_LEVELS):
@@ -275,10 +275,10 @@ def losses(
     return tuple(found), membership(weighed[0], weighed[1])
 
 
-def known_little(spec: PictureSpec, dataset: Dataset, training: Rows, judged: Rows) -> Baselines:
+def known_little(dataset: Dataset, training: Rows, judged: Rows) -> Baselines:
     """Return what denoisers get on the pictures ``judged`` that know next to nothing of the training ones."""
     pictures = dataset.pictures
-    return baselines(spec.to_model(pictures[training[:MANY]]), spec.to_model(pictures[judged]))
+    return baselines(to_model(pictures[training[:MANY]]), to_model(pictures[judged]))
 
 
 def errors_at(
@@ -292,7 +292,7 @@ def errors_at(
     t = schedule.t_from_log_snr(-2 * torch.tensor(sigma, dtype=torch.float64).log())
     device, found = next(model.denoiser.parameters()).device, []
     for part in rows.split(64):
-        x0 = model.config.pictures.to_model(dataset.pictures[part]).to(device)
+        x0 = to_model(dataset.pictures[part]).to(device)
         noise = torch.randn(x0.shape, generator=generator).to(x0)
         cond = {name: values[part].to(device) for name, values in known.items()}
         with torch.no_grad():

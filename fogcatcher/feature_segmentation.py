@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from fogcatcher.data.spec import Pictures
+from fogcatcher.data.spec import Pictures, to_model
 from fogcatcher.denoiser import Denoiser
 from fogcatcher.model import Model
 from fogcatcher.tensors import Samples
@@ -55,7 +55,7 @@ class Features:
         device = next(self.denoiser.parameters()).device
 
         def act(part: slice) -> Tensor:
-            x0 = self.model.config.pictures.to_model(pictures[part]).to(device)
+            x0 = to_model(pictures[part]).to(device)
             return torch.cat([self._at(x0, level) for level in range(len(NOISE))], 1).cpu()
 
         with torch.inference_mode():

@@ -20,6 +20,7 @@ from fogcatcher import hub
 from fogcatcher.canvas import check_canvas
 from fogcatcher.data.conditions import ConditionSpec, Wish
 from fogcatcher.data.palettes import BUILT_IN, Palette
+from fogcatcher.data.spec import to_model
 from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
 from fogcatcher.drawing import OF_THE_SAME_RUN, Drawing, Limit, Settings, Steering
@@ -191,7 +192,7 @@ class Model:
         edit = edit or Edit()
         wishes = [self.conditions.clean(wish) for wish in wishes]
         device = next(self.denoiser.parameters()).device
-        host = Host(self.denoiser.process, self.config.pictures.to_model, partial(self._led_only, settings))
+        host = Host(self.denoiser.process, to_model, partial(self._led_only, settings))
         step, times = build_sampler(settings.sampler, settings.eta), self.times(settings, edit)
         generator = SampleGenerator(seeds)
         shape = edit.shape(self.config.pictures.shape)

@@ -11,7 +11,7 @@ import torch
 
 from fogcatcher.baselines import Baselines
 from fogcatcher.data.reading import Dataset
-from fogcatcher.data.spec import PictureSpec
+from fogcatcher.data.spec import to_model
 from fogcatcher.data.splitting import Split
 from fogcatcher.evaluation import NOISE_LEVELS, PIXELS, Rows, Settings, draw, errors_at, known_little
 from fogcatcher.metrics import features, memorisation
@@ -76,10 +76,8 @@ class Check:
 class Monitor:
     """Checks a model at a few steps known beforehand, so that a resumed run checks at the same ones."""
 
-    def __init__(
-        self, spec: PictureSpec, dataset: Dataset, parts: Split, objective: Objective, plan: Plan
-    ) -> None:
-        self._spec, self._dataset, self._objective, self._seed = spec, dataset, objective, plan.seed
+    def __init__(self, dataset: Dataset, parts: Split, objective: Objective, plan: Plan) -> None:
+        self._dataset, self._objective, self._seed = dataset, objective, plan.seed
         # Training takes about three passes of a picture through the network, drawing one pass a step.
         passes = SHARE * 3 * plan.steps * plan.batch_size
         self._pictures = min(int(passes / (CHECKS * SAMPLING_STEPS)), MOST)
@@ -134,7 +132,7 @@ class Monitor:
 
     @cached_property
     def _simple(self) -> Baselines:
-        return known_little(self._spec, self._dataset, self._training, self._held_out[:LOSSES])
+        return known_little(self._dataset, self._training, self._held_out[:LOSSES])
 
     def _loss(self, model: Model, rows: Rows) -> float:
         """The mean of the objective, with the same times and noise every time."""
@@ -142,7 +140,7 @@ class Monitor:
         known = model.conditions.encode_pictures(self._dataset.columns)
         device, total, count = next(model.denoiser.parameters()).device, 0.0, 0
         for part in rows[:LOSSES].split(64):
-            x0 = model.config.pictures.to_model(self._dataset.pictures[part]).to(device)
+            x0 = to_model(self._dataset.pictures[part]).to(device)
             cond = {name: values[part].to(device) for name, values in known.items()}
             with torch.no_grad():
                 total += len(part) * self._objective(model.denoiser, x0, cond, generator).item()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fogcatcher.bound import bound
-from fogcatcher.data.spec import Pictures, to_floats
+from fogcatcher.data.spec import Pictures, to_model
 from fogcatcher.denoiser import DenoiserLike
 from fogcatcher.guidance import Clipped, Conditioned
 from fogcatcher.likelihood import bits_per_dimension, dequantise, log_likelihood
@@ -54,8 +54,7 @@ def bits_of(
     flow, bounds = [], []
     for start in range(0, len(pictures), BATCH):
         part = slice(start, start + BATCH)
-        # Bytes again, with the colour under alpha 0 that the model knows.
-        batch = ((model.config.pictures.to_model(pictures[part]) + 1) * 127.5).round().byte().to(device)
+        batch = pictures[part].to(device)
         cond = {name: rows[part].to(device) for name, rows in condition.items()}
         denoiser = Clipped(Conditioned(model.denoiser, cond))
         flow.append(_flow(denoiser, batch, generator))
@@ -77,7 +76,7 @@ def _bound(
 ) -> Tensor:
     times = build_grid(method.grid, method)(denoiser.process.schedule, steps)
     variance = "learned" if method.loss == "hybrid" else "small"
-    return bound(denoiser, to_floats(pictures), times, generator, variance).bits
+    return bound(denoiser, to_model(pictures), times, generator, variance).bits
 
 
 def _mean(parts: list[Tensor]) -> tuple[float, float]:

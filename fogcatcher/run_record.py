@@ -104,11 +104,6 @@ class Run:
         return notices
 
 
-def monitor_of(run: Run) -> Monitor:
-    """Return what checks this run."""
-    return Monitor(run.config.pictures, run.dataset, run.parts, run.objective, run.config.training)
-
-
 class Record:
     """Writes logs, previews, checks, averages and checkpoints, and goes back where the numbers are lost."""
 
@@ -120,7 +115,7 @@ class Record:
         self._failing: set[str] = set()
         self._incidents = RowLog(run.folder / INCIDENTS, run.config.training.steps)
         self._open_logs()
-        self.monitor = monitor_of(run)
+        self.monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
         self._preview = Preview(run.folder / "samples", run.config.training.steps, run.conditions)
         self._micro_batch = run.state.setbacks.micro_batch
         if run.state.step == 0:
@@ -270,7 +265,7 @@ class Companion:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.monitor = monitor_of(run)
+        self.monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
 
     def add(self, progress: Progress) -> None:
         """The first writes it down."""

@@ -428,7 +428,6 @@ def _assemble(
         parts.train,
         ConditionDropout(plan.condition_dropout, plan.attribute_dropout, plan.single_dropout),
         config.augmentation,
-        config.pictures,
     )
     state, gathered = (
         TrainingState.start(denoiser if devices.shard else denoiser.to(best_device()), plan),

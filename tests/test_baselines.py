@@ -6,6 +6,7 @@ import torch
 
 from fogcatcher.baselines import Baselines, Spectrum, baselines
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.spec import to_model
 from fogcatcher.denoiser import Denoiser, PredictX0
 from fogcatcher.evaluation import NOISE_LEVELS, losses
 from fogcatcher.model import Model
@@ -118,11 +119,11 @@ def test_checks_and_the_judge_give_the_loss_beside_the_baselines(tmp_path):
     for level in losses(model, run.dataset, training, held_out, 0)[0]:
         assert level.held_out == pytest.approx(level.zero, rel=1e-5)
         assert 0 < level.gaussian < level.zero
-    monitor = Monitor(run.config.pictures, run.dataset, run.parts, run.objective, run.config.training)
+    monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
     found = monitor.check(1, model)
     assert [row["sigma"] for row in found.levels] == list(NOISE_LEVELS[::2])
-    seen, pictures = run.config.pictures.to_model, run.dataset.pictures
-    simple = baselines(seen(pictures[training]), seen(pictures[held_out]))
+    pictures = run.dataset.pictures
+    simple = baselines(to_model(pictures[training]), to_model(pictures[held_out]))
     for row in found.levels:
         assert row["zero"] == pytest.approx(simple.zero) and row["held_out"] == pytest.approx(
             row["zero"], rel=0.1

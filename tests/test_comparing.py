@@ -14,7 +14,7 @@ from fogcatcher.cli.main import main
 from fogcatcher.comparing import Axis, Cell, Request, compare
 from fogcatcher.comparison_picture import columns_for, comparison_picture
 from fogcatcher.data.sheets import read_recipe
-from fogcatcher.drawing import Drawing
+from fogcatcher.drawing import Drawing, Steering
 from fogcatcher.errors import UserError
 from fogcatcher.model import load
 
@@ -39,6 +39,21 @@ def test_cells_are_what_the_model_draws():
                 assert cell.calls == (2 * n - 1 if sampler == "heun" else n) * (1 if w == 1 else 2)
                 assert cell.labels == (f"guidance: {w:g}", f"steps: {n}", f"sampler: {sampler}")
     assert heard[-1] == (24, 24) and heard == sorted(heard)
+
+
+def test_all_about_guidance_is_an_axis():
+    axes = [parse_axis("--y", "interval=none;0.2,2"), parse_axis("--x", "rescale=0,0.7")]
+    cells = compare(Request("sprites", steps=8, guidance=4.0), axes)
+    model = load("sprites")
+    assert [c.labels for c in cells][3] == ("interval: 0.2 to 2", "rescale: 0.7")
+    for cell, (interval, phi) in zip(
+        cells, [(i, p) for i in (None, (0.2, 2.0)) for p in (0, 0.7)], strict=True
+    ):
+        drawn = model.sample(seeds=[0], steps=8, guidance=4.0, steering=Steering(None, interval, phi))
+        assert torch.equal(cell.drawing.raw, drawn.raw)
+    assert cells[0].calls == 16 and 8 < cells[2].calls < 16
+    with pytest.raises(UserError, match="rescale must be"):
+        compare(Request("sprites"), [Axis("rescale", (2.0,))])
 
 
 def test_seeds_conditions_and_runs_are_axes_too():

@@ -7,6 +7,7 @@ import pytest
 
 from fogcatcher.cli.main import main
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.spec import to_model
 from fogcatcher.denoiser import Denoiser, PredictX0
 from fogcatcher.errors import UserError
 from fogcatcher.exact import dataset_denoiser
@@ -63,16 +64,16 @@ def run(tmp_path):
 
 def test_checks_stand_at_ten_steps_known_beforehand(run):
     plan = run.config.training
-    monitor = Monitor(run.config.pictures, run.dataset, run.parts, run.objective, plan)
+    monitor = Monitor(run.dataset, run.parts, run.objective, plan)
     assert monitor.due == [140 * k for k in range(1, 11)] and len(monitor.due) == CHECKS
-    short = Monitor(run.config.pictures, run.dataset, run.parts, run.objective, type(plan)(steps=100))
+    short = Monitor(run.dataset, run.parts, run.objective, type(plan)(steps=100))
     assert short.due == []
 
 
 def test_a_model_that_knows_only_its_training_pictures_is_seen(run):
     """The exact denoiser of the training set draws copies, and its loss is low there and high elsewhere."""
     pictures = run.dataset.pictures[run.parts.train.unique()]
-    exact = dataset_denoiser(run.model.denoiser.process, run.config.pictures.to_model(pictures))
+    exact = dataset_denoiser(run.model.denoiser.process, to_model(pictures))
 
     class Copyist(Denoiser):
         def forward(self, x_t, t, cond=None):
@@ -80,7 +81,7 @@ def test_a_model_that_knows_only_its_training_pictures_is_seen(run):
 
     network, process, preconditioning = run.state.denoiser.network, exact.process, PredictX0()
     copyist = Model(Copyist(network, process, preconditioning), run.config, run.conditions)
-    monitor = Monitor(run.config.pictures, run.dataset, run.parts, run.objective, run.config.training)
+    monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
     learnt = monitor.check(1, copyist)
     untrained = monitor.check(1, run.model)
     assert learnt.copied == 1.0 and learnt.is_copying and untrained.copied == 0.0

@@ -15,11 +15,9 @@ from PIL import Image
 from fogcatcher.data import sprites
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import CACHE_FROM, read_dataset
-from fogcatcher.data.spec import PictureSpec, spec_of
+from fogcatcher.data.spec import PictureSpec, spec_of, to_model
 from fogcatcher.data.store import PictureStore, cache_folder
 from fogcatcher.errors import UserError
-from fogcatcher.training.augmentation import Augmentation
-from fogcatcher.training.batches import Batches
 from tests.pictures import picture, save
 
 
@@ -311,7 +309,7 @@ def test_damaged_idx_files_are_refused(tmp_path):
 def test_quantisation_is_the_inverse_of_scaling():
     every = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     spec = PictureSpec(16, 16, 1, hard_alpha=False, sigma_data=0.5)
-    assert spec.to_pictures(spec.to_model(every)).equal(every)
+    assert spec.to_pictures(to_model(every)).equal(every)
 
 
 def test_generated_alpha_is_hard_where_the_data_was():
@@ -322,32 +320,11 @@ def test_generated_alpha_is_hard_where_the_data_was():
         assert not (pictures[:, :3] * (pictures[:, 3:] == 0)).any()
 
 
-def test_under_alpha_0_the_network_sees_the_mean_of_all_other_colours():
-    pictures = torch.zeros(2, 4, 8, 8, dtype=torch.uint8)
-    pictures[0, :, 0, 0] = torch.tensor([200, 10, 30, 255])
-    pictures[1, :, 2, 5] = torch.tensor([100, 20, 90, 40])
-    spec = spec_of(pictures)
-    assert spec.hidden == (150, 15, 60)
-    x = spec.to_model(pictures)
-    assert x[1, :, 2, 5].tolist() == pytest.approx(
-        [100 / 127.5 - 1, 20 / 127.5 - 1, 90 / 127.5 - 1, 40 / 127.5 - 1]
-    )
-    assert x[1, :, 0, 0].tolist() == pytest.approx([150 / 127.5 - 1, 15 / 127.5 - 1, 60 / 127.5 - 1, -1])
-    assert spec.to_pictures(x).equal(pictures)
-    assert spec_of(pictures[:, :3]).hidden == ()
-    # What augmentation leaves empty is hidden too.
-    batches = Batches(pictures, {}, augmentation=Augmentation(shift=2, share=1.0), spec=spec)
-    x0, _ = batches.at(0, 64)
-    colours = x0.permute(0, 2, 3, 1)[x0[:, 3] == -1][:, :3]
-    assert len(colours) and (colours - x[1, :3, 0, 0]).abs().max() < 1e-6
-
-
 def test_spec_measures_the_data():
     pictures = torch.zeros(10, 4, 8, 12, dtype=torch.uint8)
     pictures[:, :, ::2] = 255
     spec = spec_of(pictures)
     assert (spec.height, spec.width, spec.channels, spec.hard_alpha) == (8, 12, 4, True)
-    # All colour is 1, that under alpha 0 too; of alpha half is -1: 1 - 0.75^2 is the variance.
-    assert spec.sigma_data == pytest.approx(0.4375**0.5, abs=1e-3)
+    assert spec.sigma_data == pytest.approx(1.0, abs=1e-3)  # half -1, half 1
     pictures[0, 3, 0, 0] = 7
     assert not spec_of(pictures).hard_alpha

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from fogcatcher.data.spec import to_floats
+from fogcatcher.data.spec import to_model
 from fogcatcher.editing import Host
 from fogcatcher.exact import gaussian_denoiser
 from fogcatcher.process import Process
@@ -36,7 +36,7 @@ def test_the_correlation_with_the_guide_is_alpha_bar(step, alpha_bar):
 
     noise = torch.randn(1, 1, 100, 200, generator=generator, dtype=torch.float64)
     denoiser = gaussian_denoiser(process, torch.zeros(1, dtype=torch.float64), 1.0)
-    x = edit.start(Host(process, to_floats, lambda wishes, guidance: denoiser), noise, times)
+    x = edit.start(Host(process, to_model, lambda wishes, guidance: denoiser), noise, times)
     alpha_t = process.schedule.alpha(times[0])
     # Of unit variance, as the closed form has it: bytes in [-1, 1] have about a third.
     x0 = guide.double() / 127.5 - 1

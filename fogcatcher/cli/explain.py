@@ -47,6 +47,7 @@ class Explain:
         from fogcatcher.cli.arguments import parse_condition
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.data.for_model import read_for_model
+        from fogcatcher.data.spec import to_model
         from fogcatcher.disk import write_atomically
         from fogcatcher.explain_page import page
         from fogcatcher.explaining import explain
@@ -56,13 +57,13 @@ class Explain:
             raise UserError(f"--seed must be 0 or more, not {self.seed}.")
         times = self._times()
         model = load(self.model)
-        spec, own = model.config.pictures, None
+        own = None
         if self.picture is not None:
-            own = read_for_model(self.picture, spec, model.config.data.options).pictures[:1]
+            own = read_for_model(self.picture, model.config.pictures, model.config.data.options).pictures[:1]
         with sampling_bar() as progress:
             found = explain(
                 model,
-                picture=None if own is None else spec.to_model(own),
+                picture=None if own is None else to_model(own),
                 seed=self.seed,
                 condition=parse_condition(self.condition) or None,
                 count=self.steps,

@@ -21,8 +21,9 @@ MOST = 400
 class Grid:
     """Compare settings: the same seeds in every cell of a table, with its network calls and seconds.
 
-    An axis is NAME=VALUE,VALUE,... NAME is sampler, steps, guidance, eta, grid, limit, checkpoint, ema, run,
-    seed, or a condition of the model (kind=hero,food). Values that hold commas are parted by semicolons.
+    An axis is NAME=VALUE,VALUE,... NAME is sampler, steps, guidance, eta, grid, limit, interval, rescale,
+    guide_with, classifier, checkpoint, ema, run, seed, or a condition of the model (kind=hero,food). Values
+    that hold commas are parted by semicolons.
 
     Example:  fogcatcher grid sprites --x sampler=ddim,heun,dpmpp_2m --y steps=5,10,20 --z guidance=1,4
     """
@@ -91,7 +92,8 @@ def parse_axis(option: str, text: str) -> Axis:
     from fogcatcher.comparing import Axis
 
     name, equals, rest = text.partition("=")
-    values = [part.strip() for part in rest.split(";" if ";" in rest else ",")]
+    in_pairs = name.strip() == "interval" or ";" in rest
+    values = [part.strip() for part in rest.split(";" if in_pairs else ",")]
     values = [part for part in values if part]
     if not equals or not name.strip() or not values:
         raise UserError(f"{option} '{text}' needs the form NAME=VALUE,VALUE, for example steps=5,10,20.")
@@ -103,11 +105,13 @@ def parse_axis(option: str, text: str) -> Axis:
 
 def _value(name: str, text: str) -> object:
     """Return a value as the type that its axis has. Raises UserError for what is no number."""
-    from fogcatcher.cli.arguments import parse_guidance
+    from fogcatcher.cli.arguments import parse_guidance, parse_interval
 
-    kinds = {"steps": int, "eta": float, "ema": float}
+    kinds = {"steps": int, "eta": float, "ema": float, "rescale": float, "classifier": float}
     if name == "guidance":
         return parse_guidance(text)
+    if name == "interval":
+        return None if text == "none" else parse_interval(text)
     try:
         return kinds.get(name, str)(text)
     except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, UInt8
@@ -25,8 +25,6 @@ class PictureSpec:
     """Alpha was only ever 0 or 255, so generated pictures get no half-transparent pixels."""
     sigma_data: float
     """Standard deviation of the pictures in [-1, 1]."""
-    hidden: tuple[int, ...] = ()
-    """The colour, in bytes, that the network sees under alpha 0: the mean of all others. () is black."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -35,21 +33,6 @@ class PictureSpec:
     @property
     def has_alpha(self) -> bool:
         return self.channels in (2, 4)
-
-    def to_model(self, pictures: Pictures) -> Float[Tensor, "B C H W"]:
-        """Return uint8 pictures, (B, C, H, W), as the network sees them, in [-1, 1]."""
-        return self.hide(to_floats(pictures))
-
-    def hide(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        """Put the hidden colour under alpha 0, in (B, C, H, W) in [-1, 1].
-
-        With black there, silhouettes are the loudest thing in every colour channel.
-        """
-        if not self.hidden:
-            return x
-        colour = x.new_tensor(self.hidden)[:, None, None] / 127.5 - 1
-        alpha = x[:, -1:]
-        return torch.cat([torch.where(alpha > -1, x[:, :-1], colour), alpha], dim=1)
 
     def to_pictures(self, x: Float[Tensor, "B C H W"]) -> Pictures:
         """Return (B, C, H, W) in [-1, 1], clipped and rounded to uint8; colour under alpha 0 is 0."""
@@ -62,7 +45,7 @@ class PictureSpec:
         return pictures
 
 
-def to_floats(pictures: Pictures) -> Float[Tensor, "B C H W"]:
+def to_model(pictures: Pictures) -> Float[Tensor, "B C H W"]:
     """Return uint8 pictures, (B, C, H, W), as floats in [-1, 1]."""
     return pictures.float() / 127.5 - 1
 
@@ -74,15 +57,5 @@ def spec_of(pictures: PictureTensor) -> PictureSpec:
     hard_alpha = channels in (2, 4) and all(bool(((a == 0) | (a == 255)).all()) for a in parts)
     # float64 sums over at most 4,096 evenly chosen pictures: enough for two digits, and cheap.
     some = pictures[:: max(1, len(pictures) // 4096)]
-    spec = PictureSpec(
-        height, width, channels, hard_alpha, 0.5, _mean_colour(some) if channels in (2, 4) else ()
-    )
-    sigma_data = max(0.05, spec.to_model(some).double().std().item()) if some.numel() > 1 else 0.5
-    return replace(spec, sigma_data=round(sigma_data, 4))
-
-
-def _mean_colour(pictures: Pictures) -> tuple[int, ...]:
-    """The mean colour of all pixels with alpha above 0, in bytes."""
-    seen = pictures[:, -1:] > 0
-    sums = (pictures[:, :-1].double() * seen).sum((0, 2, 3))
-    return tuple((sums / seen.sum().clamp(min=1)).round().int().tolist())
+    sigma_data = max(0.05, to_model(some).double().std().item()) if some.numel() > 1 else 0.5
+    return PictureSpec(height, width, channels, hard_alpha, round(sigma_data, 4))

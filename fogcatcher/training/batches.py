@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from fogcatcher.data.spec import PictureSpec, to_floats
+from fogcatcher.data.spec import to_model
 from fogcatcher.data.store import PictureTensor
 from fogcatcher.guidance import ConditionDropout
 from fogcatcher.randomness import step_generator
@@ -32,8 +32,6 @@ class Batches:
     """Picture numbers of one pass, (M,), some perhaps several times; None is every picture once."""
     dropout: ConditionDropout = NO_DROPOUT
     augmentation: Augmentation = field(default_factory=Augmentation)
-    spec: PictureSpec | None = None
-    """What the network sees under alpha 0; None is black."""
     _pass: tuple[int, Tensor] = field(default=(-1, torch.empty(0, dtype=torch.long)), repr=False)
 
     def indices(self, step: int, size: int) -> Tensor:
@@ -61,7 +59,7 @@ class Batches:
         """
         device = device or torch.device("cpu")
         chosen = self.indices(step, size)
-        x0 = to_floats(self.pictures[chosen[share].to(self.pictures.device)].to(device))
+        x0 = to_model(self.pictures[chosen[share].to(self.pictures.device)].to(device))
         condition = {name: rows[chosen.to(rows.device)].to(device) for name, rows in self.condition.items()}
         condition = self.dropout(condition, step_generator(self.seed, step, "dropout", device))
         condition = {name: rows[share] for name, rows in condition.items()}
@@ -69,7 +67,7 @@ class Batches:
             generator = step_generator(self.seed, step, "augmentation")
             x0, told = self.augmentation(x0, generator, size, share)
             condition = {**condition, NAME: told}
-        return self.spec.hide(x0) if self.spec else x0, condition
+        return x0, condition
 
     def to(self, device: torch.device) -> Batches:
         """Move what is in memory to the device."""
