@@ -154,6 +154,14 @@ class Drawing:
         recipe = self.recipe_of_all({"columns": columns})
         self.write(self.sheet(columns), path, recipe if metadata else None)
 
+    def laid(self, columns: int, repeats: int) -> Image.Image:
+        """All pictures in one, each laid ``repeats`` x ``repeats`` times, as tiles lie."""
+        return sheet(self.pictures.repeat(1, 1, repeats, repeats), columns, zoom=2)
+
+    def save_laid(self, path: Path, columns: int, repeats: int) -> None:
+        recipe = self.recipe_of_all({"columns": columns, "repeats": repeats})
+        self.write(self.laid(columns, repeats), path, recipe)
+
     def save_atlas(self, path: Path, atlas: Atlas | None = None, *, metadata: bool = True) -> None:
         """Write a sheet for engines, and where each picture lies into a .json of the same name beside it."""
         atlas, images = atlas or Atlas(), self.images

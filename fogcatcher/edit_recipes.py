@@ -17,11 +17,12 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from fogcatcher.data.picture_files import decode
+from fogcatcher.data.picture_files import Unreadable, decode
 from fogcatcher.data.sheets import MODES, to_image
 from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError
 from fogcatcher.recipes.build import EDITS, named
+from fogcatcher.typed_json import typed_fields
 
 CHANNELS = {"L": [0], "LA": [0, 3], "RGB": [0, 1, 2], "RGBA": [0, 1, 2, 3]}
 """Which of red, green, blue and alpha make up a picture of this mode."""
@@ -44,8 +45,8 @@ def edit_from_json(row: Mapping[str, object]) -> Edit:
     """Return the edit of a recipe. Raises UserError for a kind or setting that this version does not know."""
     kind = named("kind of edit", str(row.get("kind")), EDITS)
     try:
-        return kind(**{name: _from_json(value) for name, value in row.items() if name != "kind"})
-    except (ValueError, TypeError, AttributeError) as error:
+        return typed_fields(kind, {name: _from_json(value) for name, value in row.items() if name != "kind"})
+    except (ValueError, TypeError, Unreadable) as error:
         raise UserError(f"the edit in this recipe cannot be read ({error}).") from error
 
 
@@ -62,4 +63,4 @@ def _from_json(value: object) -> object:
         mode, rgba = decode(base64.b64decode(str(value["png"]), validate=True))[0]
         channels = CHANNELS.get(mode, CHANNELS["RGBA"])
         return torch.from_numpy(rgba[..., channels].transpose(2, 0, 1)[None].copy())
-    return tuple(value) if isinstance(value, list) else value
+    return value

@@ -68,6 +68,8 @@ class Between(Edit):
             x = inverted(host.steered([wish], 1.0), host.seen(end).to(noise), times, self.rounds)
             return x / expand_to(host.process.schedule.sigma(times[0]), x)
 
+        if len(self.weights) not in (1, len(noise)):
+            raise ValueError(f"{len(self.weights)} weights cannot serve {len(noise)} pictures")
         a, b = noise_of(self.a, self.wish_a), noise_of(self.b, self.wish_b)
         between = slerp(a, b, torch.tensor(self.weights)).expand_as(noise)
         return host.process.prior(times[0], between)

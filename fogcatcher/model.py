@@ -208,6 +208,7 @@ class Model:
     def _led_only(
         self, settings: Settings, wishes: Sequence[Mapping[str, Wish]], guidance: float
     ) -> DenoiserLike:
+        wishes = [self.conditions.clean(wish) for wish in wishes]
         return self.steered(wishes, replace(settings, guidance=guidance, steering=NO_STEERING))
 
     def steered(self, wishes: Sequence[Mapping[str, Wish]], settings: Settings) -> DenoiserLike:

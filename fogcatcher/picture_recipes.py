@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-import types
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from PIL import Image
 
@@ -21,16 +20,16 @@ from fogcatcher.data.sheets import RECIPE_KEY, read_recipe
 from fogcatcher.drawing import OF_THE_SAME_RUN, Settings, Steering
 from fogcatcher.errors import UserError
 from fogcatcher.finishing import Finish
+from fogcatcher.typed_json import LARGEST_NUMBER, typed, typed_fields
 
-T = TypeVar("T")
 MOST_PICTURES = 10_000
 MOST_IN_BATCH = 256
 DEEPEST = 8
 LONGEST_TEXT = 10_000
 LONGEST_PNG = 4_000_000
 """In base64: the pictures that an edit started from."""
-LARGEST_NUMBER = 1e6
 MOST_STEPS = 10_000
+MOST_REPEATS = 10
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,20 @@ class PreviewRow:
 
 
 @dataclass(frozen=True)
+class Laid:
+    """Tiles in so many columns, each repeated both ways."""
+
+    columns: int
+    repeats: int
+
+
+@dataclass(frozen=True)
 class FileRecipe:
     """All that a PNG says about how it was made."""
 
     pictures: list[PictureRecipe]
     finish: Finish
-    sheet: int | Atlas | PreviewRow | None
+    sheet: int | Atlas | Laid | PreviewRow | None
     """How the pictures lie in the file: None for a single one, the columns of a labelled sheet, with 0 where
     an older version did not say, or another form."""
     written: Mapping[str, object]
@@ -116,7 +123,7 @@ def _file_recipe(tree: dict[str, Any]) -> FileRecipe:
     finish = tree.get("finish", {})
     if not isinstance(finish, dict):
         raise ValueError("'finish' is no object")
-    finish = _typed_fields(Finish, finish)
+    finish = typed_fields(Finish, finish)
     if "pictures" not in tree:
         return FileRecipe([_picture(tree)], finish, None, {})
     pictures = tree["pictures"]
@@ -126,15 +133,17 @@ def _file_recipe(tree: dict[str, Any]) -> FileRecipe:
     return FileRecipe([_picture(row) for row in pictures], finish, _sheet(written), written)
 
 
-def _sheet(tree: object) -> int | Atlas | PreviewRow:
+def _sheet(tree: object) -> int | Atlas | Laid | PreviewRow:
     if not isinstance(tree, dict):
         raise ValueError("'sheet' is no object")
     columns = _whole(tree, "columns", 0 if len(tree) == 1 else 1, MOST_PICTURES)
     if "due" in tree:
-        due = _typed(tree["due"], tuple[int, ...], "due")
+        due = typed(tree["due"], tuple[int, ...], "due")
         return PreviewRow(due, _whole(tree, "row", 0, len(due) - 1))
+    if "repeats" in tree:
+        return Laid(columns, _whole(tree, "repeats", 1, MOST_REPEATS))
     if tree.get("atlas"):
-        return Atlas(columns, _typed(tree.get("power_of_two", False), bool, "power_of_two"))
+        return Atlas(columns, typed(tree.get("power_of_two", False), bool, "power_of_two"))
     return columns
 
 
@@ -143,7 +152,7 @@ def _picture(tree: object) -> PictureRecipe:
         raise ValueError("a picture is no object")
     hints = get_type_hints(Settings)
     settings = {
-        f.name: _typed(tree[f.name], hints[f.name], f.name) for f in fields(Settings) if f.name in tree
+        f.name: typed(tree[f.name], hints[f.name], f.name) for f in fields(Settings) if f.name in tree
     }
     steps = settings.get("steps", 1)
     if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
@@ -152,25 +161,25 @@ def _picture(tree: object) -> PictureRecipe:
     led_by = steering.guide_with if isinstance(steering, Steering) else None
     if led_by is not None and not re.fullmatch(OF_THE_SAME_RUN, led_by):
         raise ValueError(f"it was guided by another run, {led_by!r}: draw it again with --guide-with")
-    model = _typed(tree["model"], str, "model")
+    model = typed(tree["model"], str, "model")
     if not re.fullmatch("[0-9a-f]{12}|unsaved", model):
         raise ValueError("'model' is no hash of weights")
     batch = tree.get("batch", [0, 1])
     place, size = batch if isinstance(batch, list) and len(batch) == 2 else (None, None)
     return PictureRecipe(
         seed=_whole(tree, "seed", 0, 2**63 - 1),
-        condition=_typed(tree["condition"], Mapping[str, Wish], "condition"),
+        condition=typed(tree["condition"], Mapping[str, Wish], "condition"),
         settings=settings,
         model=model,
-        name=_typed(tree.get("name", ""), str, "name"),
-        ema=_typed(tree.get("ema"), float | None, "ema"),
-        version=_typed(tree.get("fogcatcher", "unknown"), str, "fogcatcher"),
-        computed_by=_typed(tree.get("computed_by", ""), str, "computed_by"),
+        name=typed(tree.get("name", ""), str, "name"),
+        ema=typed(tree.get("ema"), float | None, "ema"),
+        version=typed(tree.get("fogcatcher", "unknown"), str, "fogcatcher"),
+        computed_by=typed(tree.get("computed_by", ""), str, "computed_by"),
         batch=(
             _whole({"batch": place}, "batch", 0, MOST_IN_BATCH - 1),
             _whole({"batch": size}, "batch", (place or 0) + 1, MOST_IN_BATCH),
         ),
-        edit=_typed(tree.get("edit"), Mapping[str, object] | None, "edit"),
+        edit=typed(tree.get("edit"), Mapping[str, object] | None, "edit"),
     )
 
 
@@ -200,60 +209,3 @@ def _whole(tree: Mapping[str, object], name: str, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"'{name}' is no whole number from {least:,} to {most:,}")
     return value
-
-
-def _typed_fields(kind: type[T], tree: Mapping[str, Any]) -> T:
-    """Raises ValueError for fields that are unknown or do not fit."""
-    hints = get_type_hints(kind)
-    unknown = set(tree) - set(hints)
-    if unknown:
-        raise ValueError(f"'{min(unknown)}' is unknown to this version")
-    values = {name: _typed(value, hints[name], name) for name, value in tree.items()}
-    try:
-        return kind(**values)
-    except UserError as error:
-        raise ValueError(str(error).rstrip(".")) from error
-
-
-def _typed(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401 - the hint says what it is
-    """Return what JSON has as what a type hint asks for: lists as tuples, whole numbers also as floats.
-
-    Raises ValueError where it does not fit.
-    """
-    if hint is Any or hint is object:
-        return value
-    if is_dataclass(hint) and isinstance(value, dict):
-        return _typed_fields(hint, value)  # type: ignore[arg-type]
-    parts, origin = get_args(hint), get_origin(hint)
-    if origin in (Union, types.UnionType):
-        return _first_that_fits(value, parts, name)
-    if origin is Literal and value in parts:
-        return value
-    if origin in (dict, Mapping) and isinstance(value, dict):
-        return {key: _typed(entry, parts[1], name) for key, entry in value.items()}
-    if origin is list and isinstance(value, list):
-        return [_typed(entry, parts[0], name) for entry in value]
-    if origin in (tuple, Sequence) and isinstance(value, list):
-        every = [parts[0]] * len(value) if parts[-1] is ... or origin is Sequence else parts
-        if len(every) == len(value):
-            return tuple(_typed(entry, part, name) for entry, part in zip(value, every, strict=True))
-    if origin is None and _is_of(value, hint):
-        return value
-    raise ValueError(f"'{name}' is not of the right kind")
-
-
-def _first_that_fits(value: Any, hints: tuple[Any, ...], name: str) -> Any:  # noqa: ANN401
-    for hint in hints:
-        try:
-            return _typed(value, hint, name)
-        except ValueError:
-            continue
-    raise ValueError(f"'{name}' is not of the right kind")
-
-
-def _is_of(value: object, kind: Any) -> bool:  # noqa: ANN401
-    if kind is float:  # of whole numbers only usual ones, as of floats
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
-    return value is None if kind is type(None) else isinstance(value, kind)

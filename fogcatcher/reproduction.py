@@ -23,7 +23,7 @@ from fogcatcher.edit_recipes import edit_from_json
 from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError
 from fogcatcher.model import SHIPPED, Model, computed_by, file_hash, folder_of, load
-from fogcatcher.picture_recipes import FileRecipe, PictureRecipe, PreviewRow, read_file_recipe
+from fogcatcher.picture_recipes import FileRecipe, Laid, PictureRecipe, PreviewRow, read_file_recipe
 from fogcatcher.previews import preview_sheet
 from fogcatcher.recipes.config import BEST, CONFIG, WEIGHTS
 from fogcatcher.training.post_hoc import AVERAGES
@@ -229,6 +229,8 @@ def _as_file(recipe: FileRecipe, drawing: Drawing, pixels: Rgba) -> tuple[Image.
         return _preview(form, drawing.pictures)
     if isinstance(form, Atlas):
         image = form.image(drawing.images)
+    elif isinstance(form, Laid):
+        image = drawing.laid(form.columns, form.repeats)
     elif form is None:
         image = drawing.images[0]
     else:

@@ -23,7 +23,7 @@ FLOORS = [
     ["networks", "data", "torchless"],
     ["training", "metrics", "baselines"],
     ["recipes"],
-    ["privacy", "finishing", "atlas", "parameters_text"],
+    ["privacy", "typed_json", "finishing", "atlas", "parameters_text"],
     ["hub", "model_card", "loggers", "drawing", "canvas", "edit_recipes", "trained_classifier"],
     ["steering"],
     ["draw_to_disk", "model", "picture_recipes"],

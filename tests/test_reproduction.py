@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -16,13 +17,17 @@ from fogcatcher.atlas import Atlas
 from fogcatcher.cli.main import main
 from fogcatcher.data.palettes import GAMEBOY, PICO8
 from fogcatcher.data.sheets import RECIPE_KEY, read_recipe, save_png
+from fogcatcher.drawing import Steering
 from fogcatcher.errors import UserError
 from fogcatcher.finishing import Finish
+from fogcatcher.inpainting import Inpaint
+from fogcatcher.interpolation import Between
 from fogcatcher.model import Model, load
 from fogcatcher.picture_recipes import read_file_recipe
 from fogcatcher.recipes.build import SAMPLERS
 from fogcatcher.reproduction import reproduce
 from fogcatcher.runs import train
+from fogcatcher.variation import Vary
 
 from .test_cli import fogcatcher, save_pictures
 from .test_model import random_model, save
@@ -242,6 +247,30 @@ def test_a_recipe_of_a_stranger_is_refused_or_harmless(model, tmp_path):
     assert refused > 200
 
 
+@pytest.mark.parametrize("edit", ["inpaint", "vary", "between"])
+def test_an_edit_of_a_stranger_is_refused_or_harmless(edit, model, tmp_path):
+    picture, mask = model.sample(1, steps=1).pictures, torch.zeros(1, 1, 12, 10, dtype=torch.uint8)
+    edits: Mapping[str, Any] = {
+        "inpaint": lambda: Inpaint(picture, mask, "replace"),
+        "vary": lambda: Vary(picture, 0.5),
+        "between": lambda: Between(picture, 3, (0.5,), {}, {}),
+    }
+    path = model.sample(1, steps=1, edit=edits[edit]()).save(tmp_path)[0]
+    recipe = read_recipe(path) or {}
+    assert reproduce(path).different == 0
+    refused, written = 0, recipe["edit"]
+    assert isinstance(written, dict)
+    png = [{"png": "AAAA"}, {"png": "x" * 20_000}, {"png": 7}, {"png": "A" * 5_000_000}]
+    for name in [*written, "__class__", "unknown"]:
+        for wild in [*WILD, *png]:
+            try:
+                reproduce(rewrite(path, {**recipe, "edit": {**written, name: wild}}))
+            except UserError as error:
+                refused += 1
+                assert str(error).count("\n") == 0 and "\x1b" not in str(error)
+    assert refused > 80
+
+
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
@@ -282,7 +311,7 @@ def test_bad_files_and_options_are_one_sentence_and_exit_code_2(tmp_path, model,
         (("reproduce", "a.gif"), "is no PNG"),
         (("reproduce", "plain.png"), "carries no recipe"),
         (("reproduce", "short.png"), "short.png is broken"),
-        (("reproduce", "edited.png"), "made by an edit"),
+        (("reproduce", "edited.png"), "the edit in this recipe cannot be read"),
         (("reproduce", "many.png"), "too small for the pictures of its recipe"),
         (("reproduce", "magic.png"), "unknown sampler 'magic'"),
         (("reproduce", str(whole), "--model", "nowhere"), "no run directory nowhere"),
@@ -297,6 +326,45 @@ def test_bad_files_and_options_are_one_sentence_and_exit_code_2(tmp_path, model,
         code, _, errors = fogcatcher(*arguments, capsys=capsys)
         assert code == 2 and sentence in errors and errors.count("\n") == 1, (arguments, errors)
     assert not Path("samples-first").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("inpaint", "sprites", "drawn/00002.png", "--mask", "mask.png", "--resamples", "2"),
+        ("inpaint", "sprites", "drawn/00002.png", "--mask", "mask.png", "--method", "gradient"),
+        ("outpaint", "sprites", "drawn/00002.png", "--right", "4", "--method", "replace"),
+        ("vary", "sprites", "drawn/00002.png", "--rescale", "0.5"),
+        ("recolor", "sprites", "drawn/00002.png", "--negative", "kind=hero"),
+        ("tile", "sprites", "--guidance-interval", "0.2,2"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_changed_pictures_are_drawn_again_too(command, tmp_path, capsys):
+    Image.fromarray(np.pad(np.full((8, 16), 255, np.uint8), ((8, 0), (0, 0)))).save("mask.png")
+    main(["sample", "sprites", "--seeds", "2", "--steps", "4", "--out", "drawn"])
+    main([*command, "-n", "3", "--steps", "4", "--out", "out"])
+    files = sorted(Path("out").glob("*.png"))
+    assert len(files) >= 4
+    for file in files:
+        assert reproduce(file).different == 0, file
+
+
+def test_the_way_between_two_pictures_is_drawn_again_too(tmp_path, capsys):
+    main(["sample", "sprites", "--seeds", "2,9", "--steps", "4", "--out", "drawn"])
+    for ends in (("2", "9"), ("drawn/00002.png", "9")):
+        main(["interpolate", "sprites", *ends, "--frames", "3", "--steps", "4", "--out", "out"])
+        for file in sorted(Path("out").glob("*.png")):
+            assert reproduce(file).different == 0, file
+
+
+def test_guidance_by_another_run_is_not_looked_for(model, tmp_path, capsys):
+    save(random_model(), tmp_path / "elsewhere" / "weak")
+    steering = Steering(guide_with=str(tmp_path / "elsewhere" / "weak"))
+    path = model.sample(1, steps=1, steering=steering).save(tmp_path / "out")[0]
+    assert "elsewhere" not in json.dumps(read_recipe(path))
+    code, _, errors = fogcatcher("reproduce", str(path), capsys=capsys)
+    assert code == 2 and "guided by another run, 'weak'" in errors
 
 
 def test_export_takes_an_average_of_another_length(tmp_path, monkeypatch, capsys):

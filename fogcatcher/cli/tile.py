@@ -22,13 +22,11 @@ class Tile(DrawingArguments):
 
     def run(self) -> None:
         from fogcatcher.cli.arguments import parse_condition
-        from fogcatcher.data.sheets import save_png, sheet
         from fogcatcher.tiling import Tile as TileEdit
 
         model = self.load()
         out = f"tiles-{Path(self.model).name}"
         drawing = self.draw(model, TileEdit(), parse_condition(self.condition) or None, out)
         laid = (self.out or Path(out)) / "laid.png"
-        repeated = drawing.pictures.repeat(1, 1, REPEATS, REPEATS)
-        save_png(sheet(repeated, COLUMNS // 2, zoom=2), laid, {"pictures": drawing.recipes})
+        drawing.save_laid(laid, COLUMNS // 2, REPEATS)
         print(f"each laid {REPEATS} x {REPEATS} times: {laid}")

@@ -144,7 +144,7 @@ SAMPLERS: Mapping[str, Callable[[float], Step]] = {
     "predictor_corrector": lambda eta: PredictorCorrector(),
     "annealed_langevin": lambda eta: AnnealedLangevin(),
 }
-EDITS: Mapping[str, Callable[..., Edit]] = {
+EDITS: Mapping[str, type[Edit]] = {
     "inpaint": Inpaint,
     "vary": Vary,
     "invert": Invert,
