@@ -71,5 +71,5 @@ class Between(Edit):
         if len(self.weights) not in (1, len(noise)):
             raise ValueError(f"{len(self.weights)} weights cannot serve {len(noise)} pictures")
         a, b = noise_of(self.a, self.wish_a), noise_of(self.b, self.wish_b)
-        between = slerp(a, b, torch.tensor(self.weights)).expand_as(noise)
+        between = slerp(a, b, torch.tensor([float(u) for u in self.weights])).expand_as(noise)
         return host.process.prior(times[0], between)
