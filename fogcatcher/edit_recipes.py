@@ -17,12 +17,13 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
+from fogcatcher.data.conditions import Wish
 from fogcatcher.data.picture_files import Unreadable, decode
 from fogcatcher.data.sheets import MODES, to_image
 from fogcatcher.editing import Edit
 from fogcatcher.errors import UserError
 from fogcatcher.recipes.build import EDITS, named
-from fogcatcher.typed_json import typed_fields
+from fogcatcher.typed_json import typed, typed_fields
 
 CHANNELS = {"L": [0], "LA": [0, 3], "RGB": [0, 1, 2], "RGBA": [0, 1, 2, 3]}
 """Which of red, green, blue and alpha make up a picture of this mode."""
@@ -45,7 +46,8 @@ def edit_from_json(row: Mapping[str, object]) -> Edit:
     """Return the edit of a recipe. Raises UserError for a kind or setting that this version does not know."""
     kind = named("kind of edit", str(row.get("kind")), EDITS)
     try:
-        return typed_fields(kind, {name: _from_json(value) for name, value in row.items() if name != "kind"})
+        values = {name: _from_json(name, value) for name, value in row.items() if name != "kind"}
+        return typed_fields(kind, values)
     except (ValueError, TypeError, Unreadable) as error:
         raise UserError(f"the edit in this recipe cannot be read ({error}).") from error
 
@@ -58,9 +60,10 @@ def _to_json(value: object) -> object:
     return {"png": base64.b64encode(file.getvalue()).decode("ascii")}
 
 
-def _from_json(value: object) -> object:
+def _from_json(name: str, value: object) -> object:
+    """A picture, a wish, or the value as it is."""
     if isinstance(value, Mapping) and set(value) == {"png"}:
         mode, rgba = decode(base64.b64decode(str(value["png"]), validate=True))[0]
         channels = CHANNELS.get(mode, CHANNELS["RGBA"])
         return torch.from_numpy(rgba[..., channels].transpose(2, 0, 1)[None].copy())
-    return value
+    return typed(value, Mapping[str, Wish], name) if isinstance(value, Mapping) else value

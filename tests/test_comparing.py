@@ -81,7 +81,8 @@ def test_mistakes_are_one_sentence_before_anything_is_drawn(tmp_path, capsys, mo
         raise AssertionError("something was drawn")
 
     monkeypatch.setattr(comparing, "_cell", drawn)
-    axes = "run, checkpoint, ema, sampler, steps, guidance, eta, grid, limit, seed, kind"
+    axes = "run, checkpoint, ema, sampler, steps, guidance, eta, grid, limit, "
+    axes += "interval, rescale, guide_with, classifier, seed, kind"
     cases = [
         (("--x", "stepz=1"), f"unknown axis 'stepz'. Valid: {axes}. Did you mean steps?"),
         (("--x", "steps"), "needs the form NAME=VALUE,VALUE"),
