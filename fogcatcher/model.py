@@ -122,26 +122,42 @@ class Model:
         batches = list(in_parts(len(seeds), BATCH, drawn))
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
-        made_by = {
-            "fogcatcher": fogcatcher.__version__,
-            **self._hashes(steering),
-            **self.origin,
-            "computed_by": computed_by(next(self.denoiser.parameters()).device),
-            **asdict(replace(settings, steering=_without_folders(steering))),
-        }
         # The last bits of a network's answer depend on the place in its batch.
-        places = [[place, len(batch[-1])] for batch in batches for place in range(len(batch[-1]))]
+        places = [(place, len(batch[-1])) for batch in batches for place in range(len(batch[-1]))]
+        made_by = self._made_by(settings)
         to_pictures = self.config.pictures.to_pictures
         pictures = edit.finish(to_pictures(raw))
         return Drawing(
             pictures=pictures,
             raw=raw,
             recipes=[
-                {**made_by, "seed": seed, "condition": dict(wish), "batch": place, **edit_recipe(edit, i)}
+                {
+                    **made_by,
+                    "seed": seed,
+                    "condition": dict(wish),
+                    "batch": list(place),
+                    **edit_recipe(edit, i),
+                }
                 for i, (seed, wish, place) in enumerate(zip(seeds, wishes, places, strict=True))
             ],
             frames=[*(to_pictures(x) for x in earlier), pictures] if keep_frames else [],
         )
+
+    def _made_by(self, settings: Settings) -> dict[str, object]:
+        """What the recipes of all pictures of one drawing have in common."""
+        steering = settings.steering
+        if steering.guide_with is not None:
+            # Another run is named; where it lies is nobody's business.
+            settings = replace(
+                settings, steering=replace(steering, guide_with=Path(steering.guide_with).name)
+            )
+        return {
+            "fogcatcher": fogcatcher.__version__,
+            **self._hashes(steering),
+            **self.origin,
+            "computed_by": computed_by(next(self.denoiser.parameters()).device),
+            **asdict(settings),
+        }
 
     def _checked(self, guidance: float | Mapping[str, float], steering: Steering) -> Steering:
         """Return the steering as recipes keep it. Raises UserError for what this model cannot do."""
@@ -324,12 +340,6 @@ class Model:
         """Return the hash that a model of these very weights has once it is saved and loaded."""
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
         return _hash_of(save(tensors))
-
-
-def _without_folders(steering: Steering) -> Steering:
-    """Recipes name another run, not where it lies."""
-    led_by = steering.guide_with
-    return steering if led_by is None else replace(steering, guide_with=Path(led_by).name)
 
 
 def class_of_seed(seed: int, classes: int) -> int:
