@@ -48,6 +48,7 @@ from fogcatcher.training.augmentation import choose
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import KEPT, load_newest_state, save_state
 from fogcatcher.training.fit import Plan, Progress, TrainingState, fit, seconds_per_step
+from fogcatcher.training.precision import precision_on
 from fogcatcher.training.setbacks import Diverged
 
 CHECKPOINT_SECONDS = 20.0
@@ -78,6 +79,8 @@ class Setup:
     """Of the network, instead of a size."""
     batch_size: int | None = None
     """None is what suits the network."""
+    precision: str = "auto"
+    """float32, bfloat16, or auto: bfloat16 on GPUs that have it."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
         network=NetworkConfig(),
         training=Plan(
             steps=setup.steps or 1,
+            precision=precision_on(best_device(), setup.precision),
             seed=setup.seed,
             attribute_dropout=controls.dropout,
             single_dropout=tuple(a.name for a in controls.spec.attributes if isinstance(a, Tags)),

@@ -47,6 +47,8 @@ def _is_so(asked: Train, run: Run, name: str) -> bool:
             return choose_network(config.network.name, asked.size_of_model, wanted) == config.network
         case "augment":
             return choose(asked.augment, run.dataset.pictures, len(run.parts.train))[0] == config.augmentation
+        case "precision":
+            return asked.precision in ("auto", run.config.training.precision)
         case "minutes" | "seed" | "steps" | "batch_size" | "network" | "condition" | "text_encoder":
             return getattr(asked, name) == _has(run, name)
     return name not in READING or getattr(asked.options(), name) == _has(run, name)
@@ -75,7 +77,7 @@ def _has(run: Run, name: str) -> Any:  # noqa: ANN401 - options are of every typ
             return config.data.conditions
         case "text_encoder":
             return next((a.encoder for a in run.conditions.attributes if isinstance(a, Sentence)), None)
-        case "seed" | "steps" | "batch_size":
+        case "seed" | "steps" | "batch_size" | "precision":
             return getattr(plan, name)
     return getattr(config.data.options, name)
 

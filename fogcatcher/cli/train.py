@@ -52,6 +52,8 @@ class Train(DataArguments):
     size_of_model: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None
     """The one dial: tiny, small, medium, large, or a number of parameters such as 3M. Width, depth,
     attention, learning rate and batch follow. Default: the network's own."""
+    precision: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
+    """How the network computes while it learns: float32; bfloat16; or auto, bfloat16 on GPUs that have it."""
     batch_size: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Pictures per step. Default: 32; 64 for large networks."""
     micro_batch: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
@@ -126,6 +128,7 @@ class Train(DataArguments):
             network=self.network,
             size_of_model=self.size_of_model,
             batch_size=self.batch_size,
+            precision=self.precision,
         )
 
 

@@ -53,6 +53,8 @@ class Plan:
     """Attributes of several marks, each of which is left unsaid on its own: tags."""
     ema_gamma: float = 6.94
     """Exponent of the power-function average; 6.94 averages over about the last tenth of the run."""
+    precision: str = "float32"
+    """Of the network while it learns: float32 or bfloat16."""
     seed: int = 0
     """Seed of the weights, the order of the pictures and the noise."""
 
@@ -249,7 +251,15 @@ def _gradient_if_it_fits(
         x0, told = batches.at(state.step, plan.batch_size, device, share)
         with _dropout_of_step(generator, _has_dropout(state.denoiser), processes.rank):
             return leave_gradient(
-                state.denoiser, objective, x0, told, generator, size, plan.batch_size, share
+                state.denoiser,
+                objective,
+                x0,
+                told,
+                generator,
+                size,
+                plan.batch_size,
+                share,
+                precision=plan.precision,
             )
     except (RuntimeError, MemoryError) as error:
         # With weights in parts the others wait in the midst of the pass; nothing can be agreed on there.

@@ -12,6 +12,7 @@ from torch import Tensor
 from fogcatcher.denoiser import Denoiser
 from fogcatcher.objectives import Objective
 from fogcatcher.tensors import Condition, Samples
+from fogcatcher.training.precision import autocast
 
 T = TypeVar("T")
 SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
@@ -27,6 +28,8 @@ def leave_gradient(
     size: int,
     batch: int | None = None,
     share: slice = slice(None),
+    *,
+    precision: str = "float32",
 ) -> Tensor:
     """Return the mean loss of a batch, a scalar, and leave its gradient in the weights.
 
@@ -41,7 +44,8 @@ def leave_gradient(
     denoiser.zero_grad()
     batch = len(x0) if batch is None else batch
     if size >= len(x0) == batch:
-        loss = objective(denoiser, x0, condition, generator)
+        with autocast(x0.device, precision):
+            loss = objective(denoiser, x0, condition, generator)
         loss.backward()
         return loss.detach()
     # The draws of Objective.__call__, in its order.
@@ -51,7 +55,9 @@ def leave_gradient(
     for start in range(0, len(x0), size):
         part = slice(start, start + size)
         told = {name: rows[part] for name, rows in condition.items()}
-        losses = objective.times.weigh(t[part], objective.at(denoiser, x0[part], t[part], noise[part], told))
+        with autocast(x0.device, precision):
+            errors = objective.at(denoiser, x0[part], t[part], noise[part], told)
+        losses = objective.times.weigh(t[part], errors)
         mean = losses.sum() / batch
         mean.backward()
         total += mean.detach()
