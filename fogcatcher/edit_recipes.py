@@ -20,7 +20,7 @@ from torch import Tensor
 from fogcatcher.data.conditions import Wish
 from fogcatcher.data.picture_files import Unreadable, decode
 from fogcatcher.data.sheets import MODES, to_image
-from fogcatcher.editing import Edit
+from fogcatcher.edits.edit import Edit
 from fogcatcher.errors import UserError
 from fogcatcher.recipes.build import EDITS, named
 from fogcatcher.typed_json import typed, typed_fields

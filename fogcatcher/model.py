@@ -25,7 +25,7 @@ from fogcatcher.denoiser import Denoiser, DenoiserLike
 from fogcatcher.disk import write_atomically
 from fogcatcher.drawing import OF_THE_SAME_RUN, Drawing, Limit, Settings, Steering
 from fogcatcher.edit_recipes import edit_recipe
-from fogcatcher.editing import Edit, Host
+from fogcatcher.edits.edit import Edit, Host
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.finishing import training_palette, write_training_palette
 from fogcatcher.guidance import Clipped, Conditioned, Thresholded
@@ -99,7 +99,7 @@ class Model:
         about it: a negative condition, an interval, a weaker model, a classifier. ``seeds`` default to
         0 ... n - 1; the picture of a seed does not depend on the others. ``limit`` keeps every answer of the
         denoiser within the range of pictures: "clip", "dynamic" (thresholding), "none". ``edit`` changes
-        pictures instead of drawing new ones (editing.py). ``progress`` hears how many of all
+        pictures instead of drawing new ones (``edits/``). ``progress`` hears how many of all
         picture-steps are done. Raises UserError for unknown names and impossible numbers.
         """
         seeds = list(range(8 if n is None else n) if seeds is None else seeds)

@@ -20,7 +20,7 @@ from fogcatcher.data.picture_files import Unreadable, read_picture
 from fogcatcher.data.spec import Pictures
 from fogcatcher.drawing import Drawing
 from fogcatcher.edit_recipes import edit_from_json
-from fogcatcher.editing import Edit
+from fogcatcher.edits.edit import Edit
 from fogcatcher.errors import UserError
 from fogcatcher.model import SHIPPED, Model, computed_by, file_hash, folder_of, load
 from fogcatcher.picture_recipes import FileRecipe, Laid, PictureRecipe, PreviewRow, read_file_recipe

@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from fogcatcher import comparing
 from fogcatcher.cli.grid import parse_axis
 from fogcatcher.cli.main import main
-from fogcatcher.comparing import Axis, Cell, Request, compare
-from fogcatcher.comparison_picture import columns_for, comparison_picture
 from fogcatcher.data.sheets import read_recipe
 from fogcatcher.drawing import Drawing, Steering
 from fogcatcher.errors import UserError
+from fogcatcher.explain import comparing
+from fogcatcher.explain.comparing import Axis, Cell, Request, compare
+from fogcatcher.explain.comparison_picture import columns_for, comparison_picture
 from fogcatcher.model import load
 
 COLOURS = [(250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0), (250, 0, 250), (0, 250, 250), (250, 125, 0), (125, 250, 0)]  # fmt: skip  # noqa: E501

@@ -7,15 +7,15 @@ import pytest
 
 from fogcatcher.data.sheets import read_recipe
 from fogcatcher.edit_recipes import edit_from_json, edit_to_json
-from fogcatcher.editing import Edit
+from fogcatcher.edits.edit import Edit
+from fogcatcher.edits.inpainting import Inpaint
+from fogcatcher.edits.interpolation import Between
+from fogcatcher.edits.inversion import Invert
+from fogcatcher.edits.recolouring import Recolour
+from fogcatcher.edits.tiling import Tile
+from fogcatcher.edits.variation import Vary
 from fogcatcher.errors import UserError
-from fogcatcher.inpainting import Inpaint
-from fogcatcher.interpolation import Between
-from fogcatcher.inversion import Invert
 from fogcatcher.recipes.build import EDITS
-from fogcatcher.recolouring import Recolour
-from fogcatcher.tiling import Tile
-from fogcatcher.variation import Vary
 from tests.edit_models import random_picture, small_model
 
 PICTURE = random_picture(4, (16, 8))

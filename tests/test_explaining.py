@@ -19,8 +19,7 @@ from fogcatcher.data.options import DataOptions
 from fogcatcher.data.spec import PictureSpec
 from fogcatcher.drawing import Settings
 from fogcatcher.errors import UserError
-from fogcatcher.explain_page import page
-from fogcatcher.explaining import (
+from fogcatcher.explain.explaining import (
     even_times,
     explain,
     forward,
@@ -29,13 +28,14 @@ from fogcatcher.explaining import (
     variant,
     variants,
 )
+from fogcatcher.explain.page import page
+from fogcatcher.explain.source_lines import PROJECT, source_lines
+from fogcatcher.explain.two_pixels import BLUR, EXPLODING, PICTURES, PRESERVING, lecture
 from fogcatcher.guidance import Conditioned
 from fogcatcher.process import Process
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.samplers import DDIM, DDPM, sample
 from fogcatcher.schedules import CosineSchedule, EDMSchedule, FlowSchedule
-from fogcatcher.source_lines import PROJECT, source_lines
-from fogcatcher.two_pixels import BLUR, EXPLODING, PICTURES, PRESERVING, lecture
 from tests.exact_models import STD, gaussian_model
 
 LEFT = {"kind": "left"}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.inpainting import WAYS, Inpaint, Reconstruction, Replacement, climbing
+from fogcatcher.edits.inpainting import WAYS, Inpaint, Reconstruction, Replacement, climbing
 from fogcatcher.process import Process
 from fogcatcher.recipes.build import PRESETS, SAMPLERS
 from fogcatcher.samplers import DDPM, Inversion, Step, sample

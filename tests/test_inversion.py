@@ -8,8 +8,8 @@ import torch
 
 from fogcatcher.data import sprites
 from fogcatcher.data.conditions import Category, Colour, ConditionSpec, Number, Tags
-from fogcatcher.interpolation import Between, slerp
-from fogcatcher.inversion import Invert
+from fogcatcher.edits.interpolation import Between, slerp
+from fogcatcher.edits.inversion import Invert
 from fogcatcher.model import load
 from tests.edit_models import random_picture, small_model
 

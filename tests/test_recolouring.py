@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from fogcatcher.edits.recolouring import Recolour
 from fogcatcher.errors import UserError
 from fogcatcher.oklab import oklab_from_srgb
-from fogcatcher.recolouring import Recolour
 from tests.edit_models import small_model
 
 

@@ -18,16 +18,16 @@ from fogcatcher.cli.main import main
 from fogcatcher.data.palettes import GAMEBOY, PICO8
 from fogcatcher.data.sheets import RECIPE_KEY, read_recipe, save_png
 from fogcatcher.drawing import Steering
+from fogcatcher.edits.inpainting import Inpaint
+from fogcatcher.edits.interpolation import Between
+from fogcatcher.edits.variation import Vary
 from fogcatcher.errors import UserError
 from fogcatcher.finishing import Finish
-from fogcatcher.inpainting import Inpaint
-from fogcatcher.interpolation import Between
 from fogcatcher.model import Model, load
 from fogcatcher.picture_recipes import read_file_recipe
 from fogcatcher.recipes.build import SAMPLERS
 from fogcatcher.reproduction import reproduce
 from fogcatcher.runs import train
-from fogcatcher.variation import Vary
 
 from .test_cli import fogcatcher, save_pictures
 from .test_model import random_model, save

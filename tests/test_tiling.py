@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from fogcatcher.edits.tiling import CircularPadding, Tile
 from fogcatcher.errors import UserError
 from fogcatcher.model import load
 from fogcatcher.networks.unet import UNet
-from fogcatcher.tiling import CircularPadding, Tile
 from tests.edit_models import small_model
 
 

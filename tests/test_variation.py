@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from fogcatcher.data.spec import to_model
-from fogcatcher.editing import Host
+from fogcatcher.edits.edit import Host
+from fogcatcher.edits.variation import Vary, time_of_strength
 from fogcatcher.exact import gaussian_denoiser
 from fogcatcher.process import Process
 from fogcatcher.recipes.build import SCHEDULES
 from fogcatcher.samplers import DDPM, sample
 from fogcatcher.schedules import BetaSchedule, linear_betas
-from fogcatcher.variation import Vary, time_of_strength
 from tests.edit_models import random_picture, small_model
 
 

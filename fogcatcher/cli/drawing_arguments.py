@@ -12,7 +12,7 @@ import tyro
 if TYPE_CHECKING:
     from fogcatcher.data.conditions import Wish
     from fogcatcher.drawing import Drawing
-    from fogcatcher.editing import Edit
+    from fogcatcher.edits.edit import Edit
     from fogcatcher.model import Model
 
 USUAL_COUNT = 8

@@ -14,7 +14,7 @@ from fogcatcher.errors import UserError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from fogcatcher.explaining import Explanation
+    from fogcatcher.explain.explaining import Explanation
     from fogcatcher.model import Model
     from fogcatcher.tensors import Times
 
@@ -49,8 +49,8 @@ class Explain:
         from fogcatcher.data.for_model import read_for_model
         from fogcatcher.data.spec import to_model
         from fogcatcher.disk import write_atomically
-        from fogcatcher.explain_page import page
-        from fogcatcher.explaining import explain
+        from fogcatcher.explain.explaining import explain
+        from fogcatcher.explain.page import page
         from fogcatcher.model import load
 
         if self.seed < 0:
@@ -96,7 +96,7 @@ class Explain:
         """Write each strip, with how it was made inside, and the animation."""
         from fogcatcher.data.sheets import save_gif
         from fogcatcher.disk import write_atomically
-        from fogcatcher.explain_strips import frames, strips
+        from fogcatcher.explain.strips import frames, strips
 
         made_by = {"model": model.hash, "seed": found.seed, "condition": dict(found.wish)}
         for name, image in strips(found, model.config.pictures).items():

@@ -11,7 +11,7 @@ import tyro
 from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.comparing import Axis, Cell
+    from fogcatcher.explain.comparing import Axis, Cell
 
 MOST = 400
 """Cells of one table."""
@@ -58,7 +58,7 @@ class Grid:
     def run(self) -> None:
         from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.comparing import Request, compare
+        from fogcatcher.explain.comparing import Request, compare
 
         axes = [parse_axis(option, text) for option, text in self._axes().items()]
         _check(axes)
@@ -89,7 +89,7 @@ class Grid:
 def parse_axis(option: str, text: str) -> Axis:
     """Return the axis of "steps=5,10,20". Raises UserError where the form or a number is wrong."""
     from fogcatcher.cli.arguments import parse_seeds
-    from fogcatcher.comparing import Axis
+    from fogcatcher.explain.comparing import Axis
 
     name, equals, rest = text.partition("=")
     in_pairs = name.strip() == "interval" or ";" in rest
@@ -137,9 +137,9 @@ def save(cells: list[Cell], axes: list[Axis], out: Path) -> None:
     import csv
     import json
 
-    from fogcatcher.comparison_picture import comparison_picture
     from fogcatcher.data.sheets import save_png
     from fogcatcher.disk import write_atomically
+    from fogcatcher.explain.comparison_picture import comparison_picture
 
     columns, rows = len(axes[-1].values), len(axes[-2].values) if len(axes) > 1 else 1
     image = comparison_picture(cells, columns, rows)

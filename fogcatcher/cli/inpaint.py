@@ -12,7 +12,7 @@ from fogcatcher.cli.drawing_arguments import DrawingArguments, wish_for
 from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.inpainting import Inpaint as InpaintEdit
+    from fogcatcher.edits.inpainting import Inpaint as InpaintEdit
     from fogcatcher.tensors import OnePicture
 
 PictureFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PICTURE", help_behavior_hint="")]
@@ -36,7 +36,7 @@ class InpaintingArguments(DrawingArguments):
 
     def edit(self, known: OnePicture, mask: OnePicture) -> InpaintEdit:
         """Raises UserError for settings that cannot be."""
-        from fogcatcher.inpainting import Inpaint
+        from fogcatcher.edits.inpainting import Inpaint
 
         try:
             return Inpaint(known, mask, self.method, self.jump, self.resamples, self.weight)

@@ -75,7 +75,7 @@ class Interpolate(SteeringArguments):
 
     def _draw(self, model: Model, a: int | OnePicture, b: int | OnePicture) -> Drawing:
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.interpolation import Between
+        from fogcatcher.edits.interpolation import Between
 
         ends = [end for end in (a, b) if not isinstance(end, int)]
         if len(ends) == 2 and ends[0].shape != ends[1].shape:

@@ -23,7 +23,7 @@ class Recolor(DrawingArguments):
 
     def run(self) -> None:
         from fogcatcher.data.given_pictures import given_picture
-        from fogcatcher.recolouring import Recolour
+        from fogcatcher.edits.recolouring import Recolour
 
         model = self.load()
         picture = given_picture(self.picture, model.config.pictures.channels)

@@ -24,7 +24,7 @@ class Vary(DrawingArguments):
 
     def run(self) -> None:
         from fogcatcher.data.given_pictures import given_picture
-        from fogcatcher.variation import Vary as VaryEdit
+        from fogcatcher.edits.variation import Vary as VaryEdit
 
         if not 0 <= self.strength <= 1:
             raise UserError(f"--strength goes from 0 (the picture) to 1 (a new one), not {self.strength:g}.")

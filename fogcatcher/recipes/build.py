@@ -23,12 +23,15 @@ from fogcatcher.denoiser import (
     SigmaLabel,
     StepLabel,
 )
-from fogcatcher.editing import Edit
+from fogcatcher.edits.edit import Edit
+from fogcatcher.edits.inpainting import Inpaint
+from fogcatcher.edits.interpolation import Between
+from fogcatcher.edits.inversion import Invert
+from fogcatcher.edits.recolouring import Recolour
+from fogcatcher.edits.tiling import Tile
+from fogcatcher.edits.variation import Vary
 from fogcatcher.errors import UserError, unknown_name
 from fogcatcher.grids import Grid, KarrasGrid, LeadingGrid, LinspaceGrid, LogSNRGrid, UniformGrid
-from fogcatcher.inpainting import Inpaint
-from fogcatcher.interpolation import Between
-from fogcatcher.inversion import Invert
 from fogcatcher.networks.embeddings import Vector, Words
 from fogcatcher.objectives import (
     LogitNormalTimes,
@@ -48,7 +51,6 @@ from fogcatcher.probability_flow import RK45
 from fogcatcher.process import Process
 from fogcatcher.recipes.config import Method, RunConfig
 from fogcatcher.recipes.networks import Wanted, build_network, kind_of
-from fogcatcher.recolouring import Recolour
 from fogcatcher.samplers import DDIM, DDPM, Step
 from fogcatcher.schedules import (
     BetaSchedule,
@@ -69,9 +71,7 @@ from fogcatcher.schedules import (
 )
 from fogcatcher.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
 from fogcatcher.stochastic import AnnealedLangevin, Churn, EulerMaruyama, PredictorCorrector
-from fogcatcher.tiling import Tile
 from fogcatcher.training import augmentation
-from fogcatcher.variation import Vary
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fogcatcher.data.sheets import sheet
 from fogcatcher.data.spec import PictureSpec
-from fogcatcher.explaining import Explanation, Steps, Variant
+from fogcatcher.explain.explaining import Explanation, Steps, Variant
 
 
 def strips(found: Explanation, pictures: PictureSpec) -> dict[str, Image.Image]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.editing import Edit, Host
+from fogcatcher.edits.edit import Edit, Host
 from fogcatcher.errors import UserError
 from fogcatcher.guidance import Wrapped
 from fogcatcher.tensors import Condition, Samples, TimeGrid, Times

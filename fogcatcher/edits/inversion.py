@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.editing import Edit, Host
+from fogcatcher.edits.edit import Edit, Host
 from fogcatcher.samplers import Inversion, sample
 from fogcatcher.tensors import OnePicture, Samples, TimeGrid
 

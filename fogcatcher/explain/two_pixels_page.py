@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from fogcatcher.data import html
+from fogcatcher.explain.two_pixels import PRESERVING, TwoPixels, lecture
 from fogcatcher.grids import UniformGrid
 from fogcatcher.process import Process
 from fogcatcher.samplers import DDIM, DDPM
 from fogcatcher.tensors import Samples
-from fogcatcher.two_pixels import PRESERVING, TwoPixels, lecture
 
 SIDE = 220
 DOTS = 240

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from fogcatcher.editing import Edit, Host
+from fogcatcher.edits.edit import Edit, Host
 from fogcatcher.schedules import Schedule
 from fogcatcher.tensors import Bytes, OnePicture, Samples, TimeGrid, Times
 

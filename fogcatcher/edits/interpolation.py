@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fogcatcher.editing import Edit, Host
-from fogcatcher.inversion import ROUNDS, inverted
+from fogcatcher.edits.edit import Edit, Host
+from fogcatcher.edits.inversion import ROUNDS, inverted
 from fogcatcher.randomness import SampleGenerator
 from fogcatcher.tensors import OnePicture, PerSample, Samples, TimeGrid, expand_to
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.editing import Edit, Host
+from fogcatcher.edits.edit import Edit, Host
 from fogcatcher.errors import UserError
 from fogcatcher.guidance import Wrapped
 from fogcatcher.oklab import oklab_from_srgb, srgb_from_oklab

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.editing import Edit, Host
+from fogcatcher.edits.edit import Edit, Host
 from fogcatcher.guidance import Wrapped
 from fogcatcher.samplers import Answer, Moment, Step
 from fogcatcher.schedules import Schedule

@@ -3,7 +3,7 @@
     x_t = alpha x0 + sigma eps                       forward: a picture fades into noise
     x_t = alpha x0_hat + sigma eps_hat               backward: what the model believes x_t is made of
 
-``explain_page.py`` shows these; ``two_pixels.py`` has the same mathematics where it can be drawn in a plane.
+``page.py`` shows these; ``two_pixels.py`` has the same mathematics where it can be drawn in a plane.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from torch import Tensor
 from fogcatcher.data.conditions import Wish
 from fogcatcher.denoiser import DenoiserLike
 from fogcatcher.drawing import Drawing, Settings
-from fogcatcher.editing import Edit, Host
+from fogcatcher.edits.edit import Edit, Host
 from fogcatcher.errors import UserError
+from fogcatcher.explain.network_calls import counted
 from fogcatcher.model import Model
-from fogcatcher.network_calls import counted
 from fogcatcher.predictions import EPS
 from fogcatcher.probability_flow import contrast, time_of
 from fogcatcher.process import Process

@@ -15,8 +15,8 @@ from typing import get_args
 from fogcatcher.data.conditions import Wish
 from fogcatcher.drawing import Drawing, Limit, Settings, Steering
 from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.explain.network_calls import counted
 from fogcatcher.model import Model, load
-from fogcatcher.network_calls import counted
 
 CHECKPOINTS = ("newest", "best")
 

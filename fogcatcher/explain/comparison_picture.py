@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fogcatcher.comparing import Cell
 from fogcatcher.data.sheets import INK, PAPER, sheet
+from fogcatcher.explain.comparing import Cell
 
 SIDE = 48
 """About how wide each picture is shown."""

@@ -1,0 +1,1 @@
+"""Changing a picture instead of drawing a new one: every kind of edit has a file of its own."""
