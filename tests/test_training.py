@@ -205,7 +205,7 @@ def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
     """kill -9 somewhere in the middle, --resume, and every logged loss is that of an unbroken run."""
     save_pictures(tmp_path / "data", 20)
     settings = ["--steps", "60", "--size-of-model", "tiny", "--batch-size", "8"]
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole, broken = tmp_path / "whole" / "run", tmp_path / "broken" / "run"  # recipes carry the last name
     subprocess.run([*COMMAND, str(tmp_path / "data"), "--out", str(whole), *settings], check=True)
     often = ["--checkpoint-seconds", "0"]
     training = subprocess.Popen([*COMMAND, str(tmp_path / "data"), "--out", str(broken), *settings, *often])
