@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from fogcatcher import run_log, runs
+from fogcatcher import run_log, run_record, runs
 from fogcatcher.errors import UserError
 from fogcatcher.model import load
 from fogcatcher.previews import Preview
@@ -45,7 +45,7 @@ def live(folder: Path, data: str, report: Callable[[str], object]) -> None:
         save_state(state, place, keep)
         report(f"saved {state.step}")
 
-    runs.save_state = save
+    runs.save_state = run_record.save_state = save
     # Previews would take longer than most lives; what is lost of one is drawn again.
     Preview.add = lambda *arguments: None  # type: ignore[method-assign]
     run_log.LOG_EVERY = 1  # a checkpoint comes only after a line of the log: now after every step
