@@ -25,6 +25,7 @@ from fogcatcher.recipes.build import build_grid
 from fogcatcher.tensors import Condition, Times
 from fogcatcher.trained_classifier import TrainedClassifier, new_classifier
 from fogcatcher.training.batches import Batches
+from fogcatcher.training.fit import Plan
 
 BATCH = 64
 LEARNING_RATE = 1e-3
@@ -79,10 +80,10 @@ def fit(run: ClassifierRun, steps: int) -> Iterator[tuple[int, float]]:
     network = run.classifier.network.train()
     device = next(network.parameters()).device
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    batches = run.batches.to(device)
+    batches, plan = run.batches.to(device), Plan(steps, learning_rate=LEARNING_RATE, warmup=100)
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(step, steps)
+            group["lr"] = plan.learning_rate_at(step)
         x0, cond = batches.at(step, BATCH, device)
         generator = step_generator(run.seed, step, "noise")
         t = run.times[torch.randint(len(run.times), (len(x0),), generator=generator)].to(device)
@@ -95,12 +96,6 @@ def fit(run: ClassifierRun, steps: int) -> Iterator[tuple[int, float]]:
         optimizer.step()
         yield step + 1, loss.item()
     network.eval()
-
-
-def _learning_rate(step: int, steps: int) -> float:
-    """A short rise, then down a cosine to 0."""
-    rise = min(1.0, (step + 1) / (min(100, steps // 10) + 1))
-    return LEARNING_RATE * rise * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 def steps_in(run: ClassifierRun, minutes: float, timed: int = 10) -> int:

@@ -1,9 +1,13 @@
-"""Files that are whole or not there: a kill at any instant, or a full disk, leaves the one before."""
+"""Files that are whole or not there: a kill at any instant, or a full disk, leaves the one before.
+
+And the hash by which people tell files apart.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -68,3 +72,8 @@ def remove_leftovers(folder: Path) -> None:
     for path in folder.iterdir() if folder.exists() else ():
         if LEFTOVER.fullmatch(path.name):
             path.unlink()
+
+
+def short_hash(content: bytes) -> str:
+    """Return 12 hexadecimal digits by which people tell files apart: the start of their SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:12]

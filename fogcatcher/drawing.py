@@ -6,9 +6,9 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image
 
@@ -76,6 +76,11 @@ class Settings:
     eta: float | None
     limit: Limit
     steering: Steering = Steering()
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The same as arguments of ``Model.sample``, whose parameters have these names."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True)

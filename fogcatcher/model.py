@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from fogcatcher.data.conditions import ConditionSpec, Wish
 from fogcatcher.data.palettes import BUILT_IN, Palette
 from fogcatcher.data.spec import to_model
 from fogcatcher.denoiser import Denoiser, DenoiserLike
-from fogcatcher.disk import write_atomically
+from fogcatcher.disk import short_hash, write_atomically
 from fogcatcher.drawing import OF_THE_SAME_RUN, Drawing, Limit, Settings, Steering
 from fogcatcher.edit_recipes import edit_recipe
 from fogcatcher.edits.edit import Edit, Host
@@ -339,7 +338,7 @@ class Model:
     def weights_hash(self) -> str:
         """Return the hash that a model of these very weights has once it is saved and loaded."""
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
-        return _hash_of(save(tensors))
+        return short_hash(save(tensors))
 
 
 def class_of_seed(seed: int, classes: int) -> int:
@@ -365,7 +364,7 @@ def load(run: str | Path, best: bool = False, ema: float | None = None, step: in
     else:
         averages = folder / AVERAGES
         weights = snapshot(averages, step) if step is not None else reconstruct(averages, ema or 0.0)
-        hash = _hash_of(save(weights))
+        hash = short_hash(save(weights))
     denoiser = build_denoiser(config, conditions)
     try:
         denoiser.load_state_dict(weights)
@@ -378,11 +377,7 @@ def load(run: str | Path, best: bool = False, ema: float | None = None, step: in
 
 def file_hash(path: Path) -> str:
     """Return the hash of a model with the weights in this file."""
-    return _hash_of(path.read_bytes())
-
-
-def _hash_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:12]
+    return short_hash(path.read_bytes())
 
 
 def _read_weights(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:

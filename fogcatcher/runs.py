@@ -433,12 +433,12 @@ def _assemble(
         ConditionDropout(plan.condition_dropout, plan.attribute_dropout, plan.single_dropout),
         config.augmentation,
     )
-    state, gathered = (
-        TrainingState.start(denoiser if devices.shard else denoiser.to(best_device()), plan),
-        None,
-    )
+    gathered = None
     if devices.shard:
-        gathered, state = state, TrainingState.start_in_parts(denoiser, plan, devices.processes)
+        gathered = TrainingState.start(denoiser, plan)
+        state = TrainingState.start_in_parts(denoiser, plan, devices.processes)
+    else:
+        state = TrainingState.start(denoiser.to(best_device()), plan)
     state.setbacks = replace(state.setbacks, micro_batch=devices.micro_batch)
     objective = build_objective(config.method, config.pictures.sigma_data)
     return Run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from torch import Tensor
 from fogcatcher.data.conditions import Category, ConditionSpec
 from fogcatcher.data.spec import PictureSpec
 from fogcatcher.denoiser import EDMPreconditioning
-from fogcatcher.disk import write_atomically
+from fogcatcher.disk import short_hash, write_atomically
 from fogcatcher.errors import UserError
 from fogcatcher.networks.classifier import NoisyClassifier
 from fogcatcher.process import Process
@@ -106,7 +105,7 @@ def load_classifier(
         if told != blank.attributes:
             raise ValueError("it tells other classes apart than the model knows")
         blank.network.load_state_dict(load_file(folder / WEIGHTS))
-        digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
+        digest = short_hash((folder / WEIGHTS).read_bytes())
     except (ValueError, KeyError, TypeError, AttributeError, OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"the classifier in {folder} is damaged: train it again ({error}).") from error
     return replace(blank, hash=digest)

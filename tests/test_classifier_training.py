@@ -20,6 +20,7 @@ from fogcatcher.model import Model, load
 from fogcatcher.recipes.build import PRESETS, build_denoiser
 from fogcatcher.recipes.config import DataConfig, NetworkConfig, RunConfig
 from fogcatcher.training.fit import Plan
+from tests.test_cli import refused
 
 STEP = 20
 LABEL = ConditionSpec((Category("label", ("falling", "rising")),))
@@ -165,11 +166,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(capsys, run, tmp_path, pictur
         ((str(run), "--out", str(run)), "already holds a run"),
     ]
     for arguments, sentence in cases:
-        with pytest.raises(SystemExit) as stop:
-            main(["train-classifier", *arguments])
-        said = capsys.readouterr().err
-        assert stop.value.code == 2 and sentence in said, (arguments, said)
-        assert said.startswith("fogcatcher: ") and said.count("\n") == 1
+        assert sentence in refused("train-classifier", *arguments, capsys=capsys)
 
 
 def test_a_damaged_classifier_is_said_to_be_damaged(pictures, tmp_path):

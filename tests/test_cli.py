@@ -24,6 +24,13 @@ def fogcatcher(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int
     return code, captured.out, captured.err
 
 
+def refused(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that is a mistake; return the one sentence that says so."""
+    code, _, said = fogcatcher(*arguments, capsys=capsys)
+    assert code == 2 and said.startswith("fogcatcher: ") and said.count("\n") == 1, (arguments, said)
+    return said
+
+
 def save_pictures(folder: Path, n: int = 6) -> Path:
     for i in range(n):
         target = folder / ("a" if i % 2 else "b") / f"{i}.png"

@@ -43,10 +43,11 @@ class Request:
     """What to draw; where nothing is said, what each seed asks for by default (``Model.sample``)."""
     seeds: tuple[int, ...] = (0,)
 
-    @property
-    def steering(self) -> Steering:
-        """Raises UserError for numbers that cannot be."""
-        return Steering(None, self.interval, self.rescale, self.guide_with, self.classifier)
+    def settings(self, model: Model) -> Settings:
+        """Return how this model is to draw. Raises UserError for numbers that cannot be."""
+        steering = Steering(None, self.interval, self.rescale, self.guide_with, self.classifier)
+        grid = self.grid or model.config.method.grid
+        return Settings(self.sampler, self.steps, self.guidance, grid, self.eta, self.limit, steering)
 
 
 SETTINGS = tuple(f.name for f in fields(Request) if f.name not in ("seeds", "condition"))
@@ -169,10 +170,7 @@ def _try(model: Model, request: Request) -> None:
     for name in request.guidance if isinstance(request.guidance, Mapping) else ():
         if name not in known:
             raise unknown_name("condition to guide by", name, known)
-    grid = request.grid or model.config.method.grid
-    settings = Settings(
-        request.sampler, request.steps, request.guidance, grid, request.eta, request.limit, request.steering
-    )
+    settings = request.settings(model)
     next(iter(model.states(request.seeds[:1], [request.condition], settings)))
 
 
@@ -197,15 +195,9 @@ def _cell(
     with counted(model.denoiser.network) as calls:
         drawing = model.sample(
             condition=request.condition or None,
-            guidance=request.guidance,
-            steering=request.steering,
-            sampler=request.sampler,
-            steps=request.steps,
             seeds=request.seeds,
-            eta=request.eta,
-            grid=request.grid,
-            limit=request.limit,
             progress=progress,
+            **request.settings(model).arguments,
         )
     seconds = time.perf_counter() - start
     return Cell(labels, request, drawing, calls.each(len(request.seeds)), seconds)

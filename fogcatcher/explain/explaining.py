@@ -185,16 +185,7 @@ def variants(
 def variant(model: Model, seeds: Sequence[int], wish: Mapping[str, Wish], settings: Settings) -> Variant:
     """Draw ``seeds`` once, counting the calls of the network. Raises UserError as ``Model.sample``."""
     with counted(model.denoiser.network) as calls:
-        drawing = model.sample(
-            condition=wish,
-            guidance=settings.guidance,
-            sampler=settings.sampler,
-            steps=settings.steps,
-            seeds=seeds,
-            eta=settings.eta,
-            grid=settings.grid,
-            limit=settings.limit,
-        )
+        drawing = model.sample(condition=wish, seeds=seeds, **settings.arguments)
     return Variant(settings, drawing, calls.each(len(seeds)))
 
 

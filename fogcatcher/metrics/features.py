@@ -6,7 +6,6 @@ rule of seeing (``seeing.RULE``) are the same; print them beside every figure.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -18,6 +17,7 @@ from jaxtyping import Float64
 from safetensors.torch import load_file
 from torch import Tensor
 
+from fogcatcher.disk import short_hash
 from fogcatcher.errors import UserError
 from fogcatcher.metrics.feature_network import SIZE, FeatureNetwork
 from fogcatcher.metrics.programs import load_program
@@ -60,7 +60,7 @@ class Pixels:
 
     def __init__(self, size: int = 16) -> None:
         self.size = size
-        self.hash = _digest(f"OKLab times alpha, alpha; {size}; {RULE}".encode())
+        self.hash = short_hash(f"OKLab times alpha, alpha; {size}; {RULE}".encode())
 
     def __call__(self, pictures: Pictures) -> Features:
         """Return (N, 4 size^2): L, a, b and alpha, each row by row."""
@@ -83,7 +83,7 @@ class Builtin:
             "classes"
         ]
         self.classes = {name: tuple(names) for name, names in said.items()}
-        self.hash = _digest(weights.read_bytes())
+        self.hash = short_hash(weights.read_bytes())
         network = FeatureNetwork({name: len(names) for name, names in said.items()})
         network.load_state_dict(load_file(weights))  # kernels are stored in half precision
         self._network = network.eval()
@@ -109,7 +109,7 @@ class Module:
 
     def __init__(self, path: Path) -> None:
         program = load_program(path)
-        self.name, self.hash = path.name, _digest(path.read_bytes())
+        self.name, self.hash = path.name, short_hash(path.read_bytes())
         asked = program.graph_signature.user_inputs
         shapes = [
             n.meta["val"].shape for n in program.graph.nodes if n.op == "placeholder" and n.name in asked
@@ -174,7 +174,3 @@ def _in_chunks(pictures: Pictures, size: int, look: Callable[[Seen], Tensor]) ->
 def _chunks(pictures: Pictures, size: int) -> Iterator[Pictures]:
     side = max(size, *pictures.shape[2:])
     yield from pictures.split(max(1, PIXELS_AT_ONCE // side**2))
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:12]
