@@ -13,12 +13,12 @@ import time
 import numpy as np
 import torch
 
-from fogcatcher.data.spec import Pictures
+from fogcatcher.base.memory import peak_memory_mb
+from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.data.sprites import draw_many
-from fogcatcher.memory import peak_memory_mb
-from fogcatcher.metrics.features import Pixels, builtin
-from fogcatcher.metrics.memorisation import measure
-from fogcatcher.metrics.scores import compare
+from fogcatcher.judging.metrics.features import Pixels, builtin
+from fogcatcher.judging.metrics.memorisation import measure
+from fogcatcher.judging.metrics.scores import compare
 
 
 def sprites(count: int, seed: int) -> Pictures:

@@ -21,8 +21,8 @@ from train_features import sprite_pictures
 
 from fogcatcher.data.idx import read_idx
 from fogcatcher.data.sprites import draw_many
-from fogcatcher.metrics.features import Extractor, Pixels, builtin
-from fogcatcher.metrics.frechet import frechet, gaussian
+from fogcatcher.judging.metrics.features import Extractor, Pixels, builtin
+from fogcatcher.judging.metrics.frechet import frechet, gaussian
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 Sorted = tuple[Tensor, Tensor]

@@ -14,7 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from fogcatcher.runs import Setup, follow, forecast, prepare
+from fogcatcher.runs.follow import follow
+from fogcatcher.runs.forecast import forecast
+from fogcatcher.runs.prepare import prepare
+from fogcatcher.runs.setup import Setup
 
 
 def main() -> None:

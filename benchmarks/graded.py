@@ -20,13 +20,13 @@ import torch
 from unseen import Judge, combinations
 
 import fogcatcher
+from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.data.reading import Dataset, read_dataset
-from fogcatcher.data.sheets import save_png, sheet
-from fogcatcher.data.spec import Pictures
 from fogcatcher.data.splitting import split
-from fogcatcher.evaluation import Settings, draw
-from fogcatcher.metrics.features import builtin
-from fogcatcher.metrics.scores import Comparison, compare
+from fogcatcher.drawing.sheets import save_png, sheet
+from fogcatcher.judging.evaluation import Settings, draw
+from fogcatcher.judging.metrics.features import builtin
+from fogcatcher.judging.metrics.scores import Comparison, compare
 
 SAMPLES = 1000
 SAMPLING_STEPS = (20, 6)

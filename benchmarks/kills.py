@@ -19,11 +19,16 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from fogcatcher import run_log, run_record, runs
-from fogcatcher.errors import UserError
-from fogcatcher.model import load
-from fogcatcher.previews import Preview
-from fogcatcher.runs import Run, Setup, follow, prepare, resume
+from fogcatcher.base.errors import UserError
+from fogcatcher.model.model import load
+from fogcatcher.runs import follow as run_follow
+from fogcatcher.runs import log as run_log
+from fogcatcher.runs import record as run_record
+from fogcatcher.runs.follow import follow
+from fogcatcher.runs.prepare import prepare, resume
+from fogcatcher.runs.previews import Preview
+from fogcatcher.runs.record import Run
+from fogcatcher.runs.setup import Setup
 from fogcatcher.training.checkpoints import KEPT, load_newest_state, save_state
 from fogcatcher.training.fit import TrainingState
 
@@ -45,7 +50,7 @@ def live(folder: Path, data: str, report: Callable[[str], object]) -> None:
         save_state(state, place, keep)
         report(f"saved {state.step}")
 
-    runs.save_state = run_record.save_state = save
+    run_follow.save_state = run_record.save_state = save
     # Previews would take longer than most lives; what is lost of one is drawn again.
     Preview.add = lambda *arguments: None  # type: ignore[method-assign]
     run_log.LOG_EVERY = 1  # a checkpoint comes only after a line of the log: now after every step

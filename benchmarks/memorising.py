@@ -18,15 +18,15 @@ import torch
 
 import fogcatcher
 from fogcatcher.data.options import DataOptions
-from fogcatcher.data.spec import Pictures
-from fogcatcher.exact import dataset_denoiser
-from fogcatcher.grids import KarrasGrid
-from fogcatcher.metrics.features import Pixels
-from fogcatcher.metrics.memorisation import measure
-from fogcatcher.process import Process
-from fogcatcher.samplers import sample
-from fogcatcher.schedules import EDMSchedule
-from fogcatcher.solvers import DPMpp2M
+from fogcatcher.data.pictures.spec import Pictures
+from fogcatcher.diffusion.exact import dataset_denoiser
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.sampling.grids import KarrasGrid
+from fogcatcher.diffusion.sampling.samplers import sample
+from fogcatcher.diffusion.sampling.solvers import DPMpp2M
+from fogcatcher.diffusion.schedules import EDMSchedule
+from fogcatcher.judging.metrics.features import Pixels
+from fogcatcher.judging.metrics.memorisation import measure
 
 SAMPLES = 500
 

@@ -8,7 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-REPORT = "from fogcatcher.memory import peak_memory_mb; print('peak memory', round(peak_memory_mb()), 'MB')"
+REPORT = (
+    "from fogcatcher.base.memory import peak_memory_mb; print('peak memory', round(peak_memory_mb()), 'MB')"
+)
 
 
 def report(what: str, code: str) -> None:

@@ -25,8 +25,8 @@ from unittest.mock import MagicMock
 import torch
 from torch import Tensor, nn
 
-from fogcatcher.recipes.config import NetworkConfig
-from fogcatcher.recipes.networks import Wanted, build_network, choose_network
+from fogcatcher.model.choose_network import Wanted, build_network, choose_network
+from fogcatcher.model.config import NetworkConfig
 
 Call = Callable[[Tensor, Tensor], Tensor]
 """(B, 3, side, side) and (B,) noise labels -> (B, 3, side, side)."""

@@ -36,12 +36,13 @@ from networks import DenoisingDiffusionPytorch, Diffusers, size_of
 from torch import Tensor
 
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.pictures.spec import Pictures, to_model
 from fogcatcher.data.reading import read_dataset
-from fogcatcher.data.sheets import save_png, sheet
-from fogcatcher.data.spec import Pictures, to_model
-from fogcatcher.metrics.features import builtin
-from fogcatcher.metrics.frechet import frechet, gaussian
-from fogcatcher.runs import Setup, prepare
+from fogcatcher.drawing.sheets import save_png, sheet
+from fogcatcher.judging.metrics.features import builtin
+from fogcatcher.judging.metrics.frechet import frechet, gaussian
+from fogcatcher.runs.prepare import prepare
+from fogcatcher.runs.setup import Setup
 from fogcatcher.training.fit import Plan, Progress, fit
 
 TURN = 5.0

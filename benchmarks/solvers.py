@@ -19,14 +19,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fogcatcher.exact import MixtureDenoiser
-from fogcatcher.grids import KarrasGrid
-from fogcatcher.probability_flow import RK45
-from fogcatcher.process import Process
-from fogcatcher.samplers import DDIM, DDPM, Step, sample
-from fogcatcher.schedules import EDMSchedule
-from fogcatcher.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
-from fogcatcher.stochastic import AnnealedLangevin, Churn, EulerMaruyama, PredictorCorrector
+from fogcatcher.diffusion.exact import MixtureDenoiser
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.sampling.grids import KarrasGrid
+from fogcatcher.diffusion.sampling.probability_flow import RK45
+from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Step, sample
+from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
+from fogcatcher.diffusion.sampling.stochastic import (
+    AnnealedLangevin,
+    Churn,
+    EulerMaruyama,
+    PredictorCorrector,
+)
+from fogcatcher.diffusion.schedules import EDMSchedule
 
 CALLS = (5, 8, 10, 15, 20, 35, 50)
 N = 4000

@@ -25,8 +25,8 @@ from torch.nn.functional import avg_pool2d, cross_entropy, interpolate, mse_loss
 
 from fogcatcher.data.idx import read_idx
 from fogcatcher.data.sprites import ITEMS, KINDS, PALETTES, Sprite, draw_many
-from fogcatcher.metrics.feature_network import FEATURES, FeatureNetwork
-from fogcatcher.metrics.seeing import see
+from fogcatcher.judging.metrics.feature_network import FEATURES, FeatureNetwork
+from fogcatcher.judging.metrics.seeing import see
 
 CLASSES = {
     "kind": list(KINDS),

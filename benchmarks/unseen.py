@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 import fogcatcher
+from fogcatcher.base.oklab import oklab_from_srgb
 from fogcatcher.data.sprites import ITEMS, draw, draw_many, palettes_of
 from fogcatcher.data.sprites.palettes import HAIR, MAIN, MATERIALS, SKIN
-from fogcatcher.oklab import oklab_from_srgb
 
 Combination = tuple[str, str, str]
 VARIANTS = 48

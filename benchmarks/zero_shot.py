@@ -23,15 +23,17 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 import fogcatcher
+from fogcatcher.applications.segmentation import Features, learn, mean_iou
+from fogcatcher.applications.zero_shot import Pairs, candidates, classify, errors_of
 from fogcatcher.data.masks import MARK, Labelled, read_labelled
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.pictures.spec import to_model
 from fogcatcher.data.reading import read_dataset
-from fogcatcher.data.spec import to_model
-from fogcatcher.diffusion_classifier import Pairs, candidates, classify, errors_of
-from fogcatcher.feature_segmentation import Features, learn, mean_iou
-from fogcatcher.model import Model
-from fogcatcher.recipes.build import build_denoiser, build_objective
-from fogcatcher.runs import Setup, follow, prepare
+from fogcatcher.model.build import build_denoiser, build_objective
+from fogcatcher.model.model import Model
+from fogcatcher.runs.follow import follow
+from fogcatcher.runs.prepare import prepare
+from fogcatcher.runs.setup import Setup
 
 PAIRS = (5, 10, 20, 50, 100)
 SAME, OWN, SCATTERED = "the same for all classes", "each class its own", "  at scattered times"

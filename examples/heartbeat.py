@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from fogcatcher.binomial import BinomialProcess, bound, erasing_betas
+from fogcatcher.diffusion.binomial import BinomialProcess, bound, erasing_betas
 
 LENGTH, PERIOD, STEPS = 20, 5, 200
 BEATS = torch.eye(PERIOD).repeat(1, LENGTH // PERIOD)  # (5, 20): one row for each phase

@@ -2,12 +2,13 @@
 
 import torch
 
-from fogcatcher.data.conditions import Category, Colour, ConditionSpec, Number, Tags, Text
-from fogcatcher.data.spec import PictureSpec
-from fogcatcher.model import Model
-from fogcatcher.recipes.build import PRESETS, build_denoiser
-from fogcatcher.recipes.config import DataConfig, Method, NetworkConfig, RunConfig
-from fogcatcher.tensors import OnePicture
+from fogcatcher.data.conditions.conditions import Category, Colour, ConditionSpec, Number, Tags, Text
+from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.diffusion.tensors import OnePicture
+from fogcatcher.model.build import build_denoiser
+from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
+from fogcatcher.model.model import Model
+from fogcatcher.model.presets import PRESETS
 from fogcatcher.training.fit import Plan
 
 EVERY_CONDITION = ConditionSpec(

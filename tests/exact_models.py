@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fogcatcher.data.conditions import Category, ConditionSpec
-from fogcatcher.data.spec import PictureSpec
-from fogcatcher.denoiser import Denoiser, EDMPreconditioning
-from fogcatcher.model import Model
-from fogcatcher.process import Process
-from fogcatcher.recipes.config import DataConfig, Method, NetworkConfig, RunConfig
-from fogcatcher.schedules import EDMSchedule
+from fogcatcher.data.conditions.conditions import Category, ConditionSpec
+from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.diffusion.denoiser import Denoiser, EDMPreconditioning
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.schedules import EDMSchedule
+from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
+from fogcatcher.model.model import Model
 from fogcatcher.training.fit import Plan
 
 STD = 0.5

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
-from fogcatcher.processes import joined, told
-from fogcatcher.runs import Devices, Setup, prepare
-from fogcatcher.tensors import Condition, Samples
+from fogcatcher.base.processes import joined, told
+from fogcatcher.diffusion.tensors import Condition, Samples
+from fogcatcher.runs.prepare import prepare
+from fogcatcher.runs.setup import Devices, Setup
 from fogcatcher.training.batches import WHOLE, Batches
 from fogcatcher.training.checkpoints import save_state
 from fogcatcher.training.fit import TrainingState, fit

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 if TYPE_CHECKING:
+    from fogcatcher.applications.zero_shot import Verdicts
     from fogcatcher.data.reading import Dataset
-    from fogcatcher.diffusion_classifier import Verdicts
 
 SHOWN = 16
 """Pictures that get a line of their own."""
@@ -44,10 +44,10 @@ class Classify:
     """Write the answers for all pictures into this file."""
 
     def run(self) -> None:
+        from fogcatcher.applications.zero_shot import candidates, classify
         from fogcatcher.cli.bars import reading_bar, sampling_bar
         from fogcatcher.data.for_model import read_for_model
-        from fogcatcher.diffusion_classifier import candidates, classify
-        from fogcatcher.model import load
+        from fogcatcher.model.model import load
 
         model = load(self.model)
         wishes = candidates(model, self.attribute)
@@ -68,7 +68,7 @@ class Classify:
 
 def _labels(dataset: Dataset, attribute: str, classes: Sequence[str]) -> list[str]:
     """The class that the data set names for each picture; "" where it names none."""
-    from fogcatcher.data.conditions import class_name, tags_of
+    from fogcatcher.data.conditions.conditions import class_name, tags_of
 
     values = dataset.columns.get(attribute) or dataset.columns.get("label") or [None] * len(dataset)
     if classes[-1] == f"-{classes[0]}":
@@ -127,7 +127,7 @@ def _write_csv(path: Path, dataset: Dataset, found: Verdicts, labels: Sequence[s
     """One row per picture; pictures that equal another have its answer."""
     import csv
 
-    from fogcatcher.disk import write_atomically
+    from fogcatcher.base.disk import write_atomically
 
     rows = {
         name: [found.classes[a], found.classes[b], f"{margin:.2f}", label, *(f"{x:.6g}" for x in behind)]

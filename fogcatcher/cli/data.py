@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.data.sprite_sheets import Layout, Pixel, Place, Rgba, Sheet
+    from fogcatcher.data.pictures.sprite_sheets import Layout, Pixel, Place, Rgba, Sheet
 
 SHEET_FILE = "sheet.json"
 
@@ -53,7 +53,7 @@ class SplitSheet:
 
     def run(self) -> None:
         from fogcatcher.cli.arguments import parse_size
-        from fogcatcher.data.sprite_sheets import detect_layout, digest, split_sheet, to_document
+        from fogcatcher.data.pictures.sprite_sheets import detect_layout, digest, split_sheet, to_document
 
         rgba = _read(self.file)
         cell = None if self.cell == "auto" else parse_size(self.cell)
@@ -113,7 +113,7 @@ class JoinSheet:
         print(f"{len(joined.cells):,} pictures in {self.out}, their places in {atlas}")
 
     def _from_pictures(self) -> _Joined:
-        from fogcatcher.data.sprite_sheets import join_sheet, new_layout
+        from fogcatcher.data.pictures.sprite_sheets import join_sheet, new_layout
 
         names = _picture_names(self.folder)
         if not names:
@@ -132,7 +132,7 @@ class JoinSheet:
         return _Joined(layout, cells, dict(zip(places, names, strict=True)), join_sheet(cells, layout), notes)
 
     def _background(self) -> Pixel:
-        from fogcatcher.data.sprite_sheets import CLEAR, parse_colour
+        from fogcatcher.data.pictures.sprite_sheets import CLEAR, parse_colour
 
         try:
             return CLEAR if self.background is None else parse_colour(self.background)
@@ -176,7 +176,7 @@ def describe(layout: Layout) -> list[str]:
 
 
 def _read(path: Path) -> Rgba:
-    from fogcatcher.data.picture_files import Unreadable, read_picture
+    from fogcatcher.data.pictures.picture_files import Unreadable, read_picture
 
     if not path.exists():
         raise UserError(f"there is no file {path}: check the spelling, or give the full path.")
@@ -200,7 +200,7 @@ def _on(background: Pixel, rgba: Rgba) -> Rgba:
 def _save(rgba: Rgba, path: Path) -> None:
     from PIL import Image
 
-    from fogcatcher.data.sheets import save_png
+    from fogcatcher.drawing.sheets import save_png
 
     save_png(Image.fromarray(rgba), path)
 
@@ -242,7 +242,7 @@ def _check_output(out: Path, folder: Path) -> None:
 
 def _from_sheet_file(folder: Path) -> _Joined:
     """Put the cells back where sheet.json says they were."""
-    from fogcatcher.data.sprite_sheets import digest, from_document, join_sheet
+    from fogcatcher.data.pictures.sprite_sheets import digest, from_document, join_sheet
 
     document = _load_json(folder / SHEET_FILE)
     try:
@@ -273,7 +273,7 @@ def _from_sheet_file(folder: Path) -> _Joined:
 def _picture_names(folder: Path) -> list[str]:
     """The pictures of the folder itself, sorted as people count: a2 before a10."""
     from fogcatcher.data.files import FolderFiles
-    from fogcatcher.data.picture_files import SUFFIXES
+    from fogcatcher.data.pictures.picture_files import SUFFIXES
 
     names = [n for n in FolderFiles(folder).names if "/" not in n and Path(n).suffix.lower() in SUFFIXES]
     return sorted(names, key=lambda name: [int(p) if p.isdigit() else p for p in re.split("([0-9]+)", name)])

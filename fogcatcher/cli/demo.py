@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fogcatcher.drawing import Drawing
-    from fogcatcher.model import Model
+    from fogcatcher.drawing.drawing import Drawing
+    from fogcatcher.model.model import Model
 
 COLUMNS = 8
 
@@ -30,8 +30,9 @@ class Demo:
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.terminal import show
         from fogcatcher.cli.train import describe_run, follow_on_screen
-        from fogcatcher.model import load
-        from fogcatcher.runs import Setup, prepare
+        from fogcatcher.model.model import load
+        from fogcatcher.runs.prepare import prepare
+        from fogcatcher.runs.setup import Setup
 
         self.out.mkdir(parents=True, exist_ok=True)
         print("1. Sprites from the model that comes with the program")

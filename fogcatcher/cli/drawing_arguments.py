@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 if TYPE_CHECKING:
-    from fogcatcher.data.conditions import Wish
-    from fogcatcher.drawing import Drawing
-    from fogcatcher.edits.edit import Edit
-    from fogcatcher.model import Model
+    from fogcatcher.data.conditions.conditions import Wish
+    from fogcatcher.diffusion.edits.edit import Edit
+    from fogcatcher.drawing.drawing import Drawing
+    from fogcatcher.model.model import Model
 
 USUAL_COUNT = 8
 COLUMNS = 8
@@ -65,14 +65,14 @@ class SteeringArguments:
     """Use the weights averaged over another share of the run, 0.03 to 0.2; 0.1 is the usual one."""
 
     def load(self) -> Model:
-        from fogcatcher.model import load
+        from fogcatcher.model.model import load
 
         return load(self.model, self.best, self.ema)
 
     def sampling(self) -> dict[str, Any]:
         """Return how to draw, as arguments of ``Model.sample``."""
         from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_interval
-        from fogcatcher.drawing import Steering
+        from fogcatcher.drawing.settings import Steering
 
         steering = Steering(
             negative=parse_condition(self.negative, "--negative") or None,
@@ -118,9 +118,9 @@ class DrawingArguments(SteeringArguments):
 
 def wish_for(model: Model, condition: tuple[str, ...], picture: Path) -> dict[str, Wish]:
     """Return the wish of --condition; else that of the picture's own recipe, if this model understands it."""
+    from fogcatcher.base.errors import UserError
     from fogcatcher.cli.arguments import parse_condition
-    from fogcatcher.data.sheets import read_recipe
-    from fogcatcher.errors import UserError
+    from fogcatcher.drawing.sheets import read_recipe
 
     if condition:
         return dict(parse_condition(condition))

@@ -9,13 +9,13 @@ from fogcatcher.cli.arguments import parse_size
 from fogcatcher.data.options import DataOptions
 
 if TYPE_CHECKING:
-    from fogcatcher.cli.train import Train
-    from fogcatcher.runs import Run
+    from fogcatcher.cli.train_arguments import TrainArguments
+    from fogcatcher.runs.record import Run
 
 READING = {option.name for option in fields(DataOptions)}
 
 
-def ignored(asked: Train, run: Run) -> list[str]:
+def ignored(asked: TrainArguments, run: Run) -> list[str]:
     """Return a sentence for each option that was given and says something else than the run has.
 
     Given is what differs from its default. Raises UserError for values that cannot be.
@@ -30,11 +30,12 @@ def ignored(asked: Train, run: Run) -> list[str]:
     return sentences
 
 
-def _is_so(asked: Train, run: Run, name: str) -> bool:
+def _is_so(asked: TrainArguments, run: Run, name: str) -> bool:
     """Whether the run is as the option ``name`` asks; options that a resumed run takes always are."""
-    from fogcatcher.recipes.build import PRESETS, wanted_of
-    from fogcatcher.recipes.networks import choose_network
-    from fogcatcher.training.augmentation import choose
+    from fogcatcher.data.pictures.augmentation import choose
+    from fogcatcher.model.build import wanted_of
+    from fogcatcher.model.choose_network import choose_network
+    from fogcatcher.model.presets import PRESETS
 
     config = run.config
     match name:
@@ -55,8 +56,8 @@ def _is_so(asked: Train, run: Run, name: str) -> bool:
 
 
 def _has(run: Run, name: str) -> Any:  # noqa: ANN401 - options are of every type
-    from fogcatcher.data.conditions import Sentence
-    from fogcatcher.recipes.build import PRESETS
+    from fogcatcher.data.conditions.conditions import Sentence
+    from fogcatcher.model.presets import PRESETS
 
     config, plan = run.config, run.config.training
     match name:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 if TYPE_CHECKING:
+    from fogcatcher.base.processes import Processes
     from fogcatcher.data.reading import Dataset
     from fogcatcher.data.splitting import Split
-    from fogcatcher.evaluation import Settings
-    from fogcatcher.metrics.features import Extractor
-    from fogcatcher.model import Model
-    from fogcatcher.processes import Processes
+    from fogcatcher.judging.evaluation import Settings
+    from fogcatcher.judging.metrics.features import Extractor
+    from fogcatcher.model.model import Model
 
 NLL_PICTURES = 64
 
@@ -69,7 +69,7 @@ class Evaluate:
     """Folder for the report. Default: evaluation in the first run's folder."""
 
     def run(self) -> None:
-        from fogcatcher.processes import joined
+        from fogcatcher.base.processes import joined
 
         with joined() as processes:
             self._judge(processes)
@@ -77,11 +77,11 @@ class Evaluate:
     def _judge(self, processes: Processes) -> None:
         import json
 
-        from fogcatcher.disk import write_atomically
-        from fogcatcher.evaluation import evaluate
-        from fogcatcher.evaluation_page import lines, page
-        from fogcatcher.model import load
-        from fogcatcher.run_log import CHECKS, read_rows
+        from fogcatcher.base.disk import write_atomically
+        from fogcatcher.judging.evaluation import evaluate
+        from fogcatcher.judging.evaluation_page import lines, page
+        from fogcatcher.model.model import load
+        from fogcatcher.runs.log import CHECKS, read_rows
 
         if not self.models:
             raise UserError("name at least one run directory.")
@@ -119,14 +119,14 @@ class Evaluate:
         print(f"report with pictures: {out / 'report.html'}")
 
     def _settings(self) -> Settings:
-        from fogcatcher.evaluation import Settings
+        from fogcatcher.judging.evaluation import Settings
 
         return Settings(
             self.samples, self.guidance, self.sampler, self.steps, self.seed, self.quick, self.force
         )
 
     def _looks(self) -> tuple[Extractor, ...]:
-        from fogcatcher.metrics.features import Inception, Module, Pixels, builtin
+        from fogcatcher.judging.metrics.features import Inception, Module, Pixels, builtin
 
         mine = [Module(path) for path in self.features]
         true_fid = [Inception(self.inception)] if self.inception else []
@@ -158,7 +158,7 @@ class Evaluate:
 
 def _print_bits(model: Model, dataset: Dataset, parts: Split, seed: int) -> None:
     from fogcatcher.cli.bars import sampling_bar
-    from fogcatcher.nll import bits_of
+    from fogcatcher.judging.bits import bits_of
 
     held_out = parts.held_out[:NLL_PICTURES]
     if not len(held_out):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from fogcatcher.diffusion.tensors import Times
     from fogcatcher.explain.explaining import Explanation
-    from fogcatcher.model import Model
-    from fogcatcher.tensors import Times
+    from fogcatcher.model.model import Model
 
 
 @dataclass
@@ -44,14 +44,14 @@ class Explain:
     """Folder for the page and the pictures. Default: explain-NAME, next to where you are."""
 
     def run(self) -> None:
+        from fogcatcher.base.disk import write_atomically
         from fogcatcher.cli.arguments import parse_condition
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.data.for_model import read_for_model
-        from fogcatcher.data.spec import to_model
-        from fogcatcher.disk import write_atomically
+        from fogcatcher.data.pictures.spec import to_model
         from fogcatcher.explain.explaining import explain
         from fogcatcher.explain.page import page
-        from fogcatcher.model import load
+        from fogcatcher.model.model import load
 
         if self.seed < 0:
             raise UserError(f"--seed must be 0 or more, not {self.seed}.")
@@ -94,8 +94,8 @@ class Explain:
 
     def _save_pictures(self, model: Model, found: Explanation, out: Path) -> None:
         """Write each strip, with how it was made inside, and the animation."""
-        from fogcatcher.data.sheets import save_gif
-        from fogcatcher.disk import write_atomically
+        from fogcatcher.base.disk import write_atomically
+        from fogcatcher.drawing.sheets import save_gif
         from fogcatcher.explain.strips import frames, strips
 
         made_by = {"model": model.hash, "seed": found.seed, "condition": dict(found.wish)}
@@ -106,7 +106,7 @@ class Explain:
 
 
 def _save(path: Path, image: Image.Image, recipe: Mapping[str, object]) -> None:
-    from fogcatcher.data.sheets import save_png
-    from fogcatcher.disk import write_atomically
+    from fogcatcher.base.disk import write_atomically
+    from fogcatcher.drawing.sheets import save_png
 
     write_atomically(path, lambda part: save_png(image, part, recipe))

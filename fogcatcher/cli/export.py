@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 SHEET_SEEDS = 32
 
@@ -18,7 +18,7 @@ class Export:
     """Write a trained model in the form that another program opens.
 
     diffusers: a folder that DiffusionPipeline.from_pretrained opens where fogcatcher is not installed.
-    onnx: one file; fogcatcher.onnx_runtime draws with it without torch.
+    onnx: one file; fogcatcher.exchange.onnx_runtime draws with it without torch.
     torch: one file of torch.export, the denoiser with its preconditioning.
     hub: the Hugging Face Hub, under the name user/name given with --out.
 
@@ -39,7 +39,7 @@ class Export:
     """On the hub, for you alone."""
 
     def run(self) -> None:
-        from fogcatcher.model import load
+        from fogcatcher.model.model import load
 
         model = load(self.model, self.best, self.ema)
         if self.to == "hub":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 if TYPE_CHECKING:
     from fogcatcher.explain.comparing import Axis, Cell
@@ -137,8 +137,8 @@ def save(cells: list[Cell], axes: list[Axis], out: Path) -> None:
     import csv
     import json
 
-    from fogcatcher.data.sheets import save_png
-    from fogcatcher.disk import write_atomically
+    from fogcatcher.base.disk import write_atomically
+    from fogcatcher.drawing.sheets import save_png
     from fogcatcher.explain.comparison_picture import comparison_picture
 
     columns, rows = len(axes[-1].values), len(axes[-2].values) if len(axes) > 1 else 1

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import DrawingArguments, wish_for
-from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.edits.inpainting import Inpaint as InpaintEdit
-    from fogcatcher.tensors import OnePicture
+    from fogcatcher.diffusion.edits.inpainting import Inpaint as InpaintEdit
+    from fogcatcher.diffusion.tensors import OnePicture
 
 PictureFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PICTURE", help_behavior_hint="")]
 
@@ -36,7 +36,7 @@ class InpaintingArguments(DrawingArguments):
 
     def edit(self, known: OnePicture, mask: OnePicture) -> InpaintEdit:
         """Raises UserError for settings that cannot be."""
-        from fogcatcher.edits.inpainting import Inpaint
+        from fogcatcher.diffusion.edits.inpainting import Inpaint
 
         try:
             return Inpaint(known, mask, self.method, self.jump, self.resamples, self.weight)
@@ -59,7 +59,7 @@ class Inpaint(InpaintingArguments):
     """Draw the black part anew, and keep the white."""
 
     def run(self) -> None:
-        from fogcatcher.data.given_pictures import given_mask, given_picture
+        from fogcatcher.data.pictures.given_pictures import given_mask, given_picture
 
         model = self.load()
         picture = given_picture(self.picture, model.config.pictures.channels)
@@ -90,7 +90,7 @@ class Outpaint(InpaintingArguments):
     def run(self) -> None:
         import torch.nn.functional as F
 
-        from fogcatcher.data.given_pictures import given_picture
+        from fogcatcher.data.pictures.given_pictures import given_picture
 
         model = self.load()
         own = model.config.pictures

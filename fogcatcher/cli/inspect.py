@@ -30,8 +30,10 @@ class Inspect(DataArguments):
         from fogcatcher.cli.bars import reading_bar
         from fogcatcher.data.inspection import describe, inspect_dataset
         from fogcatcher.data.reading import check_bad
-        from fogcatcher.data.report_page import page
-        from fogcatcher.runs import Setup, forecast, prepare
+        from fogcatcher.judging.data_page import page
+        from fogcatcher.runs.forecast import forecast
+        from fogcatcher.runs.prepare import prepare
+        from fogcatcher.runs.setup import Setup
 
         options = self.options()
         with reading_bar() as progress:

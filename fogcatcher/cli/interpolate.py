@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import SteeringArguments, wish_for
-from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.data.conditions import Wish
-    from fogcatcher.drawing import Drawing
-    from fogcatcher.model import Model
-    from fogcatcher.tensors import OnePicture
+    from fogcatcher.data.conditions.conditions import Wish
+    from fogcatcher.diffusion.tensors import OnePicture
+    from fogcatcher.drawing.drawing import Drawing
+    from fogcatcher.model.model import Model
 
 End = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SEED|PICTURE", help_behavior_hint="")]
 
@@ -56,7 +56,7 @@ class Interpolate(SteeringArguments):
 
     def _end(self, model: Model, text: str) -> int | OnePicture:
         """A seed or a picture."""
-        from fogcatcher.data.given_pictures import given_picture
+        from fogcatcher.data.pictures.given_pictures import given_picture
 
         if re.fullmatch(r"\d{1,18}", text):
             return int(text)
@@ -66,7 +66,7 @@ class Interpolate(SteeringArguments):
 
     def _wish(self, model: Model, text: str, condition: tuple[str, ...]) -> Mapping[str, Wish]:
         """What an end shows: as told, or for a seed what ``fogcatcher sample`` would draw."""
-        from fogcatcher.model import class_of_seed
+        from fogcatcher.model.model import class_of_seed
 
         if condition or not text.isdecimal():
             return model.conditions.clean(wish_for(model, condition, Path(text)))
@@ -75,7 +75,7 @@ class Interpolate(SteeringArguments):
 
     def _draw(self, model: Model, a: int | OnePicture, b: int | OnePicture) -> Drawing:
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.edits.interpolation import Between
+        from fogcatcher.diffusion.edits.interpolation import Between
 
         ends = [end for end in (a, b) if not isinstance(end, int)]
         if len(ends) == 2 and ends[0].shape != ends[1].shape:
@@ -97,7 +97,7 @@ class Interpolate(SteeringArguments):
             )
 
     def _save(self, drawing: Drawing, folder: Path) -> None:
-        from fogcatcher.data.sheets import save_gif, sheet
+        from fogcatcher.drawing.sheets import save_gif, sheet
 
         pictures = drawing.pictures
         drawing.save_singles(folder, [f"frame-{k:03d}" for k in range(len(pictures))])

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import tyro
 
-import fogcatcher
+from fogcatcher.base.errors import UserError
+from fogcatcher.base.version import __version__
 from fogcatcher.cli.classify import Classify
 from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
@@ -31,7 +32,6 @@ from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
 from fogcatcher.cli.train_classifier import TrainClassifier
 from fogcatcher.cli.vary import Vary
-from fogcatcher.errors import UserError
 
 DESCRIPTION = """Train a small diffusion model on your own pictures, and draw new ones with it.
 
@@ -71,7 +71,7 @@ Command = (
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line. Exits with 0 when done, 2 for wrong input, 1 for a failed training."""
     if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
-        print(f"fogcatcher {fogcatcher.__version__}")
+        print(f"fogcatcher {__version__}")
         return
     command = tyro.cli(
         Command,  # type: ignore[arg-type]

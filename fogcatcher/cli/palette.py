@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.data.palettes import Palette, Rgba
+    from fogcatcher.data.pictures.palettes import Palette, Rgba
 
 MOST_SHOWN = 32
 MOST_SKIPPED_SHOWN = 5
@@ -36,7 +36,7 @@ class Extract:
     """Palette to write: .gpl for GIMP, .hex, or .png. Default: only say what was found."""
 
     def run(self) -> None:
-        from fogcatcher.data.palettes import (
+        from fogcatcher.data.pictures.palettes import (
             choose_palette,
             colour_shares,
             colours_per_picture,
@@ -84,8 +84,8 @@ class Apply:
     def run(self) -> None:
         from PIL import Image
 
-        from fogcatcher.data.palettes import apply_palette, colours_per_picture, off_palette_share
-        from fogcatcher.data.sheets import save_png
+        from fogcatcher.data.pictures.palettes import apply_palette, colours_per_picture, off_palette_share
+        from fogcatcher.drawing.sheets import save_png
 
         pictures = PictureFiles(self.path)
         targets = _targets(pictures, self.out, self.path)
@@ -126,7 +126,7 @@ class PictureFiles:
 
     def __init__(self, path: Path) -> None:
         from fogcatcher.data.files import FolderFiles
-        from fogcatcher.data.picture_files import SUFFIXES
+        from fogcatcher.data.pictures.picture_files import SUFFIXES
 
         if not path.exists():
             raise UserError(f"there is no file or folder {path}: check the spelling, or give the full path.")
@@ -141,7 +141,7 @@ class PictureFiles:
 
     def items(self) -> Iterator[tuple[str, Rgba]]:
         """Yield (name, (H, W, 4) RGBA). Raises UserError when not one can be read."""
-        from fogcatcher.data.picture_files import Unreadable, read_picture
+        from fogcatcher.data.pictures.picture_files import Unreadable, read_picture
 
         for name in self.names:
             try:
@@ -174,7 +174,7 @@ def _parse_count(text: str) -> int:
 
 
 def _palette_for(text: str, pictures: PictureFiles) -> Palette:
-    from fogcatcher.data.palettes import extract_palette, read_palette
+    from fogcatcher.data.pictures.palettes import extract_palette, read_palette
 
     if text == "auto" or (text.isascii() and text.isdigit()):
         return extract_palette(
@@ -215,7 +215,7 @@ def _targets(pictures: PictureFiles, out: Path, source: Path) -> dict[str, Path]
 
 
 def _is_ours(path: Path) -> bool:
-    from fogcatcher.data.sheets import read_recipe
+    from fogcatcher.drawing.sheets import read_recipe
 
     try:
         return RECIPE in (read_recipe(path) or {})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ class Plot:
     """The picture; .svg and .pdf work too. Default: plot.png in the first run's folder."""
 
     def run(self) -> None:
-        from fogcatcher.run_summary import summary
+        from fogcatcher.runs.summary import summary
 
         if not self.runs:
             raise UserError("name at least one run directory.")
@@ -69,8 +69,8 @@ class Curves:
 
     @staticmethod
     def of(folder: Path) -> Curves:
-        from fogcatcher.run_log import CHECKS, METRICS, read_rows
-        from fogcatcher.run_summary import batch_size
+        from fogcatcher.runs.log import CHECKS, METRICS, read_rows
+        from fogcatcher.runs.summary import batch_size
 
         return Curves(
             folder.resolve().name,
@@ -126,7 +126,7 @@ def _logged(name: str) -> Draw:
     """A figure of every ten steps: as it is, faint, and its course."""
 
     def draw(axes: Axes, run: Curves, colour: str) -> None:
-        from fogcatcher.run_summary import series
+        from fogcatcher.runs.summary import series
 
         _faint_and_smooth(axes, series(run.metrics, name), fmean, colour)
 
@@ -134,14 +134,14 @@ def _logged(name: str) -> Draw:
 
 
 def _rate(axes: Axes, run: Curves, colour: str) -> None:
-    from fogcatcher.run_summary import series
+    from fogcatcher.runs.summary import series
 
     _line(axes, series(run.metrics, "learning_rate"), color=colour)
 
 
 def _speed(axes: Axes, run: Curves, colour: str) -> None:
     """The median leaves out the few rows in which checks and previews were made; they show faintly."""
-    from fogcatcher.run_summary import series
+    from fogcatcher.runs.summary import series
 
     seconds = series(run.metrics, "seconds_per_step")
     speeds = [(step, (run.batch_size or 1) / each) for step, each in seconds if each > 0]
@@ -159,7 +159,7 @@ def _checked(**styles: Mapping[str, Any]) -> Draw:
     """Figures of the checks, each in its style."""
 
     def draw(axes: Axes, run: Curves, colour: str) -> None:
-        from fogcatcher.run_summary import series
+        from fogcatcher.runs.summary import series
 
         for name, style in styles.items():
             _line(axes, series(run.checks, name), color=colour, **{"marker": "o", "markersize": 3.5, **style})

@@ -22,10 +22,10 @@ class Recolor(DrawingArguments):
     """Picture file in its true pixels (not enlarged)."""
 
     def run(self) -> None:
-        from fogcatcher.data.given_pictures import given_picture
-        from fogcatcher.edits.recolouring import Recolour
+        from fogcatcher.data.pictures.given_pictures import given_picture
+        from fogcatcher.diffusion.edits.recoloring import Recolor
 
         model = self.load()
         picture = given_picture(self.picture, model.config.pictures.channels)
         wish = wish_for(model, self.condition, self.picture)
-        self.draw(model, Recolour(picture), wish, f"recoloured-{self.picture.stem}")
+        self.draw(model, Recolor(picture), wish, f"recoloured-{self.picture.stem}")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Reproduce:
 
     def run(self) -> None:
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.reproduction import reproduce
+        from fogcatcher.model.reproduction import reproduce
 
         if self.out is not None and self.out.exists():
             raise UserError(f"{self.out} is there already: name another file with --out.")

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import SteeringArguments
-from fogcatcher.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.drawing import Drawing
-    from fogcatcher.model import Model
-    from fogcatcher.processes import Processes
+    from fogcatcher.base.processes import Processes
+    from fogcatcher.drawing.drawing import Drawing
+    from fogcatcher.model.model import Model
 
 
 @dataclass(kw_only=True)
@@ -61,7 +61,7 @@ class Sample(SteeringArguments):
     """Write no recipe into the PNG files; without it they cannot be reproduced."""
 
     def run(self) -> None:
-        from fogcatcher.processes import joined
+        from fogcatcher.base.processes import joined
 
         with joined() as processes:
             self._draw(processes)
@@ -69,8 +69,8 @@ class Sample(SteeringArguments):
     def _draw(self, processes: Processes) -> None:
         from fogcatcher.cli.arguments import parse_seeds
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.draw_to_disk import ON_SHEET, draw_to_disk
-        from fogcatcher.finishing import Finish, asked_palette, colours_for
+        from fogcatcher.drawing.finishing import Finish, asked_palette, colours_for
+        from fogcatcher.drawing.to_disk import ON_SHEET, draw_to_disk
 
         columns, rows = self._grid()
         count = columns * rows if self.n is None else self.n
@@ -124,7 +124,7 @@ class Sample(SteeringArguments):
         )
 
     def _write(self, drawing: Drawing, out: Path, columns: int) -> None:
-        from fogcatcher.atlas import Atlas
+        from fogcatcher.drawing.atlas import Atlas
 
         drawing.save_singles(out, metadata=self.metadata)
         if self.atlas:

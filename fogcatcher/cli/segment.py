@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 if TYPE_CHECKING:
+    from fogcatcher.applications.segmentation import Masks
     from fogcatcher.data.masks import Labelled
+    from fogcatcher.data.pictures.spec import Pictures
     from fogcatcher.data.reading import Dataset
-    from fogcatcher.data.spec import Pictures
-    from fogcatcher.feature_segmentation import Masks
 
 FEWEST_TO_CHECK = 4
 SHOWN = 24
@@ -43,11 +43,11 @@ class Segment:
     """Seed of the noise and of the classifier."""
 
     def run(self) -> None:
+        from fogcatcher.applications.segmentation import Features, checked, learn
         from fogcatcher.cli.bars import reading_bar, sampling_bar
         from fogcatcher.data.for_model import read_for_model
         from fogcatcher.data.masks import read_labelled
-        from fogcatcher.feature_segmentation import Features, checked, learn
-        from fogcatcher.model import load
+        from fogcatcher.model.model import load
 
         model = load(self.model)
         spec = model.config.pictures
@@ -69,7 +69,7 @@ class Segment:
         import torch
 
         from fogcatcher.data.masks import MARK, paint
-        from fogcatcher.data.sheets import save_png, sheet, to_image
+        from fogcatcher.drawing.sheets import save_png, sheet, to_image
 
         self.out.mkdir(parents=True, exist_ok=True)
         painted = torch.stack([paint(mask, known.colours) for mask in masks])

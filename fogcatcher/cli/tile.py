@@ -22,7 +22,7 @@ class Tile(DrawingArguments):
 
     def run(self) -> None:
         from fogcatcher.cli.arguments import parse_condition
-        from fogcatcher.edits.tiling import Tile as TileEdit
+        from fogcatcher.diffusion.edits.tiling import Tile as TileEdit
 
         model = self.load()
         out = f"tiles-{Path(self.model).name}"

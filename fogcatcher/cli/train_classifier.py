@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
 
 if TYPE_CHECKING:
-    from fogcatcher.classifier_training import ClassifierRun
-    from fogcatcher.model import Model
+    from fogcatcher.applications.classifier_training import ClassifierRun
+    from fogcatcher.model.model import Model
 
 
 @dataclass
@@ -43,7 +43,7 @@ class TrainClassifier:
     """Seed of the weights, the order of the pictures and the noise."""
 
     def run(self) -> None:
-        from fogcatcher.classifier_training import prepare, steps_in
+        from fogcatcher.applications.classifier_training import prepare, steps_in
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.bars import reading_bar
         from fogcatcher.data.reading import read_dataset
@@ -72,7 +72,7 @@ class TrainClassifier:
 
     def _model(self) -> tuple[Model, Path]:
         """The model, and the run directory that the classifier belongs to."""
-        from fogcatcher.model import SHIPPED, load
+        from fogcatcher.model.model import SHIPPED, load
 
         model = load(self.model)
         assert model.folder is not None
@@ -90,7 +90,7 @@ class TrainClassifier:
 
 def train_on_screen(run: ClassifierRun, steps: int) -> None:
     """Train with a progress bar; Ctrl-C or SIGTERM once finishes the step and returns."""
-    from fogcatcher.classifier_training import fit
+    from fogcatcher.applications.classifier_training import fit
     from fogcatcher.cli.train import stop_request
 
     with stop_request() as stop:
@@ -117,7 +117,7 @@ def _watched(progress: Iterator[tuple[int, float]], steps: int) -> Iterator[tupl
 
 def tell_accuracy(run: ClassifierRun) -> None:
     """Print how often the classifier is right about held-out pictures, noise level by noise level."""
-    from fogcatcher.classifier_training import accuracy, guess
+    from fogcatcher.applications.classifier_training import accuracy, guess
 
     found = accuracy(run)
     if not found:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import DrawingArguments, wish_for
 from fogcatcher.cli.inpaint import PictureFile
-from fogcatcher.errors import UserError
 
 
 @dataclass(kw_only=True)
@@ -23,8 +23,8 @@ class Vary(DrawingArguments):
     below 0.6; 0.8 to 0.95 is where most happens."""
 
     def run(self) -> None:
-        from fogcatcher.data.given_pictures import given_picture
-        from fogcatcher.edits.variation import Vary as VaryEdit
+        from fogcatcher.data.pictures.given_pictures import given_picture
+        from fogcatcher.diffusion.edits.variation import Vary as VaryEdit
 
         if not 0 <= self.strength <= 1:
             raise UserError(f"--strength goes from 0 (the picture) to 1 (a new one), not {self.strength:g}.")

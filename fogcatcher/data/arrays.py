@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.data.labels import Value
-from fogcatcher.errors import UserError
 
 _LABEL_WORDS = ("label", "target", "class", "y_")
 _LARGEST = 16 * 2**30

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-import fogcatcher
+from fogcatcher.base.version import __version__
 from fogcatcher.data import sprites
 from fogcatcher.data.labels import Labels, Value
 from fogcatcher.data.sources import Frames, Source
@@ -39,7 +39,7 @@ def sprite_source(count: int = COUNT, seed: int = 0) -> Source:
 
 def _rules() -> str:
     """A hash of the program text that draws: other rules are another data set."""
-    digest = hashlib.sha256(fogcatcher.__version__.encode())
+    digest = hashlib.sha256(__version__.encode())
     for file in sorted(Path(sprites.__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -6,8 +6,8 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 
+from fogcatcher.base.errors import UserError, unknown_name
 from fogcatcher.data.labels import Value
-from fogcatcher.errors import UserError, unknown_name
 
 Test = Callable[[Mapping[str, Value]], object]
 """A row of columns -> the value of the expression for it."""

@@ -12,8 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from fogcatcher.data.picture_files import MAX_BYTES, Unreadable, reason_of
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
+from fogcatcher.data.pictures.picture_files import MAX_BYTES, Unreadable, reason_of
 
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _HIDDEN = "is hidden"

@@ -10,9 +10,9 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from fogcatcher.data.options import DataOptions
-from fogcatcher.data.picture_files import SUFFIXES
+from fogcatcher.data.pictures.picture_files import SUFFIXES
+from fogcatcher.data.pictures.spec import Pictures, PictureSpec
 from fogcatcher.data.reading import Dataset, Reading, read_dataset, read_picture_file
-from fogcatcher.data.spec import Pictures, PictureSpec
 
 LUMA = (0.299, 0.587, 0.114)
 """Of red, green and blue in grey (Rec. ITU-R BT.601), as in Pillow."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.data.labels import Value
-from fogcatcher.data.picture_files import Unreadable
-from fogcatcher.errors import UserError
+from fogcatcher.data.pictures.picture_files import Unreadable
 
 PREFIX = "hub:"
 _PICTURE_NAMES = ("image", "img", "picture")

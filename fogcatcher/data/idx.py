@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.data.arrays import PictureArray, to_rgba
 from fogcatcher.data.labels import Value
-from fogcatcher.errors import UserError
 
 _UNSIGNED_BYTE = 8
 

@@ -15,13 +15,12 @@ from typing import Any
 from jaxtyping import Int64
 from torch import Tensor
 
-from fogcatcher.data.conditions import class_name
+from fogcatcher.data.conditions.conditions import class_name
 from fogcatcher.data.files import printable
 from fogcatcher.data.labels import Value
-from fogcatcher.data.palettes import as_rgba, count_colours
-from fogcatcher.data.reading import Dataset
-from fogcatcher.data.store import PictureTensor
-from fogcatcher.data.twins import (
+from fogcatcher.data.pictures.palettes import as_rgba, count_colours
+from fogcatcher.data.pictures.store import PictureTensor
+from fogcatcher.data.pictures.twins import (
     MOST_COMPARED,
     SAFE,
     SOME,
@@ -30,6 +29,7 @@ from fogcatcher.data.twins import (
     near_duplicates,
     spread,
 )
+from fogcatcher.data.reading import Dataset
 
 MOST_CLASSES = 100
 """A column of more different values does not hold classes."""

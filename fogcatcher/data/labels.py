@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from fogcatcher.base.errors import UserError, unknown_name
 from fogcatcher.data.files import Files, printable
-from fogcatcher.data.picture_files import Unreadable
-from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.data.pictures.picture_files import Unreadable
 
 Value = str | float | bool | list[Any] | None
 """One entry of a table, as JSON has it (a whole number counts as a float here); None where it is missing."""

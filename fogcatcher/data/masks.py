@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.data.for_model import with_channels
-from fogcatcher.data.picture_files import SUFFIXES, Unreadable, read_picture
-from fogcatcher.data.spec import Pictures, PictureSpec
-from fogcatcher.errors import UserError
+from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, read_picture
+from fogcatcher.data.pictures.spec import Pictures, PictureSpec
 
 MARK = ".mask.png"
 MOST_CLASSES = 16

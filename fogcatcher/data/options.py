@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.base.errors import UserError, unknown_name
 
 ALPHA = ("keep", "drop", "composite")
 UNMATCHED = ("error", "use")

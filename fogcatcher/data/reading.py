@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.data import builtin
-from fogcatcher.data.fitting import Fitting
 from fogcatcher.data.labels import Labels, Value
 from fogcatcher.data.options import DataOptions
-from fogcatcher.data.picture_files import Unreadable, decode
-from fogcatcher.data.pixel_art import examine, restore
+from fogcatcher.data.pictures.fitting import Fitting
+from fogcatcher.data.pictures.picture_files import Unreadable, decode
+from fogcatcher.data.pictures.pixel_art import examine, restore
+from fogcatcher.data.pictures.store import PictureTensor, PictureWriter, cached, store
 from fogcatcher.data.selection import select
 from fogcatcher.data.sources import Source, open_source
-from fogcatcher.data.store import PictureTensor, PictureWriter, cached, store
-from fogcatcher.errors import UserError
 
 LARGEST_DEFAULT_SIZE = 64
 FALLBACK_SIZE = 32

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from fogcatcher.base.errors import UserError, unknown_name
 from fogcatcher.data.expressions import parse
 from fogcatcher.data.labels import Value
-from fogcatcher.errors import UserError, unknown_name
 
 USUAL_LABELS = ("kind", "label", "class", "category", "type")
 

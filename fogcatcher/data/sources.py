@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.data.arrays import PictureArray, read_arrays
 from fogcatcher.data.files import Files, open_files, shards_of
 from fogcatcher.data.hub import PREFIX, HubRows, is_saved_dataset, read_hub
 from fogcatcher.data.idx import read_idx_pair
 from fogcatcher.data.labels import Labels, Value, read_labels
 from fogcatcher.data.options import DataOptions
-from fogcatcher.data.picture_files import SUFFIXES, Unreadable, decode, has_picture_content
-from fogcatcher.errors import UserError
+from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, decode, has_picture_content
 
 Frames = list[tuple[str, NDArray[np.uint8]]]
 """(mode, (H, W, 4) uint8 RGBA) of every frame of one picture file."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fogcatcher.base.errors import UserError, unknown_name
 from fogcatcher.data.labels import Value
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.selection import stable_hash
-from fogcatcher.errors import UserError, unknown_name
 
 
 @dataclass(frozen=True)

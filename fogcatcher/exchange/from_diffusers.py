@@ -18,22 +18,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from fogcatcher.data.conditions import Category, ConditionSpec
-from fogcatcher.data.spec import PictureSpec
-from fogcatcher.errors import UserError, unknown_name
-from fogcatcher.model import Model
-from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
-from fogcatcher.networks.embeddings import Vector
-from fogcatcher.recipes.build import build_denoiser, build_schedule
-from fogcatcher.recipes.config import DataConfig, Method, NetworkConfig, RunConfig
-from fogcatcher.recipes.networks import IMPORTED
-from fogcatcher.schedules import (
+from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.data.conditions.conditions import Category, ConditionSpec
+from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.diffusion.schedules import (
     cosine_betas,
     linear_betas,
     quadratic_betas,
     sigmoid_betas,
     zero_terminal_snr,
 )
+from fogcatcher.model.build import build_denoiser, build_schedule
+from fogcatcher.model.choose_network import IMPORTED
+from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
+from fogcatcher.model.model import Model
+from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
+from fogcatcher.networks.embeddings import Vector
 from fogcatcher.training.fit import Plan
 
 CLASS = "class"

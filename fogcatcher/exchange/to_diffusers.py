@@ -23,7 +23,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from fogcatcher.denoiser import (
+from fogcatcher.base.errors import UserError
+from fogcatcher.diffusion.denoiser import (
     Denoiser,
     LearnedVarianceDenoiser,
     Preconditioning,
@@ -32,17 +33,16 @@ from fogcatcher.denoiser import (
     PredictX0,
     StepLabel,
 )
-from fogcatcher.errors import UserError
+from fogcatcher.diffusion.schedules import BetaSchedule, Schedule
+from fogcatcher.diffusion.tensors import Times
 from fogcatcher.exchange.from_diffusers import TOP, WEIGHTS
 from fogcatcher.exchange.wrapped import program_of
-from fogcatcher.model import Model
-from fogcatcher.model_card import example, model_card
+from fogcatcher.model.build import build_grid
+from fogcatcher.model.config import write_json
+from fogcatcher.model.model import Model
+from fogcatcher.model.model_card import example, model_card
+from fogcatcher.model.privacy import public_conditions
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
-from fogcatcher.privacy import public_conditions
-from fogcatcher.recipes.build import build_grid
-from fogcatcher.recipes.config import write_json
-from fogcatcher.schedules import BetaSchedule, Schedule
-from fogcatcher.tensors import Times
 
 PIPELINE = Path(__file__).with_name("diffusers_pipeline.py")
 DIFFUSERS = "0.42.1"

@@ -1,6 +1,6 @@
 """A model as one ONNX file (extra ``onnx``): the denoiser, and in words what drawing with it takes.
 
-``fogcatcher/onnx_runtime.py`` draws with it, without torch.
+``fogcatcher/exchange/onnx_runtime.py`` draws with it, without torch.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 
 import torch
 
-import fogcatcher
-from fogcatcher.disk import write_atomically
-from fogcatcher.errors import UserError
+from fogcatcher.base.disk import write_atomically
+from fogcatcher.base.errors import UserError
+from fogcatcher.base.version import __version__
+from fogcatcher.diffusion.sampling.grids import Grid
+from fogcatcher.diffusion.schedules import BetaSchedule, Schedule
 from fogcatcher.exchange.wrapped import program_of
-from fogcatcher.grids import Grid
-from fogcatcher.model import Model
-from fogcatcher.privacy import public_conditions, public_config
-from fogcatcher.recipes.build import build_grid
-from fogcatcher.schedules import BetaSchedule, Schedule
+from fogcatcher.model.build import build_grid
+from fogcatcher.model.model import Model
+from fogcatcher.model.privacy import public_conditions, public_config
 
 
 def to_onnx(model: Model, path: Path) -> None:
@@ -56,7 +56,7 @@ def facts(model: Model) -> dict[str, str]:
         "grid": _in_words(build_grid(model.config.method.grid, model.config.method)),
     }
     written = {name: json.dumps(tree) for name, tree in trees.items()}
-    return {"fogcatcher": fogcatcher.__version__, "model": model.hash, **written}
+    return {"fogcatcher": __version__, "model": model.hash, **written}
 
 
 def _in_words(choice: Schedule | Grid) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from fogcatcher.disk import write_atomically
+from fogcatcher.base.disk import write_atomically
 from fogcatcher.exchange.wrapped import program_of
-from fogcatcher.model import Model
+from fogcatcher.model.model import Model
 
 
 def to_torch(model: Model, path: Path) -> None:

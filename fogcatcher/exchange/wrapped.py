@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from fogcatcher.denoiser import Denoiser
-from fogcatcher.model import Model
-from fogcatcher.tensors import Samples, Times
+from fogcatcher.diffusion.denoiser import Denoiser
+from fogcatcher.diffusion.tensors import Samples, Times
+from fogcatcher.model.model import Model
 
 
 class Wrapped(nn.Module):

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import get_args
 
-from fogcatcher.data.conditions import Wish
-from fogcatcher.drawing import Drawing, Limit, Settings, Steering
-from fogcatcher.errors import UserError, unknown_name
+from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.data.conditions.conditions import Wish
+from fogcatcher.drawing.drawing import Drawing
+from fogcatcher.drawing.settings import Limit, Settings, Steering
 from fogcatcher.explain.network_calls import counted
-from fogcatcher.model import Model, load
+from fogcatcher.model.model import Model, load
 
 CHECKPOINTS = ("newest", "best")
 

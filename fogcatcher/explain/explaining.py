@@ -16,24 +16,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fogcatcher.data.conditions import Wish
-from fogcatcher.denoiser import DenoiserLike
-from fogcatcher.drawing import Drawing, Settings
-from fogcatcher.edits.edit import Edit, Host
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
+from fogcatcher.data.conditions.conditions import Wish
+from fogcatcher.diffusion.denoiser import DenoiserLike
+from fogcatcher.diffusion.edits.edit import Edit, Host
+from fogcatcher.diffusion.predictions import EPS
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.randomness import SampleGenerator
+from fogcatcher.diffusion.sampling.probability_flow import contrast, time_of
+from fogcatcher.diffusion.schedules import Schedule
+from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
+from fogcatcher.drawing.drawing import Drawing
+from fogcatcher.drawing.settings import Settings
 from fogcatcher.explain.network_calls import counted
-from fogcatcher.model import Model
-from fogcatcher.predictions import EPS
-from fogcatcher.probability_flow import contrast, time_of
-from fogcatcher.process import Process
-from fogcatcher.randomness import SampleGenerator
-from fogcatcher.recipes.build import SCHEDULES
-from fogcatcher.schedules import Schedule
-from fogcatcher.tensors import Condition, Samples, Times, expand_to
+from fogcatcher.model.build import SCHEDULES
+from fogcatcher.model.model import Model
 
 OnePicture = Float[Tensor, "1 C H W"]
 OTHERS = ("ddpm", "cosine", "flow", "edm")
-"""Schedules to compare with, by their names in ``recipes/build.py``."""
+"""Schedules to compare with, by their names in ``model/build.py``."""
 
 
 # --- forward: from a picture to noise -----------------------------------------------------------
@@ -204,7 +205,7 @@ class Rates:
 
 
 def rates(model: Model, t: Times, others: Sequence[str] = OTHERS) -> list[Rates]:
-    """Return the schedule of a model and others, named as in ``recipes/build.py``, at times ``t``, (T,)."""
+    """Return the schedule of a model and others, named as in ``model/build.py``, at times ``t``, (T,)."""
     own = model.config.method.schedule
     named = {f"this model ({own})": model.denoiser.process.schedule}
     named |= {name: SCHEDULES[name]() for name in others if name != own}

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import torch
 
-from fogcatcher.data import html
-from fogcatcher.data.html import Points
-from fogcatcher.data.letters import formula, lettered, sentence
-from fogcatcher.data.spec import Pictures, PictureSpec
+from fogcatcher.data.pictures.spec import Pictures, PictureSpec
+from fogcatcher.diffusion.guidance import ClassifierFree, Clipped, Thresholded
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Moment, ddim_move, sample
+from fogcatcher.diffusion.sampling.solvers import DPMpp2M, Heun
+from fogcatcher.diffusion.schedules import CosineSchedule, EDMSchedule, FlowSchedule, Schedule, linear_betas
+from fogcatcher.diffusion.tensors import Samples
+from fogcatcher.drawing import html
+from fogcatcher.drawing.html import Points
+from fogcatcher.drawing.letters import formula, lettered, sentence
 from fogcatcher.explain import two_pixels_page
 from fogcatcher.explain.explaining import Explanation, Forward, Rates, Steps, Variant, at_usual_contrast
 from fogcatcher.explain.source_lines import source_lines
 from fogcatcher.explain.two_pixels import EXPLODING, PRESERVING, TwoPixels
-from fogcatcher.guidance import ClassifierFree, Clipped, Thresholded
-from fogcatcher.process import Process
-from fogcatcher.samplers import DDIM, DDPM, Moment, ddim_move, sample
-from fogcatcher.schedules import CosineSchedule, EDMSchedule, FlowSchedule, Schedule, linear_betas
-from fogcatcher.solvers import DPMpp2M, Heun
-from fogcatcher.tensors import Samples
 
 LARGE, SMALL = 80, 64
 """About how wide a picture is shown; never less than 4 times its size."""

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import fogcatcher
-
-PROJECT = Path(fogcatcher.__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

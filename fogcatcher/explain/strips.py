@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from PIL import Image
 
-from fogcatcher.data.sheets import sheet
-from fogcatcher.data.spec import PictureSpec
+from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.drawing.sheets import sheet
 from fogcatcher.explain.explaining import Explanation, Steps, Variant
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fogcatcher.exact import MixtureDenoiser
-from fogcatcher.predictions import SCORE
-from fogcatcher.process import Process
-from fogcatcher.randomness import SampleGenerator
-from fogcatcher.samplers import Step, sample
-from fogcatcher.schedules import CosineSchedule, EDMSchedule
-from fogcatcher.tensors import PerSample, Samples, Times
+from fogcatcher.diffusion.exact import MixtureDenoiser
+from fogcatcher.diffusion.predictions import SCORE
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.randomness import SampleGenerator
+from fogcatcher.diffusion.sampling.samplers import Step, sample
+from fogcatcher.diffusion.schedules import CosineSchedule, EDMSchedule
+from fogcatcher.diffusion.tensors import PerSample, Samples, Times
 
 PICTURES = ((-0.95, -0.95), (0.95, 0.95), (0.95, -0.9), (-0.9, 0.5))
 """Left and right pixel, -1 black to 1 white: dark, bright, left bright, right brighter."""

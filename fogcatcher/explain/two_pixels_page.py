@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from fogcatcher.data import html
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.sampling.grids import UniformGrid
+from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM
+from fogcatcher.diffusion.tensors import Samples
+from fogcatcher.drawing import html
 from fogcatcher.explain.two_pixels import PRESERVING, TwoPixels, lecture
-from fogcatcher.grids import UniformGrid
-from fogcatcher.process import Process
-from fogcatcher.samplers import DDIM, DDPM
-from fogcatcher.tensors import Samples
 
 SIDE = 220
 DOTS = 240

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.context_unet import require_multiples
 from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
-from fogcatcher.tensors import Condition, Samples, Times
 
 GROUPS = 4
 HEADS, HEAD_CHANNELS = 4, 32

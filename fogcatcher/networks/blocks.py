@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from fogcatcher.tensors import Times
+from fogcatcher.diffusion.tensors import Times
 
 Norm = Callable[[int], nn.Module]
 """From a number of channels to the layer that normalises them."""

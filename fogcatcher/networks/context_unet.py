@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
+from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.embeddings import Vector, Words, WordsEmbedding
-from fogcatcher.tensors import Condition, Samples, Times
 
 GROUPS = 8
 WORDS_WIDTH = 32

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
+from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.blocks import (
     Downsample,
     LinearAttention,
@@ -29,7 +30,6 @@ from fogcatcher.networks.blocks import (
     zeroed,
 )
 from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
-from fogcatcher.tensors import Condition, Samples, Times
 
 
 @dataclass(frozen=True)

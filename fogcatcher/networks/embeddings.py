@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogcatcher.tensors import Condition, Times
+from fogcatcher.diffusion.tensors import Condition, Times
 
 
 class NoiseEmbedding(nn.Module):

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fogcatcher.diffusion.tensors import Condition, PerSample, Samples, Times
 from fogcatcher.networks.blocks import Resample, doubled, halved
 from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
-from fogcatcher.tensors import Condition, PerSample, Samples, Times
 
 EPSILON = 1e-4
 SILU_MAGNITUDE = 0.596

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
+from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.blocks import (
     Resample,
     ResidualBlock,
@@ -26,7 +27,6 @@ from fogcatcher.networks.blocks import (
     zeroed,
 )
 from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
-from fogcatcher.tensors import Condition, Samples, Times
 
 BOX, BINOMIAL = (1, 1), (1, 3, 3, 1)
 FOURIER_SCALE = 16.0

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.annotated_unet import Sinusoid
 from fogcatcher.networks.context_unet import ContextVector, require_multiples
 from fogcatcher.networks.embeddings import Vector, Words
-from fogcatcher.tensors import Condition, Samples, Times
 
 EPS = 1e-3
 """Of every normalisation, as in Keras."""

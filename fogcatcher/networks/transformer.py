@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fogcatcher.errors import UserError
+from fogcatcher.base.errors import UserError
+from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding, Vector, Words
-from fogcatcher.tensors import Condition, Samples, Times
 
 NOISE_FEATURES = 256
 MLP_RATIO = 4

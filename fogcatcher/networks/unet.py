@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.blocks import ResidualBlock, SelfAttention, zeroed
 from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding, Vector, Words
-from fogcatcher.tensors import Condition, Samples, Times
 
 ATTENTION_AT_MOST = 8 * 8
 """Attention looks at every pair of positions, so it stands only where there are few."""

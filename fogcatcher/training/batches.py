@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from fogcatcher.data.spec import to_model
-from fogcatcher.data.store import PictureTensor
-from fogcatcher.guidance import ConditionDropout
-from fogcatcher.randomness import step_generator
-from fogcatcher.tensors import Condition, Samples
-from fogcatcher.training.augmentation import NAME, Augmentation
+from fogcatcher.data.pictures.augmentation import NAME, Augmentation
+from fogcatcher.data.pictures.spec import to_model
+from fogcatcher.data.pictures.store import PictureTensor
+from fogcatcher.diffusion.randomness import step_generator
+from fogcatcher.diffusion.tensors import Condition, Samples
+from fogcatcher.training.condition_dropout import ConditionDropout
 
 NO_DROPOUT = ConditionDropout(0.0)
 WHOLE = slice(None)

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fogcatcher.denoiser import Denoiser
-from fogcatcher.disk import write_atomically
+from fogcatcher.base.disk import write_atomically
+from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.training.fit import TrainingState
 from fogcatcher.training.setbacks import Setbacks, first_not_finite
 from fogcatcher.training.sharding import like, whole

@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from fogcatcher.denoiser import Denoiser
+from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.training.sharding import local
 
 SHORT_GAMMA = 16.972

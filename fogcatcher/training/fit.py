@@ -12,14 +12,15 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
-from fogcatcher.denoiser import Denoiser
-from fogcatcher.errors import UserError
-from fogcatcher.objectives import Objective
-from fogcatcher.processes import ALONE, Processes
-from fogcatcher.randomness import step_generator
+from fogcatcher.base.errors import UserError
+from fogcatcher.base.memory import free_memory, is_out_of_memory
+from fogcatcher.base.processes import ALONE, Processes
+from fogcatcher.diffusion.denoiser import Denoiser
+from fogcatcher.diffusion.objectives import Objective
+from fogcatcher.diffusion.randomness import step_generator
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.ema import PowerEMA
-from fogcatcher.training.micro_batches import free_memory, is_out_of_memory, leave_gradient
+from fogcatcher.training.micro_batches import leave_gradient
 from fogcatcher.training.muon import Muon
 from fogcatcher.training.setbacks import IN_A_ROW, Diverged, Setbacks
 from fogcatcher.training.sharding import is_sharded, like, local, shard, whole

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-
 import torch
 from torch import Tensor
 
-from fogcatcher.denoiser import Denoiser
-from fogcatcher.objectives import Objective
-from fogcatcher.tensors import Condition, Samples
+from fogcatcher.diffusion.denoiser import Denoiser
+from fogcatcher.diffusion.objectives import Objective
+from fogcatcher.diffusion.tensors import Condition, Samples
 from fogcatcher.training.precision import autocast
-
-T = TypeVar("T")
-SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
-"""What torch says on a GPU, and on the CPU of Linux and of Windows."""
 
 
 def leave_gradient(
@@ -62,44 +54,3 @@ def leave_gradient(
         mean.backward()
         total += mean.detach()
     return total
-
-
-def in_parts(count: int, at_once: int, act: Callable[[slice], T]) -> Iterator[T]:
-    """Yield what ``act`` returns for one part of ``count`` things after another, ``at_once`` in each.
-
-    Where memory is too small, a part is tried again with half as many. Raises what ``act`` raises when memory
-    does not hold even one.
-    """
-    first, size = 0, min(at_once, count)
-    while first < count:
-        found = _unless_too_many(act, slice(first, first + size), size > 1)
-        if found:
-            yield found[0]
-            first += size
-        else:
-            free_memory()
-            size //= 2
-
-
-def _unless_too_many(act: Callable[[slice], T], part: slice, can_be_fewer: bool) -> list[T]:
-    """The answer, or none; what an attempt held is free once this returns."""
-    try:
-        return [act(part)]
-    except (RuntimeError, MemoryError) as error:
-        if not can_be_fewer or not is_out_of_memory(error):
-            raise
-    return []
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether memory, of the machine or of its GPU, was the reason."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
-
-
-def free_memory() -> None:
-    """Give back what an attempt that failed still holds."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -24,8 +24,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fogcatcher.disk import write_atomically
-from fogcatcher.errors import UserError
+from fogcatcher.base.disk import write_atomically
+from fogcatcher.base.errors import UserError
 from fogcatcher.training.ema import PowerEMA
 from fogcatcher.training.fit import Plan, TrainingState
 

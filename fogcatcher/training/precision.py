@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fogcatcher.errors import unknown_name
+from fogcatcher.base.errors import unknown_name
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 

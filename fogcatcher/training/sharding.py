@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fogcatcher.processes import Processes
+from fogcatcher.base.processes import Processes
 
 
 def shard(network: nn.Module, processes: Processes) -> None:

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, files, memory, processes, devices, typed JSON, one colour space."""

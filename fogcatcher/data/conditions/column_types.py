@@ -1,0 +1,223 @@
+"""From columns to controls: which columns say something a model can learn, and of what type each is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.data.conditions.conditions import (
+    Attribute,
+    Category,
+    Colour,
+    ConditionSpec,
+    Number,
+    Sentence,
+    Tags,
+    Text,
+    class_name,
+    rgb_of,
+    tags_of,
+    words_of,
+)
+from fogcatcher.data.labels import Value
+from fogcatcher.data.selection import USUAL_LABELS, Columns, usual_label
+
+KINDS = ("category", "tags", "number", "colour", "text")
+MOST_CLASSES = 200
+MOST_WORDS = 4000
+MOST_CONTROLS = 8
+_TEXT_NAMES = ("text", "caption", "prompt", "description")
+_COLOUR_NAMES = ("colour", "color", "rgb")
+_FLAGS = {"true", "false", "yes", "no"}
+
+
+@dataclass
+class Controls:
+    """What a model will know: the attributes, and how often each is left unsaid in training."""
+
+    spec: ConditionSpec
+    dropout: dict[str, float] = field(default_factory=dict)
+    """Attribute -> share of pictures for which it is silenced on its own."""
+    notes: list[str] = field(default_factory=list)
+
+
+def choose_controls(columns: Columns, asked: Sequence[str] = (), text_encoder: str | None = None) -> Controls:
+    """Turn columns into attributes.
+
+    ``asked``: NAME, NAME:TYPE or NAME:TYPE:DROPOUT each; "all" takes every column that can be used, "none"
+    takes none. Nothing asked takes the usual label (kind, label, class, category, type) with any captions,
+    tags and colours; without one, every column that can be used. ``text_encoder`` is the folder of a model
+    that turns texts into vectors; without one an encoder is trained along with the rest. Raises UserError
+    for unknown columns and types, and for a column that cannot be of the type asked for.
+    """
+    if list(asked) == ["none"]:
+        return Controls(ConditionSpec())
+    found = {name: _guess(name, values) for name, values in columns.items()}
+    usable = {name: a for name, a in found.items() if isinstance(a, Attribute)}
+    if asked and list(asked) != ["all"]:
+        chosen, dropout = _asked(columns, found, asked)
+    else:
+        chosen, dropout = _usual(usable, bool(asked)), {}
+    if text_encoder is not None:
+        chosen = [Sentence.of(a.name, text_encoder) if isinstance(a, Text) else a for a in chosen]
+    # With one attribute the general dropout is enough; several must also be learnt one without another.
+    for attribute in chosen:
+        dropout.setdefault(attribute.name, 0.25 if len(chosen) > 1 else 0.0)
+    return Controls(ConditionSpec(tuple(chosen)), dropout, _notes(columns, found, chosen))
+
+
+def _usual(usable: Mapping[str, Attribute], everything: bool) -> list[Attribute]:
+    label = usual_label(dict.fromkeys(usable, ()))
+    names = [label] if label else []
+    if label is None or everything:
+        names += [name for name in usable if name != label]
+    else:
+        names += [name for name in usable if isinstance(usable[name], (Text, Tags, Colour))]
+    return [usable[name] for name in names[:MOST_CONTROLS]]
+
+
+def _asked(
+    columns: Columns, found: Mapping[str, Attribute | str], asked: Sequence[str]
+) -> tuple[list[Attribute], dict[str, float]]:
+    chosen, dropout = [], {}
+    for text in asked:
+        name, kind, share = text, "", ""
+        if name not in columns:  # a column's own name may hold colons
+            name, _, rest = text.partition(":")
+            kind, _, share = rest.partition(":")
+        if name not in columns:
+            raise unknown_name("condition column", name, columns)
+        if kind and kind not in KINDS:
+            raise unknown_name(f"type of {name}", kind, KINDS)
+        guess = found[name]
+        attribute = _as(kind, name, columns[name]) if kind else guess
+        if isinstance(attribute, str):
+            raise UserError(f"{name} cannot be a condition: it {attribute}.")
+        chosen.append(attribute)
+        if share:
+            dropout[name] = _share(text, share)
+    return chosen, dropout
+
+
+def _share(text: str, share: str) -> float:
+    try:
+        value = float(share)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 0.5:
+        raise UserError(f"--condition {text}: the dropout is a share from 0 to 0.5, not {share}.")
+    return value
+
+
+def _notes(columns: Columns, found: Mapping[str, Attribute | str], chosen: Sequence[Attribute]) -> list[str]:
+    notes = [f"condition: {in_words(attribute, columns[attribute.name])}" for attribute in chosen]
+    names = {attribute.name for attribute in chosen}
+    others = [in_words(a) for name, a in found.items() if name not in names and isinstance(a, Attribute)]
+    if others:
+        notes.append(f"could be conditions too (--condition NAME, or all): {', '.join(others)}")
+    unused = [f"{name} ({reason})" for name, reason in found.items() if isinstance(reason, str)]
+    if unused:
+        notes.append(f"not conditions: {', '.join(name for name in unused if name not in names)}")
+    return notes
+
+
+def in_words(attribute: Attribute, values: Sequence[Value] = ()) -> str:
+    """Return one attribute as people read it: its name, its type, and what it can be asked."""
+    match attribute:
+        case Category(name, classes):
+            said = f"{name} ({len(classes)} classes)"
+        case Tags(name, tags):
+            said = f"{name} ({len(tags)} tags)"
+        case Number(name, low, high):
+            said = f"{name} (number, {low:g} to {high:g})"
+        case Text(name, words):
+            said = f"{name} (text, {len(words)} words)"
+        case Sentence(name, encoder):
+            said = f"{name} (text, by {encoder})"
+        case _:
+            said = f"{attribute.name} ({attribute.kind})"
+    missing = sum(value is None for value in values)
+    return said + (f", missing for {missing:,}" if missing else "")
+
+
+# --- one column ---------------------------------------------------------------------------------
+
+
+def _guess(name: str, values: Sequence[Value]) -> Attribute | str:
+    """Return the attribute that a column looks like, or why it cannot be one ("NAME ...")."""
+    known = [value for value in values if value is not None]
+    distinct = {repr(value) for value in known}
+    if len(distinct) < 2:
+        return "has one value for all pictures" if known else "has no values"
+    kind = _kind(name, known, len(distinct))
+    if kind == "number" and len(distinct) == len(known) > 2 and _all_whole(known):
+        return "has a number of its own for every picture, like an id"
+    return _as(kind, name, values)
+
+
+def _kind(name: str, known: Sequence[Value], distinct: int) -> str:
+    """The type that the content suggests; the name decides only between readings that are both possible."""
+    texts = [value for value in known if isinstance(value, str)]
+    if all(isinstance(value, list) for value in known):
+        return "colour" if _all_colours(known) and any(c in name.lower() for c in _COLOUR_NAMES) else "tags"
+    if name in USUAL_LABELS or {class_name(value).lower() for value in known} <= _FLAGS:
+        return "category"
+    if len(texts) == len(known) and all(text.startswith("#") for text in texts) and _all_colours(known):
+        return "colour"
+    if all(_is_number(value) for value in known):
+        return "number"
+    words = sum(len(text.split()) for text in texts) / max(1, len(texts))  # a path is no sentence
+    if name.lower() in _TEXT_NAMES or (words >= 3 and 4 * distinct > len(known)):
+        return "text"
+    if sum(len(tags_of(text)) > 1 for text in texts) * 2 > len(known):
+        tags = {tag for text in texts for tag in tags_of(text)}
+        return "tags" if len(tags) <= min(MOST_CLASSES, distinct) else "category"
+    return "category"
+
+
+def _as(kind: str, name: str, values: Sequence[Value]) -> Attribute | str:
+    """Return the column as an attribute of this type, or why it cannot be."""
+    known = [value for value in values if value is not None]
+    if kind == "tags":
+        tags = Counter(tag for value in known for tag in tags_of(value))
+        if len(tags) > MOST_CLASSES:
+            return f"has {len(tags):,} different tags; {MOST_CLASSES} are the most"
+        return Tags(name, tuple(sorted(tags)))
+    if kind == "number":
+        if not all(_is_number(value) for value in known):
+            return "holds more than numbers"
+        numbers = [float(value) for value in known]  # type: ignore[arg-type]
+        return Number(name, min(numbers), max(numbers)) if min(numbers) < max(numbers) else "never changes"
+    if kind == "colour":
+        return Colour(name) if _all_colours(known) else "holds more than colours"
+    if kind == "text":
+        words = Counter(word for value in known for word in words_of(value))
+        return (
+            Text(name, tuple(word for word, _ in words.most_common(MOST_WORDS))) if words else "has no words"
+        )
+    classes = Counter(class_name(value) for value in known)
+    if len(classes) > MOST_CLASSES or (len(classes) > 2 and 2 * len(classes) > len(known)):
+        return f"has {len(classes):,} different values for {len(known):,} pictures: too many for classes"
+    return Category(name, tuple(sorted(classes)))
+
+
+def _is_number(value: Value) -> bool:
+    if isinstance(value, (bool, list)) or value is None:
+        return False
+    try:
+        return abs(float(value)) < float("inf")
+    except ValueError:
+        return False
+
+
+def _all_whole(known: Sequence[Value]) -> bool:
+    return all(float(value).is_integer() for value in known)  # type: ignore[arg-type]
+
+
+def _all_colours(known: Sequence[Value]) -> bool:
+    try:
+        return all(len(rgb_of(value)) == 3 for value in known)
+    except UserError:
+        return False

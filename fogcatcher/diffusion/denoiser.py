@@ -1,0 +1,210 @@
+"""From a raw network to a denoiser.
+
+    x0_hat(x_t, t, cond) = c_skip(t) x_t + c_out(t) F(c_in(t) x_t; c_noise(t), cond)
+
+Karras et al. 2022, equation 7, written for any alpha and sigma. A preconditioning is the choice of
+the four c's, and with it of what the network F has to predict.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.schedules import Schedule
+from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
+
+
+@runtime_checkable
+class DenoiserLike(Protocol):
+    """The one contract: anything that answers "what is the clean sample?" can be sampled.
+
+    A trained network, an exact solution and a guided denoiser all obey it.
+    """
+
+    @property
+    def process(self) -> Process: ...
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples: ...
+
+
+@runtime_checkable
+class Label(Protocol):
+    """c_noise, the number by which a network is told the noise level: schedule and times (B,) -> (B,)."""
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times: ...
+
+
+@dataclass(frozen=True)
+class LogSNRLabel:
+    """-scale log_snr + shift. As it is, EDM's ln(sigma) / 4, which fits every schedule."""
+
+    scale: float = 1 / 8
+    shift: float = 0.0
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times:
+        # The ends have infinite log-SNR; 40 is beyond what float32 data can tell from clean.
+        return self.shift - self.scale * schedule.log_snr(t).clamp(-40, 40)
+
+
+@dataclass(frozen=True)
+class StepLabel:
+    """The number of the step, of T; ``first`` is that of the first one. With T = 1, the time itself."""
+
+    steps: int = 1
+    first: int = 1
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times:
+        return (t.double() * self.steps + (self.first - 1)).clamp(min=0)
+
+
+@dataclass(frozen=True)
+class SigmaLabel:
+    """sigma T, as networks trained by flow matching are often told."""
+
+    steps: int = 1000
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times:
+        return schedule.sigma(t) * self.steps
+
+
+@dataclass(frozen=True)
+class Preconditioning(ABC):
+    """c_skip, c_out, c_in as functions of the rates, and the number the network is told."""
+
+    label: Label = LogSNRLabel()
+
+    @abstractmethod
+    def c_skip(self, alpha: Times, sigma: Times) -> Times: ...
+
+    @abstractmethod
+    def c_out(self, alpha: Times, sigma: Times) -> Times: ...
+
+    def c_in(self, alpha: Times, sigma: Times) -> Times:
+        """Scale to unit variance, for data of unit variance."""
+        return (alpha**2 + sigma**2).rsqrt()
+
+    def c_noise(self, schedule: Schedule, t: Times) -> Times:
+        return self.label(schedule, t)
+
+
+@dataclass(frozen=True)
+class PredictEps(Preconditioning):
+    """F predicts the noise (Ho et al. 2020). Undefined where no signal is left (alpha = 0)."""
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return 1 / alpha
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return -sigma / alpha
+
+
+@dataclass(frozen=True)
+class PredictX0(Preconditioning):
+    """F predicts the clean sample."""
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return alpha * 0
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return alpha * 0 + 1
+
+
+@dataclass(frozen=True)
+class PredictV(Preconditioning):
+    """F predicts v = alpha eps - sigma x0, the rates scaled to alpha^2 + sigma^2 = 1.
+
+    Salimans & Ho 2022, appendix D; on variance-preserving schedules the scaling does nothing.
+    """
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return alpha / (alpha**2 + sigma**2)
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return -sigma * (alpha**2 + sigma**2).rsqrt()
+
+
+@dataclass(frozen=True)
+class PredictVelocity(Preconditioning):
+    """F predicts eps - x0 (flow matching) and sees x_t as it is."""
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return 1 / (alpha + sigma)
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return -sigma / (alpha + sigma)
+
+    def c_in(self, alpha: Times, sigma: Times) -> Times:
+        return alpha * 0 + 1
+
+
+@dataclass(frozen=True)
+class EDMPreconditioning(Preconditioning):
+    """F sees and predicts unit variance at every noise level (Karras et al. 2022, Table 1).
+
+    With n^2 = alpha^2 sigma_data^2 + sigma^2 the paper's c's become, for any alpha,
+    c_skip = alpha sigma_data^2 / n^2, c_out = sigma sigma_data / n, c_in = 1 / n.
+    ``sigma_data`` is the standard deviation of the data.
+    """
+
+    sigma_data: float = 0.5
+
+    def c_skip(self, alpha: Times, sigma: Times) -> Times:
+        return alpha * self.sigma_data**2 * self.c_in(alpha, sigma) ** 2
+
+    def c_out(self, alpha: Times, sigma: Times) -> Times:
+        return sigma * self.sigma_data * self.c_in(alpha, sigma)
+
+    def c_in(self, alpha: Times, sigma: Times) -> Times:
+        return ((alpha * self.sigma_data) ** 2 + sigma**2).rsqrt()
+
+
+class Denoiser(nn.Module):
+    """A network with its process and preconditioning: ``denoiser(x_t, t, cond) -> x0_hat``.
+
+    The network is called as ``network(x, c_noise, cond)``: (B, ...), (B,), mapping -> (B, ...).
+    """
+
+    def __init__(self, network: nn.Module, process: Process, preconditioning: Preconditioning) -> None:
+        super().__init__()
+        self.network = network
+        self.process = process
+        self.preconditioning = preconditioning
+
+    def forward(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        """Return the expected clean sample, (B, ...), of ``x_t``, (B, ...), at times ``t``, (B,)."""
+        return self._x0_hat(x_t, t, self._raw(x_t, t, cond))
+
+    def _raw(self, x_t: Samples, t: Times, cond: Condition | None) -> Tensor:
+        c, (alpha, sigma) = self.preconditioning, self._rates(t)
+        noise_label: Tensor = c.c_noise(self.process.schedule, t).to(x_t)
+        return self.network(expand_to(c.c_in(alpha, sigma), x_t) * x_t, noise_label, cond)
+
+    def _x0_hat(self, x_t: Samples, t: Times, raw: Tensor) -> Samples:
+        c, (alpha, sigma) = self.preconditioning, self._rates(t)
+        skip, out = expand_to(c.c_skip(alpha, sigma), x_t), expand_to(c.c_out(alpha, sigma), x_t)
+        return skip * x_t + out * raw.to(x_t.dtype)
+
+    def _rates(self, t: Times) -> tuple[Times, Times]:
+        return self.process.schedule.alpha(t), self.process.schedule.sigma(t)
+
+
+class LearnedVarianceDenoiser(Denoiser):
+    """A denoiser whose network answers twice the channels: the second half places the variance.
+
+    -1 is beta-tilde and 1 is beta (Nichol & Dhariwal 2021, equation 15, where v runs from 0 to 1).
+    """
+
+    def forward(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        return self.x0_and_fraction(x_t, t, cond)[0]
+
+    def x0_and_fraction(
+        self, x_t: Samples, t: Times, cond: Condition | None = None
+    ) -> tuple[Samples, Samples]:
+        """Return x0_hat and where the log variance lies, from beta-tilde (0) to beta (1), (B, ...) each."""
+        raw, v = self._raw(x_t, t, cond).chunk(2, dim=1)
+        return self._x0_hat(x_t, t, raw), (v.to(x_t.dtype) + 1) / 2

@@ -1,0 +1,106 @@
+"""Sampling times: from the schedule and a number of steps to times falling from noise to 0.
+
+Every grid returns ``steps + 1`` times in float64; the last is 0, so the last step always lands on
+clean data.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+
+from fogcatcher.diffusion.schedules import Schedule
+from fogcatcher.diffusion.tensors import Times
+
+
+class Grid(ABC):
+    """A rule for spacing the sampling times."""
+
+    def __call__(self, schedule: Schedule, steps: int) -> Times:
+        """Return (steps + 1,) falling times that end at 0. Raises ValueError when steps < 1."""
+        if steps < 1:
+            raise ValueError(f"sampling needs at least 1 step, not {steps}")
+        return torch.cat([self.noisy_times(schedule, steps), torch.zeros(1, dtype=torch.float64)])
+
+    @abstractmethod
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        """Return the (steps,) times at which the denoiser is asked."""
+
+
+@dataclass(frozen=True)
+class UniformGrid(Grid):
+    """1, 1 - 1/steps, ..., 1/steps. On a table of betas this is the "trailing" spacing."""
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        return 1 - torch.arange(steps, dtype=torch.float64) / steps
+
+
+@dataclass(frozen=True)
+class LeadingGrid(Grid):
+    """Every (T // steps)-th step of a net trained with T discrete steps, from step 1 on.
+
+    The first time is below 1 (0.981 for 50 of 1,000), as in DDIM's code. Raises ValueError when
+    steps > T.
+    """
+
+    trained_steps: int = 1000
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        if steps > self.trained_steps:
+            raise ValueError(f"{steps} steps do not fit into {self.trained_steps} trained ones")
+        stride = self.trained_steps // steps
+        index = torch.arange(steps, dtype=torch.float64).flip(0) * stride
+        return (index + 1) / self.trained_steps
+
+
+@dataclass(frozen=True)
+class KarrasGrid(Grid):
+    """Even in (sigma / alpha)^(1 / rho): Karras et al. 2022, equation 5.
+
+    Ends beyond what the schedule reaches are moved to its ends.
+    """
+
+    sigma_min: float = 0.002
+    sigma_max: float = 80.0
+    rho: float = 7.0
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        one = torch.ones((), dtype=torch.float64)
+        largest = (-schedule.log_snr(one) / 2).exp().clamp(max=self.sigma_max).item()
+        high, low = largest ** (1 / self.rho), self.sigma_min ** (1 / self.rho)
+        ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
+        return schedule.t_from_log_snr(-2 * self.rho * (high + ramp * (low - high)).log())
+
+
+@dataclass(frozen=True)
+class LogSNRGrid(Grid):
+    """Even in log-SNR, between the same ends as the Karras grid."""
+
+    sigma_min: float = 0.002
+    sigma_max: float = 80.0
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        one = torch.ones((), dtype=torch.float64)
+        first = schedule.log_snr(one).clamp(min=-2 * torch.tensor(self.sigma_max).double().log())
+        last = -2 * torch.tensor(self.sigma_min).double().log()
+        ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
+        return schedule.t_from_log_snr(first + ramp * (last - first))
+
+
+@dataclass(frozen=True)
+class LinspaceGrid(Grid):
+    """Steps of a net trained with T discrete steps, evenly from the last to the first, both included.
+
+    Nichol & Dhariwal 2021, section 4: round(j (T - 1) / (steps - 1)), counted from 0. Raises ValueError when
+    steps > T.
+    """
+
+    trained_steps: int = 1000
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        if steps > self.trained_steps:
+            raise ValueError(f"{steps} steps do not fit into {self.trained_steps} trained ones")
+        index = torch.linspace(self.trained_steps - 1, 0, steps, dtype=torch.float64).round()
+        return (index + 1) / self.trained_steps

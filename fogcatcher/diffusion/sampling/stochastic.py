@@ -1,0 +1,126 @@
+"""Steps that add noise of their own: the reverse SDE, Langevin dynamics, churn.
+
+The ancestral steps, DDPM and DDIM with eta, are in ``samplers.py``; SDE-DPM-Solver++ is ``DPMpp2M(eta=1)``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import torch
+
+from fogcatcher.diffusion.sampling.samplers import DDPM, Answer, Moment, Step
+from fogcatcher.diffusion.sampling.solvers import Heun
+from fogcatcher.diffusion.tensors import Samples
+
+
+@dataclass(frozen=True)
+class Churn(Step):
+    """Raise the noise a little, then take a step of Heun from there. Karras et al. 2022, algorithm 2.
+
+    ``churn`` is S_churn, spread over all steps; it acts where ``low`` <= sigma / alpha <= ``high`` (S_min,
+    S_max), and ``noise`` is S_noise. No churn is Heun.
+    """
+
+    calls: ClassVar[int] = 2
+    churn: float = 40.0
+    low: float = 0.05
+    high: float = 50.0
+    noise: float = 1.003
+
+    def __call__(self, now: Moment) -> tuple[Samples, Answer]:
+        schedule, log_snr = now.schedule, now.schedule.log_snr(now.t)
+        gamma = min(self.churn / now.steps, math.sqrt(2) - 1)
+        if gamma > 0 and self.low <= math.exp(-log_snr.item() / 2) <= self.high:
+            t = schedule.t_from_log_snr(log_snr - 2 * math.log1p(gamma))
+            x = now.denoiser.process.renoise(now.x, now.t, t, self.noise * now.noise())
+            now = replace(now, x=x, t=t)
+        return Heun()(now)
+
+
+@dataclass(frozen=True)
+class EulerMaruyama(Step):
+    """The reverse SDE in plain steps: x_s = x - (f x - g^2 score) dt + g sqrt(dt) z, dt = t - s.
+
+    Song et al. 2021, "Score-Based Generative Modeling through SDEs", equation 6. It needs many, small steps,
+    and a schedule whose noise rate is finite at its ends (VP, sub-VP, VE). The last step, to data, gives the
+    answer of the denoiser.
+    """
+
+    def __call__(self, now: Moment) -> tuple[Samples, Answer]:
+        answer = now.ask()
+        if now.schedule.sigma(now.s) == 0:
+            return answer.x0_hat, answer
+        f, g2 = now.schedule.drift(now.t)
+        if not (f.isfinite() and g2.isfinite()):
+            raise ValueError(
+                "the noise rate of this schedule is infinite where it ends: use ddpm or dpmpp_2m_sde instead"
+            )
+        dt = now.t - now.s
+        drift = f * now.x - g2 * score(now, answer)
+        return now.x - drift * dt + (g2 * dt).sqrt() * now.noise(), answer
+
+
+def score(now: Moment, answer: Answer) -> Samples:
+    """Return the gradient of log p(x_t): -eps_hat / sigma."""
+    return -now.eps_hat(answer) / now.schedule.sigma(answer.t)
+
+
+def langevin(now: Moment, step: torch.Tensor) -> tuple[Samples, Answer]:
+    """Return x + step score + sqrt(2 step) z, which leaves p(x_t) as it is for small steps."""
+    answer = now.ask()
+    return now.x + step * score(now, answer) + (2 * step).sqrt() * now.noise(), answer
+
+
+@dataclass(frozen=True)
+class PredictorCorrector(Step):
+    """At each time first ``corrections`` steps of Langevin dynamics, then a step down.
+
+    Song et al. 2021, appendix G, in the order of its code (the paper's algorithms 2 and 3 correct
+    afterwards). The Langevin step is 2 (snr a |z| / |score|)^2 there, over the norms of the batch; here the
+    norms are taken at what they are for eps, 2 (snr a sigma)^2, so that no sample depends on its neighbours,
+    with a = alpha_t / alpha_s of the coming step, as there for VP.
+    """
+
+    predictor: Step = field(default_factory=DDPM)
+    snr: float = 0.16
+    corrections: int = 1
+
+    def __call__(self, now: Moment) -> tuple[Samples, Answer]:
+        a2 = (now.schedule.alpha(now.t) / now.schedule.alpha(now.s)) ** 2
+        step = 2 * a2 * (self.snr * now.schedule.sigma(now.t)) ** 2
+        for _ in range(self.corrections):
+            x, _answer = langevin(now, step)
+            now = replace(now, x=x)
+        return self.predictor(now)
+
+
+@dataclass(frozen=True)
+class AnnealedLangevin(Step):
+    """``inner`` steps of Langevin dynamics at each noise level, and on to the next as one is.
+
+    Song & Ermon 2019, "Generative Modeling by Estimating Gradients", algorithm 1: x + a/2 score + sqrt(a) z
+    with a = epsilon sigma_i^2 / sigma_L^2. ``size`` is epsilon / sigma_L^2: 0.2 for the paper's 2e-5 and 0.01
+    (its code takes twice as much). The last step, to data, is the answer of the denoiser, which
+    Jolicoeur-Martineau et al. 2021 added.
+    """
+
+    size: float = 0.2
+    inner: int = 100
+
+    def __call__(self, now: Moment) -> tuple[Samples, Answer]:
+        schedule = now.schedule
+        if schedule.alpha(now.t) == 0:
+            raise ValueError(
+                "this schedule starts without any signal to carry on: use ddpm or dpmpp_2m_sde instead"
+            )
+        step = self.size * schedule.sigma(now.t) ** 2 / 2
+        for _ in range(self.inner):
+            x, _answer = langevin(now, step)
+            now = replace(now, x=x)
+        answer = now.ask()
+        if schedule.sigma(now.s) == 0:
+            return answer.x0_hat, answer
+        return schedule.alpha(now.s) / schedule.alpha(now.t) * now.x, answer

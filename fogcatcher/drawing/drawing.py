@@ -1,0 +1,159 @@
+"""Generated pictures, with how each was made."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from PIL import Image
+
+from fogcatcher.data.pictures.spec import Pictures
+from fogcatcher.diffusion.tensors import Samples
+from fogcatcher.drawing.atlas import Atlas
+from fogcatcher.drawing.finishing import Finish
+from fogcatcher.drawing.recipe_text import parameters_text
+from fogcatcher.drawing.sheets import save_gif, save_png, save_sprite_gif, sheet, to_image
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Generated pictures with the recipe of each."""
+
+    pictures: Pictures
+    """(N, C, H, W) uint8."""
+    raw: Samples
+    """The same before quantisation, (N, C, H, W), about [-1, 1]."""
+    recipes: list[dict[str, object]]
+    """How each picture was made; enough to make it again."""
+    frames: list[Pictures]
+    """What was there after every sampling step, if it was asked for."""
+    finish: Finish = field(default_factory=Finish)
+    """What was done to ``pictures`` and ``frames`` after drawing, and is done to ``images``: zoom."""
+
+    @property
+    def images(self) -> list[Image.Image]:
+        """The pictures for Pillow."""
+        return self._images(self.pictures)
+
+    def _images(self, pictures: Pictures) -> list[Image.Image]:
+        return [self.finish.enlarged(to_image(pictures[i : i + 1])) for i in range(len(pictures))]
+
+    @property
+    def names(self) -> list[str]:
+        return names_of([recipe["seed"] for recipe in self.recipes])
+
+    def finished(self, finish: Finish) -> Drawing:
+        """Return the drawing with this alpha, these colours, this zoom; ``raw`` stays."""
+        return replace(
+            self,
+            pictures=finish(self.pictures),
+            frames=[finish(frame) for frame in self.frames],
+            finish=finish,
+        )
+
+    def sheet(self, columns: int = 8, frame: Pictures | None = None) -> Image.Image:
+        """All pictures in one, enlarged, or one of ``frames``; rows of one class carry its name."""
+        return sheet(self.pictures if frame is None else frame, columns, rows=self._row_names(columns))
+
+    def _row_names(self, columns: int) -> list[str]:
+        """What each row was asked for, if that differs between rows and not within them."""
+        said = self._said()
+        rows = [set(said[i : i + columns]) for i in range(0, len(said), columns)]
+        clear = all(len(row) == 1 for row in rows) and len(set(said)) > 1
+        return [row.pop() for row in rows] if clear else []
+
+    def _said(self) -> list[str]:
+        return [_in_words(recipe.get("condition")) for recipe in self.recipes]
+
+    # --- files ----------------------------------------------------------------------------------
+
+    def save(self, folder: Path, columns: int = 8, *, metadata: bool = True) -> list[Path]:
+        """Write one PNG per picture, named by its seed, and ``sheet.png``; return all paths.
+
+        Every PNG carries its recipe, unless ``metadata`` is off.
+        """
+        paths = self.save_singles(folder, metadata=metadata)
+        self.save_sheet(folder / "sheet.png", columns, metadata=metadata)
+        return [*paths, folder / "sheet.png"]
+
+    def save_singles(
+        self, folder: Path, names: Sequence[str] | None = None, *, metadata: bool = True
+    ) -> list[Path]:
+        """Write one PNG per picture, named by its seed, into ``folder``, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{name}.png" for name in names or self.names]
+        for image, path, recipe in zip(self.images, paths, self.recipes, strict=True):
+            self.write(image, path, recipe if metadata else None)
+        return paths
+
+    def save_sheet(self, path: Path, columns: int = 8, *, metadata: bool = True) -> None:
+        """Write the sheet alone; it carries the recipes of all its pictures."""
+        recipe = self.recipe_of_all({"columns": columns})
+        self.write(self.sheet(columns), path, recipe if metadata else None)
+
+    def laid(self, columns: int, repeats: int) -> Image.Image:
+        """All pictures in one, each laid ``repeats`` x ``repeats`` times, as tiles lie."""
+        return sheet(self.pictures.repeat(1, 1, repeats, repeats), columns, zoom=2)
+
+    def save_laid(self, path: Path, columns: int, repeats: int) -> None:
+        recipe = self.recipe_of_all({"columns": columns, "repeats": repeats})
+        self.write(self.laid(columns, repeats), path, recipe)
+
+    def save_atlas(self, path: Path, atlas: Atlas | None = None, *, metadata: bool = True) -> None:
+        """Write a sheet for engines, and where each picture lies into a .json of the same name beside it."""
+        atlas, images = atlas or Atlas(), self.images
+        path.parent.mkdir(parents=True, exist_ok=True)
+        recipe = self.recipe_of_all({"atlas": True, **asdict(atlas)})
+        self.write(atlas.image(images), path, recipe if metadata else None)
+        frames = [f"{name}.png" for name in self.names]
+        document = atlas.to_json(frames, images[0].size, self._said(), path.name)
+        path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    def save_gif(self, path: Path, columns: int = 8) -> None:
+        """Write the sheet as an animation of ``frames``, from noise to pictures."""
+        save_gif([self.sheet(columns, frame) for frame in self.frames], path)
+
+    def save_gifs(self, folder: Path) -> list[Path]:
+        """Write an animation of each picture, with its zoom and transparency, named by its seed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{name}.gif" for name in self.names]
+        frames = [self._images(frame) for frame in self.frames]
+        for path, each in zip(paths, zip(*frames, strict=True), strict=True):
+            save_sprite_gif(each, path)
+        return paths
+
+    def recipe_of_all(self, sheet: Mapping[str, object]) -> dict[str, object]:
+        """Return the recipe of a file with all pictures; ``sheet`` says how they lie in it."""
+        return {"pictures": self.recipes, "sheet": sheet}
+
+    def write(self, image: Image.Image, path: Path, recipe: Mapping[str, object] | None) -> None:
+        """Write a PNG of this drawing with its recipe and finish inside, or without any where it has none."""
+        if recipe is None:
+            save_png(image, path)
+            return
+        if self.finish != Finish():
+            recipe = {**recipe, "finish": asdict(self.finish)}
+        height, width = self.pictures.shape[-2:]
+        first = recipe if "seed" in recipe else self.recipes[0]
+        save_png(image, path, recipe, parameters_text(first, (width, height)))
+
+
+def names_of(seeds: Sequence[object]) -> list[str]:
+    """Return a name for the picture of each seed: 00007, with -2, -3 ... where a seed comes again."""
+    met: Counter[str] = Counter()
+    names = []
+    for seed in seeds:
+        name = f"{seed:05d}"
+        met[name] += 1
+        names.append(name if met[name] == 1 else f"{name}-{met[name]}")
+    return names
+
+
+def _in_words(condition: object) -> str:
+    """ "food" for {"kind": "food"}; a mix as hero:1,food:0.6; nothing for nothing."""
+    wishes = condition.values() if isinstance(condition, dict) else []
+    mixes = (",".join(f"{k}:{v:g}" for k, v in w.items()) if isinstance(w, dict) else w for w in wishes)
+    return " ".join(str(mix) for mix in mixes if mix is not None)

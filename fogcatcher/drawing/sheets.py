@@ -1,0 +1,122 @@
+"""Pictures for looking at and keeping: PNG with its recipe inside, sheets, animations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from fogcatcher.data.pictures.spec import Pictures
+
+PAPER = (43, 45, 56, 255)
+INK = (214, 216, 226, 255)
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+RECIPE_KEY = "fogcatcher"
+PARAMETERS_KEY = "parameters"
+PREVIEW_COLUMNS = 10
+"""Pictures in each row of the preview of a run."""
+CLEAR_INDEX = 255
+"""The transparent entry of the palette of a GIF."""
+
+
+def to_image(picture: Pictures) -> Image.Image:
+    """Return one picture, (1, C, H, W), as a Pillow image of its own mode."""
+    array = picture[0].permute(1, 2, 0).numpy()
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array, MODES[array.shape[-1]])
+
+
+def save_png(
+    image: Image.Image, path: Path, recipe: Mapping[str, object] | None = None, parameters: str = ""
+) -> None:
+    """Write a PNG; ``recipe`` (how the picture was made) goes into a text chunk as JSON.
+
+    ``parameters`` is the same for other programs (recipe_text.py), in a chunk of its own.
+    """
+    info = PngInfo()
+    if parameters:
+        info.add_text(PARAMETERS_KEY, parameters)
+    if recipe is not None:
+        info.add_text(RECIPE_KEY, json.dumps(recipe))
+    image.save(path, format="PNG", pnginfo=info)
+
+
+def read_recipe(path: Path) -> dict[str, object] | None:
+    """Return how a generated PNG was made, or None if it does not say."""
+    with Image.open(path) as image:
+        text = image.info.get(RECIPE_KEY)
+    recipe = json.loads(text) if isinstance(text, str) else None
+    return recipe if isinstance(recipe, dict) else None
+
+
+def sheet(pictures: Pictures, columns: int, zoom: int | None = None, rows: Sequence[str] = ()) -> Image.Image:
+    """Return all pictures, (N, C, H, W), in a grid, row by row, each pixel ``zoom`` pixels wide.
+
+    ``rows`` names the rows. ``zoom`` None shows every picture about 64 pixels wide.
+    """
+    height, width = pictures.shape[-2:]
+    zoom = zoom or max(1, round(64 / max(height, width)))
+    cell_h, cell_w, gap = height * zoom, width * zoom, max(2, zoom)
+    font = ImageFont.load_default(size=14)
+    margin = max((int(font.getlength(name)) + 2 * gap for name in rows), default=0)
+    lines = -(-len(pictures) // columns)
+    canvas = Image.new("RGBA", (margin + columns * (cell_w + gap) + gap, lines * (cell_h + gap) + gap), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    for line, name in enumerate(rows):
+        middle = gap + line * (cell_h + gap) + cell_h // 2
+        draw.text((margin - gap, middle), name, fill=INK, font=font, anchor="rm")
+    for i in range(len(pictures)):
+        line, column = divmod(i, columns)
+        corner = (margin + gap + column * (cell_w + gap), gap + line * (cell_h + gap))
+        image = to_image(pictures[i : i + 1]).convert("RGBA")
+        canvas.alpha_composite(image.resize((cell_w, cell_h), Image.Resampling.NEAREST), corner)
+    return canvas.convert("RGB")
+
+
+def preview_sheet(pictures: Pictures, due: Sequence[int]) -> Image.Image:
+    """Return the sheet of all rows, (rows * PREVIEW_COLUMNS, C, H, W), one per step of ``due``."""
+    return sheet(pictures, PREVIEW_COLUMNS, rows=[f"step {step:,}" for step in due])
+
+
+def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 3.0) -> None:
+    """Write an endless animation of equally large frames; the last one stays a while."""
+    colours = frames[-1].quantize(256)
+    first, *rest = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
+    durations = _durations(len(frames), seconds)
+    first.save(path, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0)
+
+
+def save_sprite_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 3.0) -> None:
+    """The same for frames with transparency, each in 255 colours of its own; what is half there is there."""
+    first, *rest = [_indexed(frame.convert("RGBA")) for frame in frames]
+    durations = _durations(len(frames), seconds)
+    first.save(
+        path,
+        save_all=True,
+        append_images=rest,
+        duration=durations,
+        loop=0,
+        transparency=CLEAR_INDEX,
+        disposal=2,  # the frame before is wiped away, or its pixels would shine through
+        optimize=False,
+    )
+
+
+def _indexed(image: Image.Image) -> Image.Image:
+    """The picture with a palette in which 255 is transparent."""
+    clear = np.asarray(image)[..., 3] < 128
+    indexed = image.convert("RGB").quantize(CLEAR_INDEX, dither=Image.Dither.NONE)
+    numbers = np.where(clear, CLEAR_INDEX, np.asarray(indexed)).astype(np.uint8)
+    colours = (indexed.getpalette() or []) + [0] * 768
+    result = Image.fromarray(numbers, "P")
+    result.putpalette(colours[:768])
+    return result
+
+
+def _durations(count: int, seconds: float) -> list[int]:
+    durations = np.full(count, round(1000 * seconds / count))
+    durations[-1] = 1500
+    return durations.tolist()

@@ -1,0 +1,65 @@
+"""Any number of pictures, each a file as soon as it is drawn, by any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fogcatcher.base.processes import ALONE, Processes
+from fogcatcher.drawing.drawing import Drawing, names_of
+from fogcatcher.drawing.finishing import Finish
+from fogcatcher.drawing.sheets import read_recipe
+
+AT_ONCE = 64
+"""Pictures drawn together: whole parts go to one process, so that each is rounded as in one process."""
+ON_SHEET = 1024
+"""Most pictures of a sheet; more of them nobody looks at, and a sheet of 50,000 takes the memory."""
+
+Draw = Callable[[Sequence[int], int, int], Drawing]
+"""(seeds, pictures that this process drew before them, pictures that it draws in all) -> their pictures."""
+
+
+def draw_to_disk(
+    seeds: Sequence[int],
+    draw: Draw,
+    folder: Path,
+    columns: int = 8,
+    on_sheet: int = ON_SHEET,
+    processes: Processes = ALONE,
+    *,
+    metadata: bool = True,
+) -> list[Path]:
+    """Write a PNG for each seed, and ``sheet.png`` of the first ``on_sheet``; return this process's paths.
+
+    The processes deal the seeds out among them; the files are the same to the byte however many there are.
+    Memory holds ``AT_ONCE`` pictures, and those of the sheet.
+    """
+    parts, paths, done = processes.dealt(len(seeds), AT_ONCE), [], 0
+    names, finish = names_of(seeds), Finish()
+    for part in parts:
+        drawing = draw(seeds[part], done, sum(part.stop - part.start for part in parts))
+        paths += drawing.save_singles(folder, names[part], metadata=metadata)
+        done, finish = done + len(drawing.pictures), drawing.finish
+    processes.wait()
+    if processes.is_first:
+        paths.append(folder / "sheet.png")
+        _read(folder, names[:on_sheet], finish).save_sheet(paths[-1], columns, metadata=metadata)
+    return paths
+
+
+def _read(folder: Path, names: Sequence[str], finish: Finish) -> Drawing:
+    """Pictures that any process wrote, with their recipes; their raw numbers are gone."""
+    pictures, recipes = [], []
+    for path in (folder / f"{name}.png" for name in names):
+        with Image.open(path) as image:
+            array = np.array(image)[:: finish.zoom, :: finish.zoom]
+        rows = array[..., None] if array.ndim == 2 else array
+        pictures.append(torch.from_numpy(rows).permute(2, 0, 1))
+        recipe = read_recipe(path) or {}
+        recipes.append({name: value for name, value in recipe.items() if name != "finish"})
+    stack = torch.stack(pictures)
+    return Drawing(stack, stack / 127.5 - 1, recipes, [], finish)

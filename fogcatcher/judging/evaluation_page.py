@@ -1,0 +1,264 @@
+"""An evaluation in words for a terminal, and as one page with pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fogcatcher.drawing import html
+from fogcatcher.judging.evaluation import CURVE_SAMPLES, Evaluation
+from fogcatcher.judging.metrics.scores import Comparison, Score
+
+SHOWN = 60
+PAIRS = 24
+ENDS = ((0.0, 0.0), (1.0, 1.0))
+
+WHAT_IT_IS = {
+    "FD": "Frechet distance of features: quality and variety in one figure",
+    "KD": "kernel distance of features (unbiased): the same, right for few pictures too",
+    "precision": "share of drawn pictures that lie among real ones",
+    "recall": "share of real pictures that lie among drawn ones",
+    "density": "how densely drawn pictures lie among real ones; 1 as real ones do",
+    "coverage": "share of real pictures with a drawn one near",
+    "SW": "sliced Wasserstein distance of features",
+    "W1": "1-Wasserstein distance, mean over features",
+    "patches": "sliced Wasserstein distance of patches, from details to the whole, x 1000",
+    "palette": "how far colours are from the real ones, in OKLab",
+    "colours per picture": "how many colours more or fewer a picture has",
+    "soft alpha": "difference in the share of half-transparent pixels",
+}
+
+
+def lines(done: Evaluation) -> Iterator[str]:
+    """Return what to tell a person, the most important first."""
+    if done.memorisation:
+        yield f"  {done.memorisation.verdict}"
+    if done.membership:
+        yield f"  {done.membership.verdict}"
+    if done.class_accuracy:
+        drawn, real = done.class_accuracy
+        yield f"  class as asked for: {drawn:.1%} of samples, {real:.1%} of held-out pictures (same judge)"
+    for comparison in done.comparisons:
+        yield f"  {comparison.fake:,} drawn against {comparison.real:,} real pictures; {comparison.features}"
+        if comparison.refused:
+            yield f"    {comparison.refused}"
+        if comparison.scores:
+            yield "    " + _cells("", "value", "95% interval", "floor", "one picture", "noise")
+        for score in comparison.scores:
+            yield f"    {_row(score)}"
+    if done.curve:
+        drawn = ", ".join(f"{steps}: {distance:.4g}" for steps, distance in done.curve.items())
+        yield f"  kernel distance by sampling steps: {drawn}"
+    yield f"  measured in {done.seconds:.0f} s"
+
+
+def _row(score: Score) -> str:
+    ends = (_figure(value) for value in (score.floor, score.constant, score.noise))
+    return _cells(score.name, _figure(score.value), _interval(score), *ends)
+
+
+def _cells(name: str, value: str, interval: str, floor: str, constant: str, noise: str) -> str:
+    return f"{name:22}{value:>10}  {interval:>19}{floor:>10}{constant:>13}{noise:>10}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}"
+
+
+def _interval(score: Score) -> str:
+    return "" if score.low is None or score.high is None else f"{_figure(score.low)} to {_figure(score.high)}"
+
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def page(evaluations: Sequence[Evaluation], checks: Mapping[str, Rows] | None = None) -> str:
+    """Return one page about one run, or about several side by side.
+
+    ``checks`` holds what was found while each run trained: its name -> the rows of its ``checks.jsonl``.
+    """
+    names = ", ".join(done.run for done in evaluations)
+    sections = [_together(evaluations)] if len(evaluations) > 1 else []
+    for done in evaluations:
+        prefix = f"{done.run}: " if len(evaluations) > 1 else ""
+        sections += _sections(done, prefix, (checks or {}).get(done.run, ()))
+    return html.document(f"Evaluation of {names}", sections)
+
+
+def _heading(prefix: str, what: str) -> str:
+    return prefix + what if prefix else what.capitalize()
+
+
+def _together(evaluations: Sequence[Evaluation]) -> str:
+    """The runs as rows of one table."""
+    rows = []
+    for done in evaluations:
+        row: dict[str, object] = {"run": done.run}
+        for comparison in done.comparisons[:1]:
+            row |= {score.name: _figure(score.value) for score in comparison.scores}
+        if done.memorisation:
+            row["copied"] = f"{done.memorisation.copied:.1%}"
+        rows.append(row)
+    return html.section(
+        "Side by side", html.note("Compare only figures of equal N and features."), html.grid(rows)
+    )
+
+
+def _sections(done: Evaluation, prefix: str, checks: Rows) -> Iterator[str]:
+    words = [line.strip() for line in lines(done) if not line.startswith("    ")]
+    yield html.section(_heading(prefix, "in words"), html.bullets(words))
+    for comparison in done.comparisons:
+        yield _scores(comparison, prefix)
+    yield _quality_and_variety(done, prefix)
+    if done.by_class:
+        yield _by_class(done, prefix)
+    if checks:
+        yield _while_training(checks, prefix)
+    if done.curve:
+        yield _curve(done, prefix)
+    yield html.section(
+        _heading(prefix, "drawn pictures"),
+        html.note(f"The first {min(SHOWN, len(done.samples))} seeds, nothing chosen."),
+        html.sheet(done.samples[:SHOWN], [f"seed {k}" for k in range(SHOWN)]),
+    )
+    if done.memorisation and len(done.training):
+        yield _nearest(done, prefix)
+    if done.levels:
+        yield _levels(done, prefix)
+
+
+def _scores(comparison: Comparison, prefix: str) -> str:
+    rows = [
+        {
+            "figure": score.name,
+            "value": _figure(score.value),
+            **({"95% interval": _interval(score)} if score.low is not None else {}),
+            "floor": _figure(score.floor),
+            "one picture": _figure(score.constant),
+            "noise": _figure(score.noise),
+            "better": score.better,
+            "what it is": WHAT_IT_IS.get(score.name.partition("(")[0], ""),
+        }
+        for score in comparison.scores
+    ]
+    said = (
+        f"{comparison.fake:,} drawn against {comparison.real:,} real pictures; features: "
+        f"{comparison.features}. The floor is what other real pictures get, as many of them. Figures of "
+        "another number of pictures or of other features cannot be compared with these."
+    )
+    refused = html.note(comparison.refused) if comparison.refused else ""
+    return html.section(_heading(prefix, "figures"), html.note(said), refused, html.grid(rows))
+
+
+def _quality_and_variety(done: Evaluation, prefix: str) -> str:
+    """Precision and recall as a point between those of real pictures and of nonsense, and what is amiss."""
+    scores = {score.name: score for comparison in done.comparisons[:1] for score in comparison.scores}
+    if "precision" not in scores:
+        return ""
+    precision, recall = scores["precision"], scores["recall"]
+    points = {
+        "drawn": [(precision.value, recall.value)],
+        "real (the floor)": [(precision.floor, recall.floor)],
+        "one picture": [(precision.constant, recall.constant)],
+        "noise": [(precision.noise, recall.noise)],
+    }
+    parts = [
+        html.chart(points, "precision: drawn among real", "recall: real among drawn", joined=False, ends=ENDS)
+    ]
+    for pictures, said in (
+        (
+            done.strange,
+            f"drawn pictures that lie outside of the real ones: {len(done.strange):,}; the furthest:",
+        ),
+        (done.missed, f"real pictures that no drawn one is near: {len(done.missed):,}; the furthest:"),
+    ):
+        if len(pictures):
+            parts += [html.note(said), html.sheet(pictures[:PAIRS], [""] * PAIRS)]
+    return html.section(_heading(prefix, "quality and variety apart"), *parts)
+
+
+def _by_class(done: Evaluation, prefix: str) -> str:
+    rows = [
+        {
+            "class": figures.name,
+            "drawn": figures.fake,
+            "real": figures.real,
+            "kernel distance": _figure(figures.kernel_distance),
+            "precision": _figure(figures.precision),
+            "recall": _figure(figures.recall),
+        }
+        for figures in done.by_class
+    ]
+    said = "Only figures that are right for few pictures. They depend on the numbers of pictures beside them."
+    return html.section(_heading(prefix, "by class"), html.note(said), html.grid(rows))
+
+
+def _while_training(checks: Rows, prefix: str) -> str:
+    """Curves over the checks of a run; what was not measured has no curve."""
+
+    def curves(names: Mapping[str, str]) -> dict[str, list[tuple[float, float]]]:
+        known = {
+            said: [(row["step"], row[name]) for row in checks if row.get(name) is not None]
+            for name, said in names.items()
+        }
+        return {said: points for said, points in known.items() if points}
+
+    charts = [
+        ({"kernel_distance": "kernel distance"}, "kernel distance of features"),
+        ({"training_loss": "training", "held_out_loss": "held out"}, "loss"),
+        ({"copied": "copies"}, "share of copies"),
+    ]
+    drawn = [html.chart(curves(names), "step", y) for names, y in charts if curves(names)]
+    return html.section(_heading(prefix, "while training"), *drawn)
+
+
+def _curve(done: Evaluation, prefix: str) -> str:
+    points = {"drawn": [(float(steps), distance) for steps, distance in done.curve.items()]}
+    return html.section(
+        _heading(prefix, "by sampling steps"),
+        html.note(f"Kernel distance of {CURVE_SAMPLES} pictures drawn in so many steps."),
+        html.chart(points, "sampling steps", "kernel distance of features"),
+    )
+
+
+def _nearest(done: Evaluation, prefix: str) -> str:
+    """The drawn pictures that are nearest to training pictures, each beside its neighbour."""
+    copied = done.memorisation
+    assert copied is not None
+    closest = copied.distances.argsort()[:PAIRS].tolist()
+    pairs = []
+    for k in closest:
+        mark = "counts as a copy" if copied.is_copy[k] else "does not count as a copy"
+        both = [(done.samples[k : k + 1], f"seed {k}"), (done.training[k : k + 1], "nearest in training")]
+        images = "".join(html.image(picture, name) for picture, name in both)
+        pairs.append(f'<figure><div class="pair">{images}</div><figcaption>{mark}</figcaption></figure>\n')
+    said = (
+        f"{copied.verdict}. Searched: {done.searched:,} training pictures, also mirrored and moved by a "
+        f"pixel; judged by {done.held_out:,} held-out pictures. Left drawn, right the training picture."
+    )
+    return html.section(
+        _heading(prefix, "nearest training pictures"),
+        html.note(said),
+        f'<div class="pairs">{"".join(pairs)}</div>',
+    )
+
+
+def _levels(done: Evaluation, prefix: str) -> str:
+    rows = [
+        {
+            "noise / signal": f"{level.sigma:g}",
+            "training": f"{level.training:.5f}",
+            "held out": f"{level.held_out:.5f}",
+            "held out / training": f"{level.held_out / level.training:.2f}",
+            "a Gaussian": f"{level.gaussian:.5f}",
+            "held out / Gaussian": f"{level.held_out / level.gaussian:.2f}",
+            "an answer of zero": f"{level.zero:.5f}",
+        }
+        for level in done.levels
+    ]
+    said = (
+        "Mean squared error of the clean picture. Where held out is far above training, the model has learnt "
+        "by heart. A Gaussian is the best denoiser that knows only mean and covariance of the pictures: a "
+        "model below it has learnt more than that."
+    )
+    return html.section(_heading(prefix, "loss by noise level"), html.note(said), html.grid(rows))

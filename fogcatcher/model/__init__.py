@@ -1,0 +1,1 @@
+"""A trained model: what lies on disk and what people hold."""

@@ -1,0 +1,267 @@
+"""From names to objects: the only file that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+
+from fogcatcher.base.errors import UserError, named, unknown_name
+from fogcatcher.data.conditions.conditions import ConditionSpec, Text
+from fogcatcher.data.pictures import augmentation
+from fogcatcher.diffusion.denoiser import (
+    Denoiser,
+    EDMPreconditioning,
+    Label,
+    LearnedVarianceDenoiser,
+    LogSNRLabel,
+    Preconditioning,
+    PredictEps,
+    PredictV,
+    PredictVelocity,
+    PredictX0,
+    SigmaLabel,
+    StepLabel,
+)
+from fogcatcher.diffusion.objectives import (
+    LogitNormalTimes,
+    LogNormalTimes,
+    Objective,
+    TimeDistribution,
+    UniformTimes,
+    Variational,
+    Weighting,
+    edm,
+    min_snr,
+    snr,
+    snr_plus_one,
+    uniform,
+)
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.sampling.grids import (
+    Grid,
+    KarrasGrid,
+    LeadingGrid,
+    LinspaceGrid,
+    LogSNRGrid,
+    UniformGrid,
+)
+from fogcatcher.diffusion.sampling.probability_flow import RK45
+from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Step
+from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
+from fogcatcher.diffusion.sampling.stochastic import (
+    AnnealedLangevin,
+    Churn,
+    EulerMaruyama,
+    PredictorCorrector,
+)
+from fogcatcher.diffusion.schedules import (
+    BetaSchedule,
+    CosineSchedule,
+    EDMSchedule,
+    FlowSchedule,
+    Schedule,
+    SubVPSchedule,
+    VESchedule,
+    VPSchedule,
+    cosine_betas,
+    linear_betas,
+    quadratic_betas,
+    scaled_linear_betas,
+    sigmoid_alpha_bar_betas,
+    sigmoid_betas,
+    zero_terminal_snr,
+)
+from fogcatcher.model.choose_network import Wanted, build_network, kind_of
+from fogcatcher.model.config import Method, RunConfig
+from fogcatcher.networks.embeddings import Vector, Words
+
+SCHEDULES: Mapping[str, Callable[[], Schedule]] = {
+    "edm": EDMSchedule,
+    "flow": FlowSchedule,
+    "flow_shift_3": lambda: FlowSchedule(shift=3.0),
+    "cosine": CosineSchedule,
+    "vp": VPSchedule,
+    "sub_vp": SubVPSchedule,
+    "ve": VESchedule,
+    "ddpm": lambda: BetaSchedule(linear_betas(1000)),
+    "ddpm_zero_snr": lambda: BetaSchedule(zero_terminal_snr(linear_betas(1000))),
+    "iddpm": lambda: BetaSchedule(cosine_betas(4000)),
+    "annotated": lambda: BetaSchedule(linear_betas(300)),
+    "course": lambda: BetaSchedule(linear_betas(500)),
+    "quadratic": lambda: BetaSchedule(quadratic_betas(1000)),
+    "sigmoid": lambda: BetaSchedule(sigmoid_betas(1000)),
+    "sigmoid_alpha_bar": lambda: BetaSchedule(sigmoid_alpha_bar_betas(1000)),
+    "scaled_linear": lambda: BetaSchedule(scaled_linear_betas(1000)),
+    "scaled_linear_zero_snr": lambda: BetaSchedule(zero_terminal_snr(scaled_linear_betas(1000))),
+}
+PREDICTIONS: Mapping[str, Callable[[float], Preconditioning]] = {
+    "edm": lambda sigma_data: EDMPreconditioning(sigma_data=sigma_data),
+    "eps": lambda sigma_data: PredictEps(),
+    "x0": lambda sigma_data: PredictX0(),
+    "v": lambda sigma_data: PredictV(),
+    "velocity": lambda sigma_data: PredictVelocity(),
+}
+TIMES: Mapping[str, Callable[[int | None], TimeDistribution]] = {
+    "lognormal": lambda steps: LogNormalTimes(-0.4, 1.2),
+    "lognormal_edm": lambda steps: LogNormalTimes(-1.2, 1.2),
+    "uniform": lambda steps: UniformTimes(),
+    "discrete": lambda steps: UniformTimes(steps or 1000),
+    "antithetic": lambda steps: UniformTimes(steps or 1000, draw="antithetic"),
+    "logitnormal": lambda steps: LogitNormalTimes(),
+}
+WEIGHTINGS: Mapping[str, Callable[[float], Weighting | None]] = {
+    "own": lambda sigma_data: None,
+    "x0": lambda sigma_data: uniform,
+    "snr": lambda sigma_data: snr,
+    "snr_plus_one": lambda sigma_data: snr_plus_one,
+    "min_snr": lambda sigma_data: min_snr(),
+    "edm": edm,
+}
+GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
+    "karras": lambda steps: KarrasGrid(),
+    "uniform": lambda steps: UniformGrid(),
+    "leading": lambda steps: LeadingGrid(steps or 1000),
+    "linspace": lambda steps: LinspaceGrid(steps or 1000),
+    "log_snr": lambda steps: LogSNRGrid(),
+}
+SAMPLERS: Mapping[str, Callable[[float], Step]] = {
+    "dpmpp_2m": lambda eta: DPMpp2M(),
+    "dpmpp_2m_sde": lambda eta: DPMpp2M(1.0),
+    "dpmpp_2s": lambda eta: DPMpp2S(),
+    "dpmpp_3m": lambda eta: DPMpp3M(),
+    "unipc_2": lambda eta: UniPC(2),
+    "unipc_3": lambda eta: UniPC(3),
+    "lms": lambda eta: LMS(),
+    "heun": lambda eta: Heun(),
+    "churn": lambda eta: Churn(),
+    "euler": lambda eta: DDIM(),
+    "ddim": DDIM,
+    "ddpm": lambda eta: DDPM(),
+    "ddpm_large": lambda eta: DDPM("large"),
+    "ddpm_learned": lambda eta: DDPM("learned"),
+    "rk45": lambda eta: RK45(),
+    "euler_maruyama": lambda eta: EulerMaruyama(),
+    "predictor_corrector": lambda eta: PredictorCorrector(),
+    "annealed_langevin": lambda eta: AnnealedLangevin(),
+}
+SPREAD = LogSNRLabel(1000 / 32, 500.0)
+"""Log-SNRs from 16 to -16 as the numbers 0 to 1,000, for networks made for step numbers."""
+VISIBLE_SIGNAL = 0.05
+"""With more signal than this left at the end, sampling from pure noise is visibly mismatched."""
+
+
+def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
+    """Return the untrained denoiser of a config; its weights follow from the seed.
+
+    Raises UserError where two choices cannot work together.
+    """
+    method = config.method
+    schedule = build_schedule(method)
+    prediction = named("prediction", method.prediction, PREDICTIONS)(config.pictures.sigma_data)
+    prediction = replace(prediction, label=_label(config, schedule))
+    if isinstance(prediction, PredictEps) and schedule.signal_left < 1e-6:
+        raise UserError(
+            f"eps-prediction says nothing where no signal is left, and the {method.schedule} schedule "
+            "ends without any: use v, x0 or edm prediction."
+        )
+    learns_variance = method.loss == "hybrid"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.training.seed)
+        net = build_network(wanted_of(config, conditions))
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    kind = LearnedVarianceDenoiser if learns_variance else Denoiser
+    return kind(net, Process(schedule), prediction)
+
+
+def wanted_of(config: RunConfig, conditions: ConditionSpec) -> Wanted:
+    """Return what the network of a config is built from."""
+    pictures = config.pictures
+    return Wanted(
+        config.network,
+        pictures.channels,
+        (pictures.height, pictures.width),
+        _inputs(config, conditions),
+        answers=2 if config.method.loss == "hybrid" else 1,
+    )
+
+
+def _label(config: RunConfig, schedule: Schedule) -> Label:
+    """How the network is told the noise level; its own way is the one that its waves are made for."""
+    steps = schedule.steps if isinstance(schedule, BetaSchedule) else 1000
+    label = config.method.label
+    if label == "own" and kind_of(config.network.name).counts_steps:
+        return StepLabel(steps) if isinstance(schedule, BetaSchedule) else SPREAD
+    labels: Mapping[str, Label] = {
+        "own": LogSNRLabel(),
+        "log_snr": LogSNRLabel(),
+        "t": StepLabel(1),
+        "step": StepLabel(steps),
+        "step_from_0": StepLabel(steps, first=0),
+        "sigma": SigmaLabel(steps),
+    }
+    return named("label", label, labels)
+
+
+def build_schedule(method: Method) -> Schedule:
+    """Return the schedule of a name; "betas" has a table of its own, and "flow" a shift."""
+    match method.schedule:
+        case "betas":
+            return BetaSchedule(torch.tensor(method.betas, dtype=torch.float64))
+        case "flow":
+            return FlowSchedule(method.shift)
+    return named("schedule", method.schedule, SCHEDULES)()
+
+
+def steps_of(method: Method) -> int | None:
+    """Return T, where the schedule is a table of T betas."""
+    schedule = build_schedule(method)
+    return schedule.steps if isinstance(schedule, BetaSchedule) else None
+
+
+def warnings_of(method: Method) -> list[str]:
+    """Return what a person should know of a method before training with it."""
+    left = build_schedule(method).signal_left
+    if left <= VISIBLE_SIGNAL:
+        return []
+    return [
+        f"the {method.schedule} schedule ends with signal left (sqrt(alpha_bar_T) = {left:.3f}, above "
+        f"{VISIBLE_SIGNAL}): pictures drawn from pure noise will be a little off in brightness and contrast"
+    ]
+
+
+def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Vector | Words]:
+    """What the network is told besides the noise level, and in which form."""
+    inputs: dict[str, Vector | Words] = {
+        a.name: Words(a.vocabulary) if isinstance(a, Text) else Vector(a.features)
+        for a in conditions.attributes
+    }
+    if config.augmentation:
+        inputs[augmentation.NAME] = Vector(config.augmentation.features)
+    return inputs
+
+
+def build_objective(method: Method, sigma_data: float = 0.5) -> Objective:
+    """Raises UserError for names that are unknown or do not go together."""
+    times = named("time distribution", method.times, TIMES)(steps_of(method))
+    weighting = named("weighting", method.weighting, WEIGHTINGS)(sigma_data)
+    match method.loss:
+        case "hybrid" if isinstance(times, UniformTimes) and times.steps:
+            return Variational(times, weighting)
+        case "hybrid":
+            raise UserError("the hybrid loss needs discrete times, and a schedule of betas.")
+        case "l2" | "l1" | "huber" as loss:
+            return Objective(times, weighting, loss)
+    raise unknown_name("loss", method.loss, ("l2", "l1", "huber", "hybrid"))
+
+
+def build_grid(name: str, method: Method) -> Grid:
+    return named("grid", name, GRIDS)(steps_of(method))
+
+
+def build_sampler(name: str, eta: float | None = None) -> Step:
+    """Return the step of this name. ``eta`` belongs to ddim alone."""
+    if eta is not None and name != "ddim":
+        raise UserError(f"eta is a setting of the ddim sampler; {name} has none.")
+    return named("sampler", name, SAMPLERS)(eta or 0.0)

@@ -1,0 +1,221 @@
+"""From the name of a network and one dial, its size, to the network itself."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.data.pictures import augmentation
+from fogcatcher.model.config import NetworkConfig
+from fogcatcher.networks import ddpm_unet
+from fogcatcher.networks.annotated_unet import AnnotatedUNet
+from fogcatcher.networks.context_unet import ContextUnet
+from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
+from fogcatcher.networks.embeddings import Vector, Words
+from fogcatcher.networks.magnitude_preserving import MPUNet
+from fogcatcher.networks.song_unet import ddpmpp, ncsnpp
+from fogcatcher.networks.thesis_unet import ThesisUNet
+from fogcatcher.networks.transformer import DiT, Pictures
+from fogcatcher.networks.unet import UNet
+
+SIZES = {"tiny": 0.45e6, "small": 1.8e6, "medium": 7.2e6, "large": 28.8e6}
+"""Parameters; each width is twice the one before."""
+LARGE_BATCH_FROM = 16e6
+"""Parameters from which a step takes 64 pictures instead of 32."""
+MOST_STEPS_OF_WIDTH = 128
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a network is built from."""
+
+    config: NetworkConfig
+    channels: int
+    size: tuple[int, int]
+    """Height and width."""
+    inputs: Mapping[str, Vector | Words]
+    answers: int = 1
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A network by name: how it is built, and what its dial says when nobody turns it."""
+
+    build: Callable[[Wanted], nn.Module]
+    width: int
+    """The published one."""
+    multiple: int
+    """Widths are multiples of it."""
+    learning_rate: float
+    """At that width, for this program's optimisers; it falls with the root of the width."""
+    counts_steps: bool = False
+    """Whether its waves are made for step numbers, 0 to 1,000, as noise labels."""
+
+
+def _small(w: Wanted) -> nn.Module:
+    c = w.config
+    widths = [c.width * 2**level for level in range(c.levels)]
+    return UNet(w.channels, w.size, widths, c.blocks, c.patch, w.inputs, w.answers)
+
+
+def _ddpm_line(
+    shape: Callable[[Sequence[int], int, Sequence[float]], UNetShape], multipliers: Sequence[float]
+) -> Callable[[Wanted], nn.Module]:
+    def build(w: Wanted) -> nn.Module:
+        chosen = shape(w.size, w.config.width, multipliers[: _levels(w.size, len(multipliers))])
+        return DDPMUNet(w.channels, chosen, w.inputs, w.answers)
+
+    return build
+
+
+def _song(network: Callable[..., nn.Module]) -> Callable[[Wanted], nn.Module]:
+    def build(w: Wanted) -> nn.Module:
+        told = (augmentation.NAME,)
+        width = w.config.width
+        return network(w.channels, w.size, width, attributes=w.inputs, answers=w.answers, as_given=told)
+
+    return build
+
+
+def _edm2(w: Wanted) -> nn.Module:
+    multipliers = (1, 2, 3, 4)[: _levels(w.size, 4)]
+    return MPUNet(
+        w.channels, w.size, w.config.width, multipliers, attributes=w.inputs or None, answers=w.answers
+    )
+
+
+def _transformer(w: Wanted) -> nn.Module:
+    width = w.config.width
+    depth = min(12, width // 32) if width <= 768 else 24 if width <= 1024 else 28
+    tokens = Pictures(4 if min(w.size) >= 64 else 2)
+    return DiT(w.channels, tokens, width, depth, width // 64, w.inputs, w.answers)
+
+
+def _imported(w: Wanted) -> nn.Module:
+    if w.config.shape is None:
+        raise UserError("config.json: an imported network needs its shape.")
+    return DDPMUNet(w.channels, w.config.shape, w.inputs, w.answers)
+
+
+IMPORTED = "imported"
+NETWORKS: Mapping[str, Kind] = {
+    "small": Kind(_small, 32, 16, 2.5e-3),
+    "ddpm": Kind(_ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
+    "iddpm": Kind(_ddpm_line(ddpm_unet.iddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
+    "adm": Kind(_ddpm_line(ddpm_unet.adm, (1, 2, 3, 4)), 192, 64, 5e-4, True),
+    "ddpmpp": Kind(_song(ddpmpp), 128, 32, 5e-4),
+    "ncsnpp": Kind(_song(ncsnpp), 128, 32, 5e-4),
+    "edm2": Kind(_edm2, 128, 64, 5e-3),
+    "transformer": Kind(_transformer, 384, 64, 3e-4),
+    "course": Kind(
+        lambda w: ContextUnet(w.channels, w.size, w.config.width, w.inputs, w.answers), 64, 8, 1e-3
+    ),
+    "annotated": Kind(
+        lambda w: AnnotatedUNet(w.channels, w.size, w.config.width, attributes=w.inputs, answers=w.answers),
+        28,
+        4,
+        1e-3,
+        True,
+    ),
+    "thesis": Kind(
+        lambda w: ThesisUNet(w.channels, w.size, w.config.width, attributes=w.inputs, answers=w.answers),
+        64,
+        16,
+        5e-4,
+        True,
+    ),
+    IMPORTED: Kind(_imported, 0, 1, 5e-4, True),
+}
+
+
+def build_network(wanted: Wanted) -> nn.Module:
+    """Return the untrained network. Raises UserError for an unknown name, or a size that it cannot have."""
+    return kind_of(wanted.config.name).build(wanted)
+
+
+def kind_of(name: str) -> Kind:
+    """Raises UserError that lists the valid names."""
+    if name not in NETWORKS:
+        raise unknown_name("network", name, [known for known in NETWORKS if known != IMPORTED])
+    return NETWORKS[name]
+
+
+def choose_network(
+    name: str, size_of_model: str | None, wanted: Wanted, width: int | None = None
+) -> NetworkConfig:
+    """Return the network of a name and a size for pictures of ``wanted.size``.
+
+    The size is tiny, small, medium, large or a number of parameters such as 3M; None is the published one.
+    ``width`` says it outright. Raises UserError for anything else, and for pictures it cannot be built for.
+    """
+    kind = kind_of(name)
+    if width is not None and (width < kind.multiple or width % kind.multiple):
+        raise UserError(f"the width of {name} must be a multiple of {kind.multiple}, not {width}.")
+    config = replace(_for_pictures(*wanted.size), name=name, width=width or kind.width)
+    if width is None and size_of_model is not None:
+        config = replace(config, width=_nearest_width(kind, config, _parameters_in(size_of_model), wanted))
+    parameters_of(replace(wanted, config=config))  # refuses what cannot be built
+    return config
+
+
+def parameters_of(wanted: Wanted) -> int:
+    """Return how many parameters a network has, without making room for them."""
+    with torch.device("meta"):
+        return sum(p.numel() for p in build_network(wanted).parameters())
+
+
+def learning_rate_of(config: NetworkConfig) -> float:
+    """Return the highest learning rate of a network."""
+    kind = kind_of(config.name)
+    if not kind.width:
+        return kind.learning_rate
+    # Narrower ones than published may learn faster, but not faster than the small one.
+    highest = max(kind.learning_rate, NETWORKS["small"].learning_rate)
+    return min(kind.learning_rate * math.sqrt(kind.width / config.width), highest)
+
+
+def _for_pictures(height: int, width: int) -> NetworkConfig:
+    """Patches and depth of the small network that measured best for pictures of this size.
+
+    docs/experiments.md says for which; larger pictures get more levels, so that attention stands at 8 x 8.
+    """
+    patch = 1 if height * width <= 20 * 20 else 2
+    side = max(height, width) / patch
+    return NetworkConfig(patch=patch, levels=max(3, math.ceil(math.log2(side)) - 2))
+
+
+def _levels(size: tuple[int, int], most: int) -> int:
+    """The number of levels that leaves at least 4 pixels of the shorter side, from 1 to ``most``."""
+    return max(1, min(most, int(math.log2(max(4, min(size)) / 4)) + 1))
+
+
+def _parameters_in(said: str) -> float:
+    if said in SIZES:
+        return SIZES[said]
+    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM]?)", said.strip())
+    if not number or float(number[1]) == 0:
+        raise UserError(
+            f"--size-of-model '{said}' is not a size: use {', '.join(SIZES)}, or a number of parameters "
+            "such as 3M."
+        )
+    return float(number[1]) * {"": 1, "k": 1e3, "m": 1e6}[number[2].lower()]
+
+
+def _nearest_width(kind: Kind, config: NetworkConfig, parameters: float, wanted: Wanted) -> int:
+    """The width whose number of parameters is nearest to the one asked for, by halving the range."""
+
+    def count(steps: int) -> int:
+        return parameters_of(replace(wanted, config=replace(config, width=steps * kind.multiple)))
+
+    low, high = 1, MOST_STEPS_OF_WIDTH
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) <= parameters else (low, middle)
+    nearer = min((low, high), key=lambda steps: abs(math.log(count(steps) / parameters)))
+    return nearer * kind.multiple

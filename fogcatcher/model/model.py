@@ -1,0 +1,418 @@
+"""A trained model: what lives on disk and what people hold."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor
+
+from fogcatcher.base.devices import best_device, computed_by
+from fogcatcher.base.disk import short_hash, write_atomically
+from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.memory import in_parts
+from fogcatcher.base.version import __version__
+from fogcatcher.data.conditions.conditions import ConditionSpec, Wish
+from fogcatcher.data.pictures.palettes import BUILT_IN, Palette
+from fogcatcher.data.pictures.spec import to_model
+from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
+from fogcatcher.diffusion.edits.edit import Edit, Host
+from fogcatcher.diffusion.guidance import Clipped, Conditioned, Thresholded
+from fogcatcher.diffusion.randomness import SampleGenerator
+from fogcatcher.diffusion.sampling.samplers import State, sample
+from fogcatcher.diffusion.tensors import Condition, Samples, Times
+from fogcatcher.drawing.drawing import Drawing
+from fogcatcher.drawing.edit_recipe import edit_recipe
+from fogcatcher.drawing.finishing import training_palette, write_training_palette
+from fogcatcher.drawing.settings import OF_THE_SAME_RUN, Limit, Settings, Steering
+from fogcatcher.drawing.steering import guided
+from fogcatcher.model import hub
+from fogcatcher.model.build import build_denoiser, build_grid, build_sampler
+from fogcatcher.model.config import BEST, WEIGHTS, RunConfig, read_config, write_config
+from fogcatcher.model.model_card import model_card, usage_of
+from fogcatcher.model.sizes import check_canvas
+from fogcatcher.model.trained_classifier import TrainedClassifier, load_classifier
+from fogcatcher.training.post_hoc import AVERAGES, reconstruct, snapshot
+
+SHIPPED = Path(__file__).parents[1] / "shipped"
+BATCH = 64
+SEEDS_PER_CLASS = 8
+NO_STEERING = Steering()
+
+
+class Model:
+    """A denoiser with all that is needed to draw with it: sizes, names of classes, default sampler."""
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        config: RunConfig,
+        conditions: ConditionSpec,
+        hash: str = "unsaved",
+        origin: Mapping[str, object] | None = None,
+        palette: Palette | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """``hash`` is the start of the SHA-256 of the weights file, for the recipes.
+
+        ``origin`` says in recipes where the weights came from: "name", and "ema" where it is not the usual
+        one. ``palette`` is that of the training pictures, where they have at most 256 colours. ``folder`` is
+        where the model lies, with whatever else may guide it.
+        """
+        self.denoiser = denoiser.eval()
+        self.config = config
+        self.conditions = conditions
+        self.hash = hash
+        self.origin = origin or {}
+        self.palette = palette
+        self.folder = folder
+        self._weaker: dict[str, Model] = {}
+
+    def sample(
+        self,
+        n: int | None = None,
+        condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None = None,
+        *,
+        guidance: float | Mapping[str, float] = 2.0,
+        steering: Steering = NO_STEERING,
+        sampler: str = "dpmpp_2m",
+        steps: int = 20,
+        seeds: Sequence[int] | None = None,
+        eta: float | None = None,
+        grid: str | None = None,
+        limit: Limit = "clip",
+        edit: Edit | None = None,
+        keep_frames: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Drawing:
+        """Draw pictures.
+
+        ``condition`` is one wish for all pictures or one for each; without any, eight seeds in a row
+        ask for one class of the main attribute and the next eight for the next (see ``class_of_seed``).
+        ``guidance`` is one scale, or attribute -> scale (1 for those not named), and ``steering`` all else
+        about it: a negative condition, an interval, a weaker model, a classifier. ``seeds`` default to
+        0 ... n - 1; the picture of a seed does not depend on the others. ``limit`` keeps every answer of the
+        denoiser within the range of pictures: "clip", "dynamic" (thresholding), "none". ``edit`` changes
+        pictures instead of drawing new ones (``edits/``). ``progress`` hears how many of all
+        picture-steps are done. Raises UserError for unknown names and impossible numbers.
+        """
+        seeds = list(range(8 if n is None else n) if seeds is None else seeds)
+        if not seeds or (n is not None and n != len(seeds)):
+            raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
+        wishes = self._wishes(condition, seeds)
+        steering = self._checked(guidance, steering)
+        settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit, steering)
+        edit = edit or Edit()
+        in_all = len(self.times(settings, edit)) - 1
+
+        def drawn(part: slice) -> list[Samples]:
+            states: list[State] = []
+            for state in self.states(seeds[part], wishes[part], settings, edit.part(part)):
+                states = [*states, state] if keep_frames else [state]
+                if progress:
+                    progress(part.start * in_all + state.i * len(state.x), len(seeds) * in_all)
+            return [self.at_usual_contrast(state) for state in states]
+
+        batches = list(in_parts(len(seeds), BATCH, drawn))
+        *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
+
+        # The last bits of a network's answer depend on the place in its batch.
+        places = [(place, len(batch[-1])) for batch in batches for place in range(len(batch[-1]))]
+        made_by = self._made_by(settings)
+        to_pictures = self.config.pictures.to_pictures
+        pictures = edit.finish(to_pictures(raw))
+        return Drawing(
+            pictures=pictures,
+            raw=raw,
+            recipes=[
+                {
+                    **made_by,
+                    "seed": seed,
+                    "condition": dict(wish),
+                    "batch": list(place),
+                    **edit_recipe(edit, i),
+                }
+                for i, (seed, wish, place) in enumerate(zip(seeds, wishes, places, strict=True))
+            ],
+            frames=[*(to_pictures(x) for x in earlier), pictures] if keep_frames else [],
+        )
+
+    def _made_by(self, settings: Settings) -> dict[str, object]:
+        """What the recipes of all pictures of one drawing have in common."""
+        steering = settings.steering
+        if steering.guide_with is not None:
+            # Another run is named; where it lies is nobody's business.
+            settings = replace(
+                settings, steering=replace(steering, guide_with=Path(steering.guide_with).name)
+            )
+        return {
+            "fogcatcher": __version__,
+            **self._hashes(steering),
+            **self.origin,
+            "computed_by": computed_by(next(self.denoiser.parameters()).device),
+            **asdict(settings),
+        }
+
+    def _checked(self, guidance: float | Mapping[str, float], steering: Steering) -> Steering:
+        """Return the steering as recipes keep it. Raises UserError for what this model cannot do."""
+        names = [attribute.name for attribute in self.conditions.attributes]
+        for name in guidance if isinstance(guidance, Mapping) else ():
+            if name not in names:
+                raise unknown_name("condition to guide by", name, names)
+        if steering.guide_with is not None and isinstance(guidance, Mapping):
+            raise UserError("guidance by a weaker model takes one scale, not one for each condition.")
+        if steering.negative is None:
+            return steering
+        return replace(steering, negative=self.conditions.clean(steering.negative))
+
+    def _hashes(self, steering: Steering) -> dict[str, str]:
+        """The weights of all that draws; this loads them, too, and so finds what is missing at once."""
+        hashes = {"model": self.hash}
+        if steering.guide_with is not None:
+            hashes["weaker"] = self.weaker(steering.guide_with).hash
+        if steering.classifier:
+            hashes["classifier"] = self.classifier.hash
+        return hashes
+
+    def times(self, settings: Settings, edit: Edit | None = None) -> Times:
+        """Return the times that drawing goes through.
+
+        Raises UserError for a grid or a number of steps that cannot be.
+        """
+        if settings.steps < 1:
+            raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
+        schedule = self.denoiser.process.schedule
+        try:
+            times = build_grid(settings.grid, self.config.method)(schedule, settings.steps)
+            return (edit or Edit()).grid(times, schedule)
+        except ValueError as error:
+            raise UserError(f"{error}.") from error
+
+    def states(
+        self,
+        seeds: Sequence[int],
+        wishes: Sequence[Mapping[str, Wish]],
+        settings: Settings,
+        edit: Edit | None = None,
+    ) -> Iterator[State]:
+        """Yield the state after every sampling step of one batch: one picture per seed, a wish for each.
+
+        This is ``samplers.sample`` with everything of this model filled in. Raises UserError as ``sample``.
+        """
+        edit = edit or Edit()
+        wishes = [self.conditions.clean(wish) for wish in wishes]
+        device = next(self.denoiser.parameters()).device
+        host = Host(self.denoiser.process, to_model, partial(self._led_only, settings))
+        step, times = build_sampler(settings.sampler, settings.eta), self.times(settings, edit)
+        generator = SampleGenerator(seeds)
+        shape = edit.shape(self.config.pictures.shape)
+        check_canvas(self.denoiser, self.config.pictures, shape)
+        noise = generator.randn_like(torch.empty(len(seeds), *shape, device=device))
+        try:
+            denoiser = edit.denoiser(host, self.steered(wishes, settings))
+            x = edit.start(host, noise, times)
+        except ValueError as error:  # an edit that does not suit this model says so
+            raise UserError(f"{error}.") from error
+        try:
+            yield from sample(denoiser, x, times, edit.step(host, step), generator)
+        except ValueError as error:  # a step that does not suit this model says so
+            raise UserError(f"{settings.sampler}: {error}.") from error
+
+    def _led_only(
+        self, settings: Settings, wishes: Sequence[Mapping[str, Wish]], guidance: float
+    ) -> DenoiserLike:
+        wishes = [self.conditions.clean(wish) for wish in wishes]
+        return self.steered(wishes, replace(settings, guidance=guidance, steering=NO_STEERING))
+
+    def steered(self, wishes: Sequence[Mapping[str, Wish]], settings: Settings) -> DenoiserLike:
+        """Return the denoiser with conditions, guidance and limit filled in, as samplers call it."""
+        denoiser: DenoiserLike = Conditioned(self._guided(settings, len(wishes)), self._encoded(wishes))
+        if settings.limit == "none":
+            return denoiser
+        return Clipped(denoiser) if settings.limit == "clip" else Thresholded(denoiser)
+
+    def _guided(self, settings: Settings, pictures: int) -> DenoiserLike:
+        how, negative = settings.steering, None
+        if how.negative is not None:
+            negative = self._encoded([self.conditions.clean(how.negative)] * pictures)
+        return guided(
+            self.denoiser,
+            settings.guidance,
+            how,
+            negative=negative,
+            weaker=self.weaker(how.guide_with).denoiser if how.guide_with is not None else None,
+            log_prob=self.classifier.log_prob if how.classifier else None,
+        )
+
+    def _encoded(self, wishes: Sequence[Mapping[str, Wish]]) -> Condition:
+        device = next(self.denoiser.parameters()).device
+        return {name: weights.to(device) for name, weights in self.conditions.encode(wishes).items()}
+
+    @cached_property
+    def classifier(self) -> TrainedClassifier:
+        """The classifier in the folder of this model. Raises UserError when there is none."""
+        found = load_classifier(self.folder, self.conditions, self.config.pictures, self.denoiser.process)
+        found.network.to(next(self.denoiser.parameters()).device)
+        return found
+
+    def weaker(self, name: str) -> Model:
+        """Return a model for autoguidance: this run's weights averaged over another length ("0.2"), or at an
+        earlier step ("500"), or those of another run, which must draw the same with the same noise.
+
+        Raises UserError when there is none.
+        """
+        if name not in self._weaker:
+            self._weaker[name] = self._load_weaker(name)
+        return self._weaker[name]
+
+    def _load_weaker(self, name: str) -> Model:
+        if re.fullmatch(OF_THE_SAME_RUN, name):
+            if self.folder is None:
+                raise UserError(
+                    "this model was not loaded from a run, so nothing else of the run can guide it."
+                )
+            if "." in name:
+                return load(self.folder, ema=float(name))
+            return load(self.folder, step=int(name))
+        other = load(name)
+        theirs = other._must_be_equal()
+        for what, ours in self._must_be_equal().items():
+            if ours != theirs[what]:
+                raise UserError(f"{name} cannot guide this model: the {what} of the two differ.")
+        return other
+
+    def _must_be_equal(self) -> dict[str, object]:
+        """All in which a model that guides this one must be like it."""
+        method = self.config.method
+        return {
+            "sizes of the pictures": self.config.pictures.shape,
+            "conditions": self.conditions,
+            "noise schedules": (method.schedule, method.betas, method.shift),
+        }
+
+    def at_usual_contrast(self, state: State) -> Samples:
+        """The sample divided by what signal and noise rates add up to, which is 1 at t = 0."""
+        alpha, sigma = self.denoiser.process.rates(torch.tensor(state.t, dtype=torch.float64), state.x)
+        return state.x / (alpha**2 + sigma**2).sqrt()
+
+    def _wishes(
+        self, condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None, seeds: Sequence[int]
+    ) -> list[Mapping[str, Wish]]:
+        if condition is None:
+            first = self.conditions.main
+            classes = first.classes if first else ()
+            return [
+                {first.name: classes[class_of_seed(seed, len(classes))]} if first else {} for seed in seeds
+            ]
+        wishes = [condition] * len(seeds) if isinstance(condition, Mapping) else list(condition)
+        if len(wishes) != len(seeds):
+            raise UserError(f"{len(wishes)} conditions cannot serve {len(seeds)} pictures.")
+        return [self.conditions.clean(wish) for wish in wishes]
+
+    def save(self, folder: Path) -> None:
+        """Write all that ``load`` needs, and a card that says what it is, into ``folder``, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.save_weights(folder)
+        card = model_card(self.config, self.conditions, usage_of(str(folder)))
+        write_atomically(folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
+        if self.palette:
+            write_training_palette(self.palette, folder)
+        write_config(folder, self.config, self.conditions)
+
+    def push_to_hub(self, repo: str, *, token: str | None = None, private: bool = False) -> str:
+        """Send the model to the Hugging Face Hub as ``repo``, "user/name", and return its address.
+
+        Of the paths in its config only the last names are sent. Raises UserError where the Hub does not
+        take it, or its library (the extra ``hub``) is missing.
+        """
+        with tempfile.TemporaryDirectory() as name:
+            self.save(Path(name))
+            return hub.push_to_hub(Path(name), repo, token=token, private=private)
+
+    def save_weights(self, folder: Path, name: str = WEIGHTS) -> None:
+        tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
+        write_atomically(folder / name, lambda part: save_file(tensors, part))
+
+    def weights_hash(self) -> str:
+        """Return the hash that a model of these very weights has once it is saved and loaded."""
+        tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
+        return short_hash(save(tensors))
+
+
+def class_of_seed(seed: int, classes: int) -> int:
+    """Return the class that a seed asks for by default: a sheet of 8 columns shows a class a row."""
+    return seed // SEEDS_PER_CLASS % classes
+
+
+def load(run: str | Path, best: bool = False, ema: float | None = None, step: int | None = None) -> Model:
+    """Return the model of a run directory, a shipped one by its name ("sprites"), or one of the Hugging Face
+    Hub ("user/name", with the extra ``hub``; fetched once).
+
+    ``best`` takes the weights of the lowest held-out loss instead of the newest; ``ema`` those averaged over
+    another share of the run than usual, 0.01 to 0.25, up to the last snapshot of its averages; ``step`` the
+    usual average as it was at an earlier step, of those whose snapshots were kept. Loading reads JSON and
+    safetensors and never runs code. Raises UserError when there is no model.
+    """
+    if best + (ema is not None) + (step is not None) > 1:
+        raise UserError("give --best or --ema, not both.")
+    folder = folder_of(str(run))
+    config, conditions = read_config(folder)
+    if ema is None and step is None:
+        weights, hash = _read_weights(folder, BEST if best else WEIGHTS)
+    else:
+        averages = folder / AVERAGES
+        weights = snapshot(averages, step) if step is not None else reconstruct(averages, ema or 0.0)
+        hash = short_hash(save(weights))
+    denoiser = build_denoiser(config, conditions)
+    try:
+        denoiser.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
+    origin = {"name": folder.resolve().name} | ({} if ema is None else {"ema": ema})
+    palette = BUILT_IN["sprites"] if folder == SHIPPED / "sprites" else training_palette(folder)
+    return Model(denoiser.to(best_device()), config, conditions, hash, origin, palette, folder)
+
+
+def file_hash(path: Path) -> str:
+    """Return the hash of a model with the weights in this file."""
+    return short_hash(path.read_bytes())
+
+
+def _read_weights(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:
+    """Return the weights in a run directory and the hash of their file."""
+    path = folder / name
+    if name == BEST and not path.exists():
+        raise UserError(
+            f"{folder} has no {BEST}: the run was too short to be checked, or held no pictures out."
+        )
+    if not path.exists():
+        raise UserError(f"{folder} has no checkpoint yet ({WEIGHTS} is missing): train it first, or wait.")
+    try:
+        return load_file(path), file_hash(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}).") from error
+
+
+def folder_of(run: str) -> Path:
+    """Return the run directory itself, else the shipped model of that name, else what the Hub has under it.
+
+    Raises UserError when there is none of these.
+    """
+    shipped = sorted(path.name for path in SHIPPED.iterdir() if (path / WEIGHTS).exists())
+    if Path(run).exists():
+        return Path(run)
+    if run in shipped:
+        return SHIPPED / run
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", run) and not Path(run).parent.exists():
+        return hub.fetch(run)
+    raise UserError(
+        f"there is no run directory {run}, and no shipped model of that name "
+        f"(shipped: {', '.join(shipped) or 'none'})."
+    )

@@ -1,0 +1,39 @@
+"""Pictures of another size than a model was trained on: which can it draw?"""
+
+from __future__ import annotations
+
+import torch
+
+from fogcatcher.base.errors import UserError
+from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.diffusion.denoiser import Denoiser
+
+MOST = 4
+"""Times its own width or height that a model is let draw; far more, and it only repeats what it knows."""
+
+
+def check_canvas(denoiser: Denoiser, pictures: PictureSpec, shape: tuple[int, ...]) -> None:
+    """Raise UserError where a model of such ``pictures`` cannot draw samples of this shape, (C, H, W)."""
+    if shape == pictures.shape:
+        return
+    channels, height, width = shape
+    own, asked = f"{pictures.width}x{pictures.height}", f"{width}x{height}"
+    if channels != pictures.channels:
+        raise UserError(
+            f"the picture has {channels} channels and this model draws {pictures.channels}: convert it."
+        )
+    if height > MOST * pictures.height or width > MOST * pictures.width:
+        raise UserError(
+            f"{asked} is too large for a model that learned {own} pictures: a side may be at most {MOST} "
+            "times its own. Is the picture enlarged? Then scale it down to its true pixels."
+        )
+    device = next(denoiser.parameters()).device
+    try:
+        with torch.no_grad():
+            answer = denoiser(torch.zeros(1, *shape, device=device), torch.ones(1, dtype=torch.float64))
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"the network of this model draws {own} pictures, and cannot draw {asked}."
+        ) from error
+    if answer.shape[1:] != shape:
+        raise UserError(f"the network of this model draws {own} pictures, and cannot draw {asked}.")

@@ -1,1 +1,0 @@
-"""Where names become objects: the config tree, and the one place that builds from it."""

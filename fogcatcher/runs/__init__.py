@@ -1,0 +1,1 @@
+"""One training run on disk: prepared, followed, recorded, and taken up again."""

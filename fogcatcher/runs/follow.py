@@ -1,0 +1,98 @@
+"""A run trains, step by step, and leaves everything on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from fogcatcher.base.disk import remove_leftovers, write_atomically
+from fogcatcher.drawing.finishing import palette_of, write_training_palette
+from fogcatcher.judging.checks import reason_to_stop
+from fogcatcher.model.config import (
+    write_config,
+    write_json,
+)
+from fogcatcher.model.model_card import model_card, usage_of
+from fogcatcher.runs.loggers import Logger
+from fogcatcher.runs.record import Companion, Record, Run
+from fogcatcher.training.checkpoints import KEPT, save_state
+from fogcatcher.training.fit import Progress, fit
+from fogcatcher.training.setbacks import Diverged
+
+CHECKPOINT_SECONDS = 20.0
+PREVIEW = "samples/preview.png"
+
+
+def follow(
+    run: Run,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    stop_early: bool = False,
+    keep: int = KEPT,
+    loggers: Sequence[Logger] = (),
+) -> Generator[Progress]:
+    """Train the run, yielding after each step; keep log, previews, checks and checkpoints on disk.
+
+    ``loggers`` hear every row of the logs.
+
+    The weights of the lowest held-out loss are kept as ``best.safetensors``, and the newest ``keep``
+    checkpoints. With ``stop_early`` training ends when a check finds that more of it does harm. When the
+    reader stops iterating, everything done so far is saved.
+
+    What goes wrong is told by ``run.incidents`` and ``incidents.jsonl``. After five steps in a row without a
+    finite loss or gradient the run goes back to its newest checkpoint at half the learning rate. A full disk
+    does not end training. Raises Diverged after three such returns, and UserError when the last save fails.
+    """
+    processes = run.processes
+    # Nothing is written before every process has read what is there.
+    processes.wait()
+    record = _record(run, checkpoint_seconds, keep, loggers)
+    try:
+        while True:
+            try:
+                for progress in fit(run.state, run.batches, run.objective, run.config.training, processes):
+                    if run.state.in_parts and processes.first(record.wants(progress.step)):
+                        run.gather()
+                    record.add(progress)
+                    yield progress
+                    if stop_early and progress.step in record.monitor.due:
+                        run.stopped = reason_to_stop(run.checks)
+                        if processes.first(bool(run.stopped)):
+                            return
+                if processes.first(record.is_sound()):
+                    return
+                raise Diverged(f"at step {run.state.step}, the last, a weight is not finite")
+            except Diverged as error:
+                record.go_back(error)
+            except GeneratorExit:
+                # The reader stops, in every process at the same step: the last save is whole.
+                run.gather()
+                raise
+    finally:
+        record.close()
+
+
+def _record(run: Run, checkpoint_seconds: float, keep: int, loggers: Sequence[Logger]) -> Record | Companion:
+    """Make the run directory, in the first process."""
+    if run.processes.is_first:
+        _open_folder(run)
+        return Record(run, checkpoint_seconds, keep, loggers)
+    run.gathered = None
+    return Companion(run)
+
+
+def _open_folder(run: Run) -> None:
+    """Make the run directory. config.json comes last, so that a folder with one can be resumed."""
+    (run.folder / "samples").mkdir(parents=True, exist_ok=True)
+    for folder in (run.folder, *(path for path in run.folder.iterdir() if path.is_dir())):
+        remove_leftovers(folder)
+    if run.state.step == 0:
+        save_state(run.written, run.folder / "state")
+        run.model.save_weights(run.folder)
+    held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
+    report = {**run.dataset.report(), "held_out": held_out}
+    write_atomically(run.folder / "data_report.json", lambda part: write_json(part, report))
+    palette = palette_of(run.dataset.pictures)
+    if palette:
+        write_training_palette(palette, run.folder)
+    card = model_card(run.config, run.conditions, usage_of(str(run.folder)), run.folder.name, PREVIEW)
+    write_atomically(run.folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
+    write_config(run.folder, run.config, run.conditions)

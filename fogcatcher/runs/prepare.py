@@ -1,0 +1,173 @@
+"""From choices, or from what lies on disk, to a run that is ready to train."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from fogcatcher.base.devices import best_device
+from fogcatcher.base.errors import UserError, named
+from fogcatcher.data.conditions.column_types import choose_controls
+from fogcatcher.data.conditions.conditions import ConditionSpec, Tags
+from fogcatcher.data.pictures.augmentation import choose
+from fogcatcher.data.pictures.spec import spec_of
+from fogcatcher.data.reading import Dataset, Reading, read_dataset
+from fogcatcher.data.splitting import Split, split
+from fogcatcher.model.build import build_denoiser, build_objective, wanted_of, warnings_of
+from fogcatcher.model.choose_network import (
+    LARGE_BATCH_FROM,
+    choose_network,
+    learning_rate_of,
+    parameters_of,
+)
+from fogcatcher.model.config import (
+    DataConfig,
+    NetworkConfig,
+    RunConfig,
+    read_config,
+)
+from fogcatcher.model.presets import PRESETS
+from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in, time_step
+from fogcatcher.runs.record import Run
+from fogcatcher.runs.setup import ONE_DEVICE, Devices, Setup, check, free_folder
+from fogcatcher.training.batches import Batches
+from fogcatcher.training.checkpoints import load_newest_state
+from fogcatcher.training.condition_dropout import ConditionDropout
+from fogcatcher.training.fit import Plan, TrainingState
+from fogcatcher.training.precision import precision_on
+
+
+def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ONE_DEVICE) -> Run:
+    """Read the data and build everything for a new run; nothing is written yet.
+
+    A time budget becomes a number of steps here, after a few timed ones. Raises UserError for wrong
+    input. ``progress`` hears how far the reading is.
+    """
+    check(setup)
+    with devices.processes.first_of_each_machine_first():
+        dataset = read_dataset(setup.data, setup.options, progress)
+    controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
+    pictures = spec_of(dataset.pictures)
+    parts = split(dataset, setup.options)
+    augmentation, said = choose(setup.augment, dataset.pictures, len(parts.train))
+    config = RunConfig(
+        pictures=pictures,
+        method=named("preset", setup.preset, PRESETS),
+        network=NetworkConfig(),
+        training=Plan(
+            steps=setup.steps or 1,
+            precision=precision_on(best_device(), setup.precision),
+            seed=setup.seed,
+            attribute_dropout=controls.dropout,
+            single_dropout=tuple(a.name for a in controls.spec.attributes if isinstance(a, Tags)),
+        ),
+        data=DataConfig(
+            setup.data,
+            setup.conditions,
+            len(dataset),
+            _fingerprint(dataset, controls.spec, parts),
+            setup.options,
+        ),
+        augmentation=augmentation,
+    )
+    config = _with_network(config, controls.spec, setup)
+    folder = setup.out or free_folder(setup.data)
+    run = _assemble(folder, config, controls.spec, dataset, parts, devices)
+    run.notes += [*controls.notes, *said, *warnings_of(config.method)]
+    if setup.steps is None:
+        minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
+        per_step = time_step(run, 3.0)
+        steps = steps_in(minutes, per_step)
+        run.notes.append(f"{minutes:g} minutes are {steps:,} steps here ({per_step * 1000:.0f} ms each)")
+        run = replace(run, config=replace(config, training=replace(config.training, steps=steps)))
+    return run
+
+
+def resume(folder: Path, data: str, progress: Reading | None = None, devices: Devices = ONE_DEVICE) -> Run:
+    """Take up the run in ``folder`` at its newest complete checkpoint, on any number of devices.
+
+    Its own config counts. Raises UserError when there is nothing to go on from.
+    """
+    config, conditions = read_config(folder)
+    with devices.processes.first_of_each_machine_first():
+        dataset = read_dataset(data, config.data.options, progress)
+    parts = split(dataset, config.data.options)
+    if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
+        raise UserError(
+            f"{data} is not what {folder} was trained on ({len(dataset)} pictures now, "
+            f"{config.data.pictures} then): give the same data, or start a new run with another --out."
+        )
+    run = _assemble(folder, config, conditions, dataset, parts, devices)
+    try:
+        run.notes += load_newest_state(run.state, folder / "state")
+    except FileNotFoundError as error:
+        raise UserError(
+            f"there is no checkpoint to resume from in {folder}: start again without --resume."
+        ) from error
+    if devices.micro_batch:
+        run.state.setbacks = replace(run.state.setbacks, micro_batch=devices.micro_batch)
+    run.gather()
+    run.notes.append(f"resumed at step {run.state.step:,} of {config.training.steps:,}")
+    return run
+
+
+def _with_network(config: RunConfig, conditions: ConditionSpec, setup: Setup) -> RunConfig:
+    """The config with the network that was asked for, and the learning rate and batch that suit it."""
+    wanted = wanted_of(config, conditions)
+    network = choose_network(setup.network, setup.size_of_model, wanted, setup.width)
+    large = parameters_of(replace(wanted, config=network)) > LARGE_BATCH_FROM
+    batch_size = setup.batch_size or (64 if large else config.training.batch_size)
+    plan = replace(config.training, batch_size=batch_size, learning_rate=learning_rate_of(network))
+    return replace(config, network=network, training=plan)
+
+
+def _fingerprint(dataset: Dataset, conditions: ConditionSpec, parts: Split) -> str:
+    """A hash of all that training sees."""
+    digest = hashlib.sha256(f"{dataset.digest} {conditions.to_json()}".encode())
+    for a in conditions.attributes:
+        digest.update(json.dumps(dataset.columns[a.name]).encode())
+    digest.update(parts.train.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _assemble(
+    folder: Path,
+    config: RunConfig,
+    conditions: ConditionSpec,
+    dataset: Dataset,
+    parts: Split,
+    devices: Devices,
+) -> Run:
+    plan = config.training
+    devices.check(plan.batch_size, config.network.name)
+    denoiser = build_denoiser(config, conditions)
+    batches = Batches(
+        dataset.pictures,
+        conditions.encode_pictures(dataset.columns),
+        plan.seed,
+        parts.train,
+        ConditionDropout(plan.condition_dropout, plan.attribute_dropout, plan.single_dropout),
+        config.augmentation,
+    )
+    gathered = None
+    if devices.shard:
+        gathered = TrainingState.start(denoiser, plan)
+        state = TrainingState.start_in_parts(denoiser, plan, devices.processes)
+    else:
+        state = TrainingState.start(denoiser.to(best_device()), plan)
+    state.setbacks = replace(state.setbacks, micro_batch=devices.micro_batch)
+    objective = build_objective(config.method, config.pictures.sigma_data)
+    return Run(
+        folder,
+        config,
+        conditions,
+        dataset,
+        parts,
+        state,
+        batches,
+        objective,
+        processes=devices.processes,
+        gathered=gathered,
+    )

@@ -1,0 +1,131 @@
+"""inpaint, outpaint, vary, interpolate, recolor, tile: what they write, and every mistake in one sentence."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fogcatcher.drawing.sheets import read_recipe
+from fogcatcher.model.build import SAMPLERS
+from tests.commands import fogcatcher, refused
+from tests.edit_models import small_model
+from tests.pictures import picture, save
+
+QUICK = ("--steps", "2", "-n", "2", "--out", "out")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    small_model(4, (16, 16)).save(folder / "rgba")
+    small_model(3, (16, 16)).save(folder / "rgb")
+    small_model(1, (16, 16)).save(folder / "grey")
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, runs) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").symlink_to(runs)
+    save(Path("a.png"), picture(1))
+    save(Path("b.png"), picture(2))
+    save(Path("opaque.png"), picture(3, alpha=False), "RGB")
+    mask = np.zeros((16, 16), np.uint8)
+    mask[8:] = 255
+    Image.fromarray(mask).save("lower.png")
+    Image.fromarray(mask[:8]).save("small.png")
+    return tmp_path
+
+
+def pixels(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def test_inpaint_keeps_what_is_black(here, capsys):
+    code, out, _ = fogcatcher("inpaint", "runs/rgba", "a.png", "--mask", "lower.png", *QUICK, capsys=capsys)
+    assert code == 0 and "drawn anew: 128 of 256 pixels" in out
+    drawn, known = pixels("out/00001.png"), pixels("a.png")
+    assert (drawn[:8] == known[:8]).all() and (drawn[8:] != known[8:]).any()
+    arguments = ("inpaint", "runs/rgba", "a.png", "--mask", "lower.png", "--invert-mask", *QUICK)
+    assert fogcatcher(*arguments, capsys=capsys)[0] == 0
+    drawn = pixels("out/00001.png")
+    assert (drawn[8:] == known[8:]).all() and (drawn[:8] != known[:8]).any()
+
+
+def test_outpaint_keeps_the_picture_where_it_was_put(here, capsys):
+    arguments = ("outpaint", "runs/rgba", "a.png", "--left", "3", "--top", "5", *QUICK)
+    code, out, _ = fogcatcher(*arguments, capsys=capsys)
+    drawn = pixels("out/00000.png")
+    assert code == 0 and drawn.shape == (21, 19, 4) and "learned pictures of 16x16" in out
+    assert (drawn[5:, 3:] == pixels("a.png")).all() and drawn[:5].any()
+    assert fogcatcher("outpaint", "runs/rgba", "a.png", "--to", "24x16", *QUICK, capsys=capsys)[0] == 0
+    assert (pixels("out/00000.png")[:, 4:20] == pixels("a.png")).all()
+
+
+def test_rgb_pictures_suit_an_rgba_model_and_opaque_rgba_an_rgb_one(here, capsys):
+    save(Path("opaque-rgba.png"), picture(3, alpha=False))
+    for run, name in (("rgba", "opaque.png"), ("rgb", "opaque-rgba.png")):
+        arguments = ("vary", f"runs/{run}", name, "--strength", "0", *QUICK)
+        assert fogcatcher(*arguments, capsys=capsys)[0] == 0
+        assert (pixels("out/00001.png") == pixels(name)).all()
+
+
+def test_interpolate_writes_frames_strip_and_gif(here, capsys):
+    for a, b in (("3", "8"), ("a.png", "b.png"), ("3", "b.png")):
+        arguments = ("interpolate", "runs/rgba", a, b, "--frames", "3", "--steps", "2", "--out", "way")
+        assert fogcatcher(*arguments, capsys=capsys)[0] == 0
+        names = {path.name for path in Path("way").iterdir()}
+        assert names == {"frame-000.png", "frame-001.png", "frame-002.png", "strip.png", "between.gif"}
+        with Image.open("way/between.gif") as gif:
+            assert getattr(gif, "n_frames", 1) == 3
+    recipe = read_recipe(Path("way/frame-001.png"))
+    assert recipe is not None and recipe["edit"]["weights"] == [0.5]  # type: ignore[index]
+
+
+def test_the_condition_of_a_drawing_is_taken_from_its_recipe(here, capsys):
+    draw = ("sample", "runs/rgba", "--seeds", "1", "--condition", "kind=spell", "--steps", "2")
+    assert fogcatcher(*draw, "--out", "drawn", capsys=capsys)[0] == 0
+    for command in ("vary", "recolor"):
+        assert fogcatcher(command, "runs/rgba", "drawn/00001.png", *QUICK, capsys=capsys)[0] == 0
+        recipe = read_recipe(Path("out/00000.png"))
+        assert recipe is not None and recipe["condition"] == {"kind": "spell"}
+
+
+def test_tiles_are_laid(here, capsys):
+    code, out, _ = fogcatcher("tile", "runs/rgba", *QUICK, capsys=capsys)
+    assert code == 0 and "laid.png" in out and Path("out/laid.png").exists()
+
+
+MISTAKES = [
+    ("inpaint runs/rgba a.png --mask small.png", "the mask small.png is 16x8 and the picture 16x16"),
+    ("inpaint runs/rgba a.png --mask none.png", "none.png cannot be read"),
+    ("inpaint runs/rgba none.png --mask lower.png", "none.png cannot be read"),
+    ("inpaint runs/rgba a.png --mask lower.png --jump 0", "both need to be 1 or more"),
+    ("inpaint runs/rgba a.png --mask lower.png --sampler eluer", f"Valid: {', '.join(SAMPLERS)}"),
+    ("inpaint runs/rgba a.png --mask lower.png --condition kind=fod", "Did you mean food?"),
+    ("inpaint runs/rgba a.png --mask lower.png --condition colur=red", "unknown condition 'colur'"),
+    ("inpaint runs/rgb a.png --mask lower.png", "has transparent pixels, and this model draws none"),
+    ("inpaint runs/grey opaque.png --mask lower.png", "is in colour, and this model draws grey"),
+    ("outpaint runs/rgba a.png", "nothing to draw around a picture of 16x16"),
+    ("outpaint runs/rgba a.png --left -3", "nothing to draw around"),
+    ("outpaint runs/rgba a.png --to 8x8", "nothing to draw around"),
+    ("outpaint runs/rgba a.png --to wide", "is not a size"),
+    ("outpaint runs/rgba a.png --to 20x20 --left 2", "not both"),
+    ("outpaint runs/rgba a.png --right 100", "116x16 is too large for a model that learned 16x16"),
+    ("vary runs/rgba a.png --strength 1.5", "--strength goes from 0"),
+    ("vary runs/rgba a.png --strength -0.1", "--strength goes from 0"),
+    ("vary runs/rgba a.png --seeds x", "is not a list of seeds"),
+    ("interpolate runs/rgba 3 8 --frames 1", "at least 2"),
+    ("interpolate runs/rgba 3 x8", "'x8' is neither a seed"),
+    ("interpolate runs/rgba a.png small.png", "are of different sizes"),
+    ("recolor runs/grey grey.png", "has no colours to give"),
+    ("tile runs/none", "there is no run directory"),
+]
+
+
+@pytest.mark.parametrize(("line", "says"), MISTAKES, ids=[line for line, _ in MISTAKES])
+def test_mistakes_are_one_sentence_and_exit_code_2(line, says, here, capsys):
+    Image.new("L", (16, 16), 90).save("grey.png")
+    assert says in refused(*line.split(), "--steps", "2", capsys=capsys)

@@ -1,0 +1,103 @@
+"""Texts as conditions: the encoder that is trained along, and one that lies on the machine."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from fogcatcher.base.errors import UserError
+from fogcatcher.data.conditions.conditions import ConditionSpec, Sentence, Text
+from fogcatcher.networks.embeddings import ConditionEmbedding, Words, WordsEmbedding
+from fogcatcher.runs.follow import follow
+from fogcatcher.runs.prepare import prepare
+from fogcatcher.runs.setup import Setup
+
+
+def test_padding_is_not_read():
+    """The same words embed the same whatever the length they are padded to; no words embed to zero."""
+    torch.manual_seed(0)
+    embedding = WordsEmbedding(24, vocabulary=9)
+    words = torch.tensor([[3.0, 5, 2]])
+    padded = torch.nn.functional.pad(words, (0, 7))
+    torch.testing.assert_close(embedding(padded), embedding(words))
+    assert not embedding(torch.zeros(2, 10)).any()
+    # Nor does a neighbour in the batch matter.
+    both = torch.cat([padded, torch.tensor([[1.0, 2, 3, 4, 5, 6, 7, 8, 1, 2]])])
+    torch.testing.assert_close(embedding(both)[:1], embedding(words))
+
+
+def test_the_order_of_words_matters():
+    torch.manual_seed(0)
+    embedding = WordsEmbedding(24, vocabulary=9)
+    with torch.no_grad():
+        embedding.places.normal_()
+    one, other = embedding(torch.tensor([[2.0, 3, 4], [4.0, 3, 2]]))
+    assert (one - other).abs().max() > 1e-3
+
+
+def test_silent_text_adds_nothing():
+    torch.manual_seed(0)
+    embedding = ConditionEmbedding(16, {"text": Words(9)})
+    assert not embedding({"text": torch.zeros(3, 5)}, torch.zeros(3, 16)).any()
+
+
+@pytest.mark.slow
+def test_words_are_learnt_from_pictures(tmp_path):
+    """Red squares and blue squares, told apart by captions alone: what is asked for is drawn."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "data").mkdir()
+    pictures, captions = np.zeros((200, 8, 8, 3), np.uint8), []
+    for i in range(200):
+        colour = ("red", "blue")[i % 2]
+        pictures[i] = rng.integers(0, 40, (8, 8, 3))
+        pictures[i, :, :, 0 if colour == "red" else 2] += 200
+        captions.append(f"a {('small', 'nice', 'plain')[i % 3]} {colour} square")
+    np.savez(tmp_path / "data" / "a.npz", pictures=pictures, text=np.array(captions))
+    run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=150, width=16, augment="none"))
+    assert isinstance(run.conditions.attributes[0], Text)
+    list(follow(run))
+    for colour, channel in (("red", 0), ("blue", 2)):
+        drawn = run.model.sample(8, {"text": f"a square, {colour}"}, steps=8).pictures.float().mean((2, 3))
+        assert (drawn.argmax(1) == channel).all()
+
+
+@pytest.fixture
+def encoder(tmp_path) -> str:
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'text'")
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    (folder / "vocab.txt").write_text(
+        "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "dragon", "hat"])
+    )
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
+    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=8, hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    transformers.BertModel(config).save_pretrained(folder, safe_serialization=True)
+    return str(folder)
+
+
+def test_a_sentence_model_of_this_machine(encoder: str):
+    from transformers import BertModel
+
+    attribute = Sentence.of("text", encoder)
+    with torch.no_grad():
+        ids = torch.tensor([[2, 5, 6, 3]])  # [CLS] red dragon [SEP]
+        mean = BertModel.from_pretrained(encoder).eval()(ids).last_hidden_state[0].mean(0)
+    torch.testing.assert_close(
+        attribute.encode("red dragon"), mean / mean.norm() * 12**0.5, atol=1e-5, rtol=0
+    )
+    assert not attribute.encode(None).any()
+    spec = ConditionSpec.from_json(json.loads(json.dumps(ConditionSpec((attribute,)).to_json())))
+    assert spec.attributes == (attribute,)
+
+
+def test_another_encoder_is_refused(encoder: str, tmp_path):
+    attribute = Sentence("text", encoder, 12, "0" * 12)
+    with pytest.raises(UserError, match="not the text encoder that this model was trained with"):
+        attribute.encode("red")
+    with pytest.raises(UserError, match=r"no text encoder: it has no model.safetensors"):
+        Sentence.of("text", str(tmp_path / "nowhere"))

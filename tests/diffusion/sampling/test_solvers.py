@@ -1,0 +1,203 @@
+"""Every solver on the mixture: measured order, marginals, the exact likelihood, any shape of data."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fogcatcher.diffusion.exact import MixtureDenoiser, gaussian_denoiser
+from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.sampling.grids import KarrasGrid, LogSNRGrid, UniformGrid
+from fogcatcher.diffusion.sampling.likelihood import bits_per_dimension, dequantise, log_likelihood
+from fogcatcher.diffusion.sampling.probability_flow import RK45, integrate
+from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Inversion, Step, sample
+from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
+from fogcatcher.diffusion.sampling.stochastic import (
+    AnnealedLangevin,
+    Churn,
+    EulerMaruyama,
+    PredictorCorrector,
+)
+from fogcatcher.diffusion.schedules import (
+    BetaSchedule,
+    CosineSchedule,
+    EDMSchedule,
+    FlowSchedule,
+    Schedule,
+    SubVPSchedule,
+    VESchedule,
+    VPSchedule,
+    linear_betas,
+)
+
+MEANS = torch.tensor([[-1.0, 0.5], [1.0, 0.2], [0.3, -0.8]], dtype=torch.float64)
+STDS = torch.tensor([0.3, 0.4, 0.5], dtype=torch.float64)
+WEIGHTS = torch.tensor([0.3, 0.5, 0.2], dtype=torch.float64)
+
+
+def name(thing: object) -> str:
+    return repr(thing) if type(thing).__repr__ is not object.__repr__ else type(thing).__name__
+
+
+def mixture(schedule: Schedule) -> MixtureDenoiser:
+    return MixtureDenoiser(Process(schedule), MEANS, STDS, WEIGHTS)
+
+
+def normal(n: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def run(denoiser, x, times, step: Step, seed: int = 1):
+    *_, last = sample(denoiser, x, times, step, torch.Generator().manual_seed(seed))
+    return last.x
+
+
+@pytest.mark.parametrize(
+    ("step", "order"),
+    [
+        (DDIM(), 1), (Heun(), 2), (DPMpp2S(), 2), (DPMpp2M(), 2), (DPMpp3M(), 3),
+        (LMS(1), 1), (LMS(2), 2), (LMS(3), 3), (LMS(4), 4),
+        # With its corrector each order of UniPC is one more.
+        (UniPC(1), 2), (UniPC(2), 3), (UniPC(2, b=1), 3), (UniPC(3), 4), (UniPC(3, b=1), 4),
+    ],
+    ids=name,
+)  # fmt: skip
+@pytest.mark.slow
+def test_order_of_convergence(step: Step, order: int):
+    """The slope over four numbers of steps; the ends are flat, so the lower orders there do not count."""
+    # The step alone decides; what a schedule adds is tested beside the samplers.
+    denoiser, grid, counts = mixture(FlowSchedule()), KarrasGrid(1e-4, 500), (160, 254, 403, 640)
+    times = [grid(FlowSchedule(), count + 1)[:-1] for count in counts]
+    x = denoiser.process.prior(times[0][0], normal(8))
+    exact = run(denoiser, x, times[0][[0, -1]], RK45(1e-11, 1e-11))
+    errors = [(run(denoiser, x, t, step) - exact).square().mean().sqrt().item() for t in times]
+    slope = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    assert slope == pytest.approx(order, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "step", "times"),
+    [
+        (EDMSchedule(), DDPM(), KarrasGrid()(EDMSchedule(), 400)),
+        (BetaSchedule(linear_betas(1000)), DDPM("large"), UniformGrid()(EDMSchedule(), 1000)),
+        (CosineSchedule(), DDIM(1.0), UniformGrid()(EDMSchedule(), 400)),
+        (FlowSchedule(), DDIM(0.5), KarrasGrid()(FlowSchedule(), 200)),
+        (CosineSchedule(), DPMpp2M(1.0), LogSNRGrid()(CosineSchedule(), 60)),
+        (EDMSchedule(), Churn(churn=60), KarrasGrid()(EDMSchedule(), 150)),
+        (VPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
+        (SubVPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
+        (VESchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
+        (VESchedule(), PredictorCorrector(snr=0.05), KarrasGrid(0.002, 50)(VESchedule(), 200)),
+        (VPSchedule(), PredictorCorrector(DDIM(), snr=0.05), KarrasGrid()(VPSchedule(), 200)),
+        (VESchedule(), AnnealedLangevin(0.1, 200), LogSNRGrid(0.01, 50)(VESchedule(), 30)),
+    ],
+    ids=name,
+)
+@pytest.mark.slow
+def test_stochastic_samplers_reproduce_mean_and_covariance(schedule, step, times):
+    """Within four standard errors, and a hundredth for the steps being finite."""
+    n = 4000
+    denoiser = mixture(schedule)
+    x = run(denoiser, denoiser.process.prior(times[0], normal(n)), times, step)
+    mean = WEIGHTS @ MEANS
+    centred = MEANS - mean
+    covariance = (WEIGHTS[:, None] * centred).T @ centred + (WEIGHTS @ STDS**2) * torch.eye(2)
+    spread = 4 * (covariance.diagonal().max().item() / n) ** 0.5
+    torch.testing.assert_close(x.mean(0), mean, rtol=0, atol=spread + 0.01)
+    torch.testing.assert_close(x.T.cov(), covariance, rtol=0, atol=spread + 0.01)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [CosineSchedule(), FlowSchedule(), VPSchedule(beta_max=60.0), EDMSchedule(1e7)],
+    ids=lambda s: type(s).__name__,
+)
+def test_log_likelihood_is_the_exact_log_density(schedule: Schedule):
+    """Schedules whose end is pure noise to 1e-7; the density of the mixture in closed form."""
+    x0 = normal(12, seed=4)
+    squared = (x0[:, None] - MEANS).square().sum(2) / STDS**2
+    log_p = torch.logsumexp(WEIGHTS.log() - squared / 2 - torch.log(2 * math.pi * STDS**2), 1)
+    found = log_likelihood(
+        mixture(schedule), x0, torch.Generator(), "exact", smallest=1e-5, rtol=1e-10, atol=1e-10
+    )
+    torch.testing.assert_close(found, log_p, rtol=0, atol=1e-6)
+
+
+def test_hutchinsons_trace_is_unbiased_and_exact_for_diagonal_jacobians():
+    x0 = normal(1, seed=4).expand(4000, 2).contiguous()
+    exact = log_likelihood(mixture(CosineSchedule()), x0[:1], torch.Generator(), "exact").item()
+    drawn = log_likelihood(mixture(CosineSchedule()), x0, torch.Generator().manual_seed(0))
+    error = drawn.std().item() / len(drawn) ** 0.5
+    assert 0 < error < 0.05 and drawn.mean().item() == pytest.approx(exact, abs=4 * error)
+    one = gaussian_denoiser(Process(CosineSchedule()), torch.zeros(2, dtype=torch.float64), 0.5)
+    same = log_likelihood(one, normal(5), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(same, log_likelihood(one, normal(5), torch.Generator(), "exact"))
+
+
+def test_bits_per_dimension_of_uniform_bytes_are_eight():
+    """The density of dequantised uniform bytes is 1/2 in [-1, 1]: log2 256 bits each."""
+    pictures = torch.arange(256, dtype=torch.uint8).repeat(40)[None]
+    spread = dequantise(pictures, torch.Generator().manual_seed(0))
+    assert spread.min().item() >= -1 and spread.max().item() <= 1
+    counts = torch.histc(spread.double(), 128, -1, 1)
+    assert bool((counts - 80).abs().max() <= 40)
+    log_p = torch.full((1,), spread.numel() * math.log(0.5), dtype=torch.float64)
+    assert bits_per_dimension(log_p, spread.numel()).item() == pytest.approx(8)
+
+
+def ends(start: float, end: float) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor(start, dtype=torch.float64), torch.tensor(end, dtype=torch.float64)
+
+
+def test_adaptive_integration_keeps_its_tolerance():
+    """dy/dt = -y and a rotation, both ways; and cos(k t), each sample at its own pace."""
+    pace = torch.tensor([[1.0], [50.0]], dtype=torch.float64)
+    waves = integrate(lambda t, y: (pace * t[:, None]).cos(), 0 * pace, *ends(0, 2), 1e-10, 1e-10)
+    torch.testing.assert_close(waves, (2 * pace).sin() / pace, rtol=0, atol=1e-8)
+    y = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
+    found = integrate(lambda t, y: -y, y, *ends(0, 3), 1e-10, 1e-12)
+    torch.testing.assert_close(found, y * math.exp(-3), rtol=1e-8, atol=0)
+    turn = torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
+    back = integrate(lambda t, y: y @ turn, y, *ends(math.pi, 0), 1e-10, 1e-10)
+    torch.testing.assert_close(back, -y, rtol=0, atol=1e-8)
+    with pytest.raises(ValueError, match="did not reach the end"):
+        integrate(lambda t, y: -y, y, *ends(0, 3), 1e-10, 1e-12, most=3)
+
+
+def test_inversion_comes_back():
+    """Up and down again; the error falls with the steps and with the rounds."""
+    schedule = CosineSchedule()
+    denoiser, x0 = mixture(schedule), normal(32, seed=2)
+
+    def error(steps: int, rounds: int) -> float:
+        times = LogSNRGrid(0.01, 50)(schedule, steps)
+        noise = run(denoiser, x0, times.flip(0), Inversion(rounds))
+        return (run(denoiser, noise, times, DDIM()) - x0).square().mean().sqrt().item()
+
+    coarse, fine, finer = error(25, 1), error(100, 1), error(400, 1)
+    assert coarse > 2 * fine > 4 * finer
+    assert error(100, 30) < 0.02 * fine
+
+
+SHAPES = [(3, 2), (3, 2, 5), (3, 2, 4, 6), (3, 7, 3)]
+EVERY: list[Step] = [
+    DDPM(), DDPM("large"), DDIM(), DDIM(0.5), Heun(), DPMpp2S(), DPMpp2M(), DPMpp2M(1.0), DPMpp3M(), LMS(),
+    UniPC(2), UniPC(3), RK45(1e-4, 1e-4, 1e-2), Churn(), EulerMaruyama(), PredictorCorrector(),
+    AnnealedLangevin(inner=2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", EVERY, ids=name)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_any_shape_of_data_is_sampled_alike(step: Step, shape: tuple[int, ...]):
+    """The same numbers in another shape give the same answer."""
+    schedule = EDMSchedule()
+    times = KarrasGrid()(schedule, 6)
+    noise = 80 * torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+    def draw(x: torch.Tensor) -> torch.Tensor:
+        mean = torch.linspace(-1, 1, x[0].numel(), dtype=torch.float64).reshape(x.shape[1:])
+        return run(gaussian_denoiser(Process(schedule), mean, 0.4), x, times, step)
+
+    torch.testing.assert_close(draw(noise).flatten(1), draw(noise.flatten(1)))

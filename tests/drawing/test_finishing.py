@@ -1,0 +1,170 @@
+"""Finished pictures: nearest colours of OKLab by brute force, hard alpha, zoom, palettes of sets."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fogcatcher.base.errors import UserError
+from fogcatcher.cli.main import main
+from fogcatcher.data.pictures.palettes import GAMEBOY, PICO8, read_palette
+from fogcatcher.drawing.drawing import Drawing
+from fogcatcher.drawing.finishing import Finish, asked_palette, colours_for, palette_of, with_hard_alpha
+from fogcatcher.model.model import load
+from tests.random_models import random_model
+
+
+def oklab(rgb: tuple[int, ...]) -> np.ndarray:
+    """Ottosson 2020, "A perceptual color space for image processing", written out for one colour."""
+    r, g, b = ((c / 255 / 12.92) if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb)
+    l_ = np.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
+    m_ = np.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)
+    s_ = np.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b)
+    return np.array(
+        [
+            0.2104542553 * l_ + 0.7936177850 * m_ - 0.0040720468 * s_,
+            1.9779984951 * l_ - 2.4285922050 * m_ + 0.4505937099 * s_,
+            0.0259040371 * l_ + 0.7827717662 * m_ - 0.8086757660 * s_,
+        ]
+    )
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+
+def visible(pictures: torch.Tensor) -> set[tuple[int, ...]]:
+    pixels = pictures.permute(0, 2, 3, 1).reshape(-1, pictures.shape[1])
+    return {tuple(pixel[:3]) for pixel in pixels.tolist() if len(pixel) == 3 or pixel[3]}
+
+
+def test_every_colour_goes_to_the_nearest_of_oklab():
+    pictures = noise(2, 3, 9, 7)
+    snapped = Finish(PICO8.hex)(pictures)
+    for before, after in zip(
+        pictures.permute(0, 2, 3, 1).reshape(-1, 3).tolist(),
+        snapped.permute(0, 2, 3, 1).reshape(-1, 3).tolist(),
+        strict=True,
+    ):
+        far = [np.linalg.norm(oklab(before) - oklab(colour)) for colour in PICO8.colours]
+        assert tuple(after) == PICO8.colours[int(np.argmin(far))]
+
+
+def test_near_in_oklab_is_not_near_in_srgb():
+    """Dark grey 48 is nearer to black by its bytes, and nearer to 110 as it is seen (L 0.31: 0 or 0.54)."""
+    grey = torch.full((1, 3, 1, 1), 48, dtype=torch.uint8)
+    assert abs(48 - 0) < abs(48 - 110)
+    assert oklab((48,) * 3)[0] > oklab((110,) * 3)[0] / 2
+    assert Finish(("000000", "6e6e6e"))(grey).flatten().tolist() == [110, 110, 110]
+
+
+def test_with_a_palette_all_that_is_seen_is_in_it_and_alpha_is_hard():
+    pictures = noise(4, 4, 8, 8)
+    snapped = Finish(GAMEBOY.hex)(pictures)
+    assert visible(snapped) == set(GAMEBOY.colours)
+    assert snapped[:, 3].equal(torch.where(pictures[:, 3] >= 128, 255, 0).to(torch.uint8))
+    assert not snapped[:, :3].permute(1, 0, 2, 3)[:, snapped[:, 3] == 0].any()
+
+
+def test_hard_alpha_parts_at_128_and_leaves_no_colour_behind():
+    picture = torch.tensor([[9, 9, 9, 127], [9, 9, 9, 128]], dtype=torch.uint8).T.reshape(1, 4, 1, 2)
+    assert with_hard_alpha(picture)[0, :, 0].T.tolist() == [[0, 0, 0, 0], [9, 9, 9, 255]]
+    assert Finish(hard_alpha=True)(picture).equal(with_hard_alpha(picture)) and Finish()(picture) is picture
+    grey = noise(2, 1, 4, 4)
+    assert with_hard_alpha(grey) is grey
+
+
+def test_zoom_repeats_every_pixel():
+    image = Image.fromarray(noise(1, 4, 5, 3)[0].permute(1, 2, 0).numpy())
+    large = np.asarray(Finish(zoom=3).enlarged(image))
+    assert (large == np.asarray(image).repeat(3, 0).repeat(3, 1)).all()
+
+
+def test_a_number_of_colours_is_for_all_pictures_together():
+    red, blue, near_blue = (250, 0, 0), (0, 0, 250), (0, 4, 250)
+    pictures = torch.tensor([red, blue, near_blue], dtype=torch.uint8).reshape(3, 3, 1, 1).repeat(1, 1, 2, 2)
+    colours = colours_for(pictures, asked_palette("2", None))
+    assert len(colours) == 2 and "fa0000" in colours and visible(Finish(colours)(pictures)) <= {
+        red, blue, near_blue,
+    }  # fmt: skip
+    nothing = torch.zeros(2, 4, 3, 3, dtype=torch.uint8)
+    assert colours_for(nothing, 5) == ()
+
+
+def test_the_palette_of_a_set_is_all_that_is_visible_or_none():
+    codes = torch.arange(257, dtype=torch.int32)
+    ramp = torch.stack([codes >> 8, codes & 255, torch.full_like(codes, 7), torch.full_like(codes, 255)], 0)
+    pictures = ramp.T.to(torch.uint8).reshape(257, 4, 1, 1)
+    assert palette_of(pictures) is None
+    found = palette_of(pictures[:256])
+    assert found and found.colours == tuple((0, g, 7) for g in range(256))
+    pictures[256, 3] = 0  # what lies under alpha 0 is no colour
+    found = palette_of(pictures)
+    assert found and len(found) == 256
+    assert palette_of(torch.zeros(3, 4, 2, 2, dtype=torch.uint8)) is None
+
+
+def test_mistakes_are_one_sentence():
+    for zoom in (0, -1, 101):
+        with pytest.raises(UserError, match=r"zoom of .* is not possible"):
+            Finish(zoom=zoom)
+    for palette in (("red",), ("000000", "000000"), ("../a.hex",)):
+        with pytest.raises(UserError, match="different colours of the form"):
+            Finish(palette)
+    with pytest.raises(UserError, match="keeps no palette"):
+        asked_palette("train", None)
+    with pytest.raises(UserError, match="there is no palette 'sunset'"):
+        asked_palette("sunset", None)
+    for number in ("0", "257", "9" * 30):
+        with pytest.raises(UserError, match="ask for 1 to 256"):
+            asked_palette(number, None)
+    assert asked_palette("none", None) is None and asked_palette("train", PICO8) is PICO8
+
+
+def test_a_drawing_keeps_what_was_drawn_and_finishes_every_frame():
+    drawing = random_model().sample(3, steps=2, keep_frames=True)
+    done = drawing.finished(Finish(GAMEBOY.hex, zoom=2))
+    assert done.raw is drawing.raw and done.frames[-1].equal(done.pictures)
+    assert all(visible(frame) <= set(GAMEBOY.colours) for frame in [done.pictures, *done.frames])
+    assert [image.size for image in done.images] == [(20, 24)] * 3
+
+
+def test_the_same_seed_twice_makes_two_files(tmp_path):
+    drawing = random_model().sample(condition=[{"kind": k} for k in ("hero", "food")], seeds=[7, 7], steps=2)
+    assert [path.name for path in drawing.save_singles(tmp_path)] == ["00007.png", "00007-2.png"]
+    assert np.asarray(Image.open(tmp_path / "00007-2.png")).tobytes() == drawing.images[1].tobytes()
+
+
+def test_gifs_of_single_pictures_end_at_the_picture_with_its_transparency(tmp_path):
+    drawing: Drawing = random_model().sample(2, steps=3, keep_frames=True).finished(Finish(PICO8.hex, zoom=2))
+    for path, image in zip(drawing.save_gifs(tmp_path), drawing.images, strict=True):
+        with Image.open(path) as gif:
+            assert gif.info["loop"] == 0
+            gif.seek(getattr(gif, "n_frames", 1) - 1)
+            shown = np.array(gif.convert("RGBA"))
+        shown[shown[..., 3] == 0] = 0
+        assert (shown == np.asarray(image)).all() and (shown[..., 3] == 0).any()
+
+
+def test_a_run_knows_the_colours_it_was_trained_on(tmp_path, capsys):
+    colours = [(10 * i, 0, 200) for i in range(6)]
+    (tmp_path / "data").mkdir()
+    for i, colour in enumerate(colours):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / "data" / f"{i}.png")
+    train = ["train", str(tmp_path / "data"), "--out", str(tmp_path / "run")]
+    main([*train, "--steps", "2", "--size-of-model", "tiny"])
+    assert set(read_palette(tmp_path / "run" / "palette.hex").colours) == set(colours)
+    model = load(tmp_path / "run")
+    assert model.palette and set(model.palette.colours) == set(colours)
+    model.save(tmp_path / "copy")
+    assert load(tmp_path / "copy").palette == model.palette
+    draw = ["sample", str(tmp_path / "run"), "-n", "5", "--steps", "2", "--out"]
+    main([*draw, str(tmp_path / "o"), "--palette", "train"])
+    drawn = [np.array(Image.open(tmp_path / "o" / f"{i:05d}.png")) for i in range(5)]
+    assert {tuple(pixel) for array in drawn for pixel in array.reshape(-1, 3).tolist()} <= set(colours)
+    capsys.readouterr()
+    (tmp_path / "run" / "palette.hex").unlink()
+    with pytest.raises(SystemExit, match="2"):
+        main([*draw, str(tmp_path / "p"), "--palette", "train"])
+    assert "keeps no palette" in capsys.readouterr().err and not (tmp_path / "p").exists()

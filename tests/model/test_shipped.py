@@ -1,0 +1,43 @@
+"""The model that comes with the program draws sprites like those it was trained on."""
+
+import numpy as np
+import pytest
+import torch
+
+from fogcatcher.data import sprites
+from fogcatcher.model.model import SHIPPED, WEIGHTS, load
+
+
+def test_weights_are_small():
+    assert (SHIPPED / "sprites" / WEIGHTS).stat().st_size <= 8_000_000
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "heun", "ddpm", "churn"])
+@pytest.mark.slow
+def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler: str):
+    model = load("sprites")
+    batch, alone = model.sample(64, sampler=sampler), model.sample(seeds=[37], sampler=sampler)
+    assert (batch.raw[37] - alone.raw[0]).abs().max().item() <= 1e-4
+    assert (batch.pictures[37].int() - alone.pictures[0].int()).abs().max().item() <= 1
+
+
+@pytest.mark.parametrize("number", range(5), ids=sprites.KINDS)
+def test_each_kind_has_the_coverage_and_colours_of_its_kind(number: int):
+    """Share of opaque pixels and mean colour of 32 drawings, against 500 drawn by rule."""
+    kind = sprites.KINDS[number]
+    drawing = load("sprites").sample(condition={"kind": kind}, seeds=range(32))
+    real = torch.from_numpy(
+        np.stack([sprites.draw(seed, kind).pixels for seed in range(500)]).transpose(0, 3, 1, 2)
+    )
+    drawn = drawing.pictures
+
+    def coverage(pictures: torch.Tensor) -> float:
+        return (pictures[:, 3] > 0).double().mean().item()
+
+    def colour(pictures: torch.Tensor) -> torch.Tensor:
+        opaque = (pictures[:, 3:] > 0).double()
+        return (pictures[:, :3] * opaque).sum((0, 2, 3)) / opaque.sum()
+
+    assert coverage(drawn) == pytest.approx(coverage(real), abs=0.08)
+    assert (colour(drawn) - colour(real)).abs().max().item() < 30  # of 255
+    assert not (drawn[:, :3] * (drawn[:, 3:] == 0)).any()
