@@ -35,5 +35,6 @@ def test_light_shape_and_regions_stay_and_hues_do_not():
 
 
 def test_grey_pictures_have_no_colours():
-    with pytest.raises(UserError, match="grey"):
-        Recolor(torch.zeros(1, 2, 4, 4, dtype=torch.uint8))
+    picture = torch.zeros(1, 1, 16, 16, dtype=torch.uint8)
+    with pytest.raises(UserError, match="draws grey pictures and has no colours to give"):
+        small_model(1, (16, 16)).sample(1, steps=1, edit=Recolor(picture))
