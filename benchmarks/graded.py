@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ import fogcatcher
 from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.data.reading import Dataset, read_dataset
 from fogcatcher.data.splitting import split
+from fogcatcher.drawing.settings import AS_THE_DATA
 from fogcatcher.drawing.sheets import save_png, sheet
 from fogcatcher.judging.evaluation import Settings, draw
 from fogcatcher.judging.metrics.features import builtin
@@ -61,7 +63,7 @@ def judged(arguments: argparse.Namespace) -> Iterator[tuple[float, int, Comparis
         order = training[torch.randperm(len(training), generator=torch.Generator().manual_seed(0))]
         real, asked = dataset.pictures[order[: 2 * SAMPLES]], order[:SAMPLES]
         for steps in SAMPLING_STEPS:
-            pictures = draw(model, dataset, asked, Settings(SAMPLES, steps=steps))
+            pictures = draw(model, dataset, asked, Settings(SAMPLES, replace(AS_THE_DATA, steps=steps)))
             figures = compare(real, pictures, look, torch.Generator().manual_seed(1), intervals=False)
             yield minutes, steps, figures, right_items(judge, dataset, asked, pictures), pictures
 

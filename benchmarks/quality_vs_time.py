@@ -7,7 +7,7 @@ DATA is anything that fogcatcher reads; labels are not used. The three train in 
 process, so that whatever else the machine does hits all alike, and each clock counts its own turns only. They
 learn from the same pictures, without augmentation:
 
-- ours: the default recipe; 20 steps of DPM-Solver++ 2M;
+- ours: the default preset; 20 steps of DPM-Solver++ 2M;
 - diffusers: a UNet2DModel of about 3.7 M parameters with the settings of its own unconditional example (AdamW
   1e-4, betas .95 and .999, weight decay 1e-6, warm-up of 500 steps and a cosine, batch 16, EMA to .9999 with
   power 3/4, 1,000 linear betas, eps); 25 steps of its DDIM;

@@ -21,7 +21,7 @@ FLOORS = [
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 FACES = {"", "__main__"}
 """The public names, which come from everywhere, and the door to the commands."""
-STANDARD = {"__future__", "abc", "collections", "dataclasses", "itertools", "math", "typing"}
+STANDARD = {"__future__", "abc", "collections", "dataclasses", "importlib", "itertools", "math", "typing"}
 
 MODULES = modules_of(ROOT / "fogcatcher")
 GRAPH = graph_of(ROOT / "fogcatcher")

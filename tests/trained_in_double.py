@@ -8,8 +8,9 @@ import torch
 
 from fogcatcher.base.processes import joined, told
 from fogcatcher.diffusion.tensors import Condition, Samples
+from fogcatcher.runs.devices import Devices
 from fogcatcher.runs.prepare import prepare
-from fogcatcher.runs.setup import Devices, Setup
+from fogcatcher.runs.setup import Setup
 from fogcatcher.training.batches import WHOLE, Batches
 from fogcatcher.training.checkpoints import save_state
 from fogcatcher.training.fit import TrainingState, fit

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.memory import in_parts
 from fogcatcher.data.conditions.conditions import Category, Tags, Wish
 from fogcatcher.data.pictures.spec import Pictures, to_model
@@ -120,12 +120,14 @@ def candidates(model: Model, attribute: str | None = None) -> list[dict[str, Wis
     valid += [f"{a.name}:{tag}" for a in known if isinstance(a, Tags) for tag in a.tags]
     if not valid:
         raise UserError(
-            "this model knows no classes to choose from: train with labels (sub-folders, or "
-            "--condition COLUMN)."
+            Message(
+                "this model knows no classes to choose from: train with labels (sub-folders, or "
+                "{@conditions:'COLUMN'})."
+            )
         )
     attribute = valid[0] if attribute is None else attribute
     if attribute not in valid:
-        raise unknown_name("attribute", attribute, valid)
+        raise unknown_name("attribute", attribute, valid, about="attribute")
     for a in known:
         if isinstance(a, Category) and a.name == attribute:
             return [{a.name: name} for name in a.classes]
@@ -150,7 +152,7 @@ def classify(
     all pictures are done. Raises UserError for an unknown attribute and for fewer than 2 pairs.
     """
     if pairs < 2:
-        raise UserError(f"--pairs must be at least 2, not {pairs}.")
+        raise UserError(Message("{@pairs} must be at least 2, not {given}.", given=pairs))
     wishes, denoiser = candidates(model, attribute), model.denoiser
     device = next(denoiser.parameters()).device
     cond = {name: rows.to(device) for name, rows in model.conditions.encode(wishes).items()}

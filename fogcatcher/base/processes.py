@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+T = TypeVar("T")
 BUCKET = 2**23
 """Numbers that are sent at once: many small tensors in one message, and large ones without a second copy."""
 PATIENCE = timedelta(days=1)
@@ -72,6 +74,16 @@ class Processes:
     def wait(self) -> None:
         """Return when every process has come here."""
         self.any(False)
+
+    def gathered(self, mine: T) -> list[T]:
+        """Return what each process has, in the order of their numbers, when every process has come here."""
+        if self.count == 1:
+            return [mine]
+        from torch.distributed import all_gather_object
+
+        found: list[Any] = [None] * self.count
+        all_gather_object(found, mine)
+        return found
 
     @contextmanager
     def first_of_each_machine_first(self) -> Iterator[None]:

@@ -34,7 +34,9 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[2] or match[1]), int(match[1])
 
 
-def parse_condition(texts: tuple[str, ...], flag: str = "--condition") -> dict[str, str]:
+def parse_condition(
+    texts: tuple[str, ...], flag: str = "--condition", example: str = "kind=food"
+) -> dict[str, str]:
     """Return the wish of "kind=food", "size=3", "colour=#20c0ff", attribute by attribute.
 
     Raises UserError where the form is wrong. What the names and values mean, the model knows.
@@ -43,7 +45,7 @@ def parse_condition(texts: tuple[str, ...], flag: str = "--condition") -> dict[s
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
-            raise UserError(f"{flag} '{text}' needs the form NAME=VALUE, for example kind=food.")
+            raise UserError(f"{flag} '{text}' needs the form NAME=VALUE, for example {example}.")
         wish[name] = value
     return wish
 
@@ -71,6 +73,17 @@ def parse_interval(text: str) -> tuple[float, float]:
             f"--guidance-interval '{text}' is not LOW,HIGH: two noise levels such as 0.2,2."
         ) from None
     return low, high
+
+
+def parse_options(texts: tuple[str, ...]) -> dict[str, float]:
+    """Return the numbers of "churn=20", "noise=1". Raises UserError where the form is wrong."""
+    options = parse_condition(texts, "--sampler-option", "churn=20")
+    try:
+        return {name: float(value) for name, value in options.items()}
+    except ValueError:
+        raise UserError(
+            f"--sampler-option '{' '.join(texts)}' needs numbers, for example churn=20."
+        ) from None
 
 
 def command_name() -> str:

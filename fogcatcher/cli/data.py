@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import read_json
 
 if TYPE_CHECKING:
     from fogcatcher.data.pictures.sprite_sheets import Layout, Pixel, Place, Rgba, Sheet
 
 SHEET_FILE = "sheet.json"
+MOST_BYTES = 200_000_000
+"""Of a sheet.json, which may hold a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,8 +226,8 @@ def _claim(out: Path, document: dict[str, object]) -> None:
 def _load_json(path: Path) -> object:
     """Return what a JSON file says, None where there is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json(path, object, MOST_BYTES)
+    except (FileNotFoundError, UserError):
         return None
 
 

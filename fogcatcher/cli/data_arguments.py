@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
 
 import tyro
 
@@ -26,53 +26,50 @@ class DataArguments:
     """Column to learn as a condition: category, tags, number, colour or text, by content unless TYPE says.
     NAME:TYPE:SHARE also says how often it is left unsaid in training. Default: kind, label, class, category
     or type (sub-folders are label), with captions, tags and colours. "all": every usable column; "none"."""
-    labels: Annotated[str, tyro.conf.arg(metavar="RULE")] = "auto"
+    labels: Annotated[str, tyro.conf.arg(metavar="RULE")] = DataOptions.labels
     """Where labels come from: auto, metadata, dataset.json, sidecars, folders, prefix, none."""
-    unmatched: Annotated[str, tyro.conf.arg(metavar="HOW")] = "error"
+    unmatched: Annotated[str, tyro.conf.arg(metavar="HOW")] = DataOptions.unmatched
     """Where rows of labels and pictures do not match: error, or use what is there."""
-    where: Annotated[str | None, tyro.conf.arg(metavar="EXPRESSION", help_behavior_hint="")] = None
+    where: Annotated[str | None, tyro.conf.arg(metavar="EXPRESSION", help_behavior_hint="")] = (
+        DataOptions.where
+    )
     """Use only pictures for which this is true: 'view == "front" and not shiny'."""
     classes: Annotated[str | None, tyro.conf.arg(metavar="A,B", help_behavior_hint="")] = None
     """Use only these classes of the usual label."""
-    limit: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    limit: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = DataOptions.limit
     """Use at most so many pictures, chosen evenly."""
-    balance: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="")] = None
+    balance: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="")] = (
+        DataOptions.balance
+    )
     """Train equally often on every class of this column."""
-    hold_out: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.05
+    hold_out: Annotated[float, tyro.conf.arg(metavar="SHARE")] = DataOptions.hold_out
     """Share of pictures kept out of training, for judging."""
-    group: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="")] = None
+    group: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="")] = DataOptions.group
     """Pictures of equal value here stay on one side of the hold-out."""
-    alpha: Annotated[str, tyro.conf.arg(metavar="HOW")] = "keep"
+    alpha: Annotated[str, tyro.conf.arg(metavar="HOW")] = DataOptions.alpha
     """Transparency: keep, drop, or composite:#rrggbb (paint pictures over a colour)."""
-    fit: Fit = "pad"
+    fit: Fit = DataOptions.fit
     """Pictures of another shape: pad, or crop."""
-    resample: Resample = "auto"
+    resample: Resample = DataOptions.resample
     """Larger pictures: auto (pixel art by whole steps, photographs smoothly), nearest, or smooth."""
-    trim: bool = False
+    trim: bool = DataOptions.trim
     """Cut away empty borders, and centre what is left."""
-    all_frames: bool = False
+    all_frames: bool = DataOptions.all_frames
     """Use every frame of animated files, not just the first."""
-    max_bad: Annotated[float, tyro.conf.arg(metavar="SHARE")] = 0.05
+    max_bad: Annotated[float, tyro.conf.arg(metavar="SHARE")] = DataOptions.max_bad
     """Stop if more than this share of the pictures cannot be read."""
 
     def options(self) -> DataOptions:
         """Return the choices as the library takes them. Raises UserError for what cannot be."""
         from fogcatcher.cli.arguments import parse_size
 
-        return DataOptions(
-            size=parse_size(self.size) if self.size else None,
-            alpha=self.alpha,
-            fit=self.fit,
-            resample=self.resample,
-            trim=self.trim,
-            all_frames=self.all_frames,
-            labels=self.labels,
-            unmatched=self.unmatched,
-            max_bad=self.max_bad,
-            where=self.where,
-            classes=tuple(part.strip() for part in (self.classes or "").split(",") if part.strip()),
-            limit=self.limit,
-            balance=self.balance,
-            hold_out=self.hold_out,
-            group=self.group,
-        )
+        named = shared(self, DataOptions)
+        classes = (part.strip() for part in (self.classes or "").split(","))
+        size = parse_size(self.size) if self.size else None
+        return DataOptions(**{**named, "size": size, "classes": tuple(filter(None, classes))})
+
+
+def shared(arguments: DataArguments, kind: type) -> dict[str, Any]:
+    """Return the arguments that fields of a dataclass are called after."""
+    given = {option.name for option in fields(arguments)}
+    return {field.name: getattr(arguments, field.name) for field in fields(kind) if field.name in given}

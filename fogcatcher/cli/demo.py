@@ -31,6 +31,7 @@ class Demo:
         from fogcatcher.cli.terminal import show
         from fogcatcher.cli.train import describe_run, follow_on_screen
         from fogcatcher.model.model import load
+        from fogcatcher.runs.follow import follow
         from fogcatcher.runs.prepare import prepare
         from fogcatcher.runs.setup import Setup
 
@@ -46,7 +47,7 @@ class Demo:
         print(f"\n2. A new model, trained on the built-in sprites for {self.minutes:g} minutes")
         run = prepare(Setup("sprites", self._free_run(), minutes=self.minutes))
         describe_run(run)
-        follow_on_screen(run)
+        follow_on_screen(run, follow(run))
 
         print("\n3. Sprites from the new model")
         model = load(run.folder)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+from fogcatcher.cli.settings_arguments import SettingsArguments
 
 if TYPE_CHECKING:
     from fogcatcher.data.conditions.conditions import Wish
@@ -20,43 +22,20 @@ COLUMNS = 8
 
 
 @dataclass(kw_only=True)
-class SteeringArguments:
-    """The model, and how it draws."""
+class RunAndWish:
+    """The model, and what it is to draw."""
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
     """Run directory, or a model that comes with the program: sprites."""
     condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
     """What the picture is to show, for example kind=food. Default: what the picture's recipe says, if the
     picture is a drawing of such a model; else nothing is said."""
-    guidance: Annotated[str, tyro.conf.arg(metavar="W")] = "2"
-    """How strongly to follow the condition: 1 as the data did, 0 not at all, 2 to 4 more clearly."""
-    negative: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
-    """What to lead away from, for example kind=food; it needs guidance above 1. Default: from saying
-    nothing."""
-    guidance_interval: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH", help_behavior_hint="")] = None
-    """Guide only between two noise levels, in parts of noise for one of signal (sigma / alpha), for example
-    0.2,2: less sameness at the same strength, and faster. Default: everywhere."""
-    rescale: Annotated[float, tyro.conf.arg(metavar="PHI")] = 0.0
-    """Take back the contrast that guidance adds: 0 not, 1 all of it; 0.7 suits strong guidance."""
-    guide_with: Annotated[str | None, tyro.conf.arg(metavar="WEAKER", help_behavior_hint="")] = None
-    """Lead away from a weaker model instead: an average of other length (0.2), an earlier step of the run
-    (500), or another run's directory."""
-    classifier_guidance: Annotated[float, tyro.conf.arg(metavar="S")] = 0.0
-    """How strongly to follow the classifier of fogcatcher train-classifier, besides --guidance; add
-    --guidance 0 to follow it alone."""
-    sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
-    """How to step: dpmpp_2m, dpmpp_3m, dpmpp_2s, unipc_2, unipc_3, lms, heun, euler, ddim, rk45; with fresh
-    noise ddpm, ddpm_large, ddpm_learned, dpmpp_2m_sde, churn, euler_maruyama, predictor_corrector,
-    annealed_langevin."""
-    steps: int = 20
-    """Number of sampling steps."""
-    eta: Annotated[float | None, tyro.conf.arg(metavar="ETA", help_behavior_hint="")] = None
-    """Fresh noise in ddim steps: 0 none, 1 as much as ddpm."""
-    grid: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
-    """Spacing of the steps: karras, log_snr, uniform, leading, linspace. Default: the model's own."""
-    limit: Literal["clip", "dynamic", "none"] = "clip"
-    """Keep every answer of the network within the range of pictures: clip; dynamic scales it there, which
-    suits strong guidance; none."""
+
+
+@dataclass(kw_only=True)
+class SteeringArguments(SettingsArguments, RunAndWish):
+    """The model, and how it draws."""
+
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for the pictures. Default: named by the command and the picture, next to where you are."""
     best: bool = False
@@ -68,28 +47,6 @@ class SteeringArguments:
         from fogcatcher.model.model import load
 
         return load(self.model, self.best, self.ema)
-
-    def sampling(self) -> dict[str, Any]:
-        """Return how to draw, as arguments of ``Model.sample``."""
-        from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_interval
-        from fogcatcher.drawing.settings import Steering
-
-        steering = Steering(
-            negative=parse_condition(self.negative, "--negative") or None,
-            interval=parse_interval(self.guidance_interval) if self.guidance_interval else None,
-            rescale=self.rescale,
-            guide_with=self.guide_with,
-            classifier=self.classifier_guidance,
-        )
-        return {
-            "guidance": parse_guidance(self.guidance),
-            "steering": steering,
-            "sampler": self.sampler,
-            "steps": self.steps,
-            "eta": self.eta,
-            "grid": self.grid,
-            "limit": self.limit,
-        }
 
 
 @dataclass(kw_only=True)
@@ -109,7 +66,9 @@ class DrawingArguments(SteeringArguments):
         count = USUAL_COUNT if self.n is None else self.n
         seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
         with sampling_bar() as progress:
-            drawing = model.sample(self.n, wish, seeds=seeds, edit=edit, progress=progress, **self.sampling())
+            drawing = model.sample(
+                self.n, wish, settings=self.settings(), seeds=seeds, edit=edit, progress=progress
+            )
         folder = self.out or Path(out)
         drawing.save(folder, COLUMNS)
         print(f"{len(seeds)} pictures: {folder}, all in one: {folder / 'sheet.png'}")
@@ -120,12 +79,13 @@ def wish_for(model: Model, condition: tuple[str, ...], picture: Path) -> dict[st
     """Return the wish of --condition; else that of the picture's own recipe, if this model understands it."""
     from fogcatcher.base.errors import UserError
     from fogcatcher.cli.arguments import parse_condition
+    from fogcatcher.drawing.recipe import PictureRecipe
     from fogcatcher.drawing.sheets import read_recipe
 
     if condition:
         return dict(parse_condition(condition))
-    said = (read_recipe(picture) or {}).get("condition")
     try:
-        return dict(model.conditions.clean(said)) if isinstance(said, dict) else {}
-    except UserError:
+        made = PictureRecipe.from_json(read_recipe(picture))
+        return dict(model.conditions.clean(made.condition))
+    except (UserError, ValueError):  # none, or none that can be used
         return {}

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from fogcatcher.cli.arguments import parse_size
-from fogcatcher.data.options import DataOptions
+from fogcatcher.data.conditions.conditions import Sentence
+from fogcatcher.data.pictures.augmentation import choose
+from fogcatcher.model.build import wanted_of
+from fogcatcher.model.choose_network import choose_network
+from fogcatcher.model.presets import PRESETS
 
 if TYPE_CHECKING:
     from fogcatcher.cli.train_arguments import TrainArguments
     from fogcatcher.runs.record import Run
-
-READING = {option.name for option in fields(DataOptions)}
+    from fogcatcher.runs.setup import Setup
 
 
 def ignored(asked: TrainArguments, run: Run) -> list[str]:
@@ -20,67 +22,54 @@ def ignored(asked: TrainArguments, run: Run) -> list[str]:
 
     Given is what differs from its default. Raises UserError for values that cannot be.
     """
+    wanted, has = _wanted(asked.setup()), _has(run)
     sentences = []
     for option in fields(asked):
-        given = getattr(asked, option.name)
-        if given != option.default and not _is_so(asked, run, option.name):
-            flag = option.name.replace("_", "-")
-            has = _in_words(_has(run, option.name))
-            sentences.append(f"ignored: --{flag} {_in_words(given)} (the run has {has})")
+        name, given = option.name, getattr(asked, option.name)
+        # An option that is no choice about a new run is one that a resumed run takes.
+        if name in wanted and given != option.default and not _is_so(name, wanted[name], has[name], run):
+            flag = name.replace("_", "-")
+            sentences.append(f"ignored: --{flag} {_in_words(given)} (the run has {_in_words(has[name])})")
     return sentences
 
 
-def _is_so(asked: TrainArguments, run: Run, name: str) -> bool:
-    """Whether the run is as the option ``name`` asks; options that a resumed run takes always are."""
-    from fogcatcher.data.pictures.augmentation import choose
-    from fogcatcher.model.build import wanted_of
-    from fogcatcher.model.choose_network import choose_network
-    from fogcatcher.model.presets import PRESETS
+def _wanted(setup: Setup) -> dict[str, Any]:
+    """Every choice but those that found the run, as its option is called."""
+    choices = {**vars(setup), **vars(setup.options), "condition": setup.conditions}
+    return {name: value for name, value in choices.items() if name not in ("data", "out")}
 
+
+def _has(run: Run) -> dict[str, Any]:
+    """The same of a run, in words where it keeps something else than was asked."""
+    config, plan = run.config, run.config.training
+    kinds = asdict(config.augmentation)
+    said = {
+        "minutes": f"{plan.steps:,} steps",
+        "size": f"{config.pictures.width}x{config.pictures.height}",
+        "condition": config.data.conditions,
+        "text_encoder": next((a.encoder for a in run.conditions.attributes if isinstance(a, Sentence)), None),
+        "augment": tuple(kind.replace("_", "-") for kind, on in kinds.items() if on and kind != "share"),
+        "preset": next((name for name, method in PRESETS.items() if method == config.method), "its own"),
+        "network": config.network.name,
+        "size_of_model": f"{config.network.name} of width {config.network.width}",
+    }
+    return {**vars(config.data.options), **vars(plan), **said}
+
+
+def _is_so(name: str, wanted: Any, has: Any, run: Run) -> bool:  # noqa: ANN401 - options are of every type
+    """Whether the run is as the option asks."""
     config = run.config
     match name:
         case "size":
-            return parse_size(asked.size or "") == (config.pictures.height, config.pictures.width)
-        case "preset":
-            return PRESETS.get(asked.preset) == config.method
-        case "size_of_model":
-            wanted = wanted_of(config, run.conditions)
-            return choose_network(config.network.name, asked.size_of_model, wanted) == config.network
+            return wanted == (config.pictures.height, config.pictures.width)
         case "augment":
-            return choose(asked.augment, run.dataset.pictures, len(run.parts.train))[0] == config.augmentation
-        case "precision":
-            return asked.precision in ("auto", run.config.training.precision)
-        case "minutes" | "seed" | "steps" | "batch_size" | "network" | "condition" | "text_encoder":
-            return getattr(asked, name) == _has(run, name)
-    return name not in READING or getattr(asked.options(), name) == _has(run, name)
-
-
-def _has(run: Run, name: str) -> Any:  # noqa: ANN401 - options are of every type
-    from fogcatcher.data.conditions.conditions import Sentence
-    from fogcatcher.model.presets import PRESETS
-
-    config, plan = run.config, run.config.training
-    match name:
-        case "size":
-            return f"{config.pictures.width}x{config.pictures.height}"
+            return choose(wanted, run.dataset.pictures, len(run.parts.train))[0] == config.augmentation
         case "preset":
-            return next((name for name, method in PRESETS.items() if method == config.method), "its own")
+            return PRESETS.get(wanted) == config.method
         case "size_of_model":
-            return f"{config.network.name} of width {config.network.width}"
-        case "augment":
-            kinds = asdict(config.augmentation)
-            return tuple(kind.replace("_", "-") for kind, on in kinds.items() if on and kind != "share")
-        case "minutes":
-            return f"{plan.steps:,} steps"
-        case "network":
-            return config.network.name
-        case "condition":
-            return config.data.conditions
-        case "text_encoder":
-            return next((a.encoder for a in run.conditions.attributes if isinstance(a, Sentence)), None)
-        case "seed" | "steps" | "batch_size" | "precision":
-            return getattr(plan, name)
-    return getattr(config.data.options, name)
+            network = choose_network(config.network.name, wanted, wanted_of(config, run.conditions))
+            return network == config.network
+    return wanted == has
 
 
 def _in_words(value: Any) -> str:  # noqa: ANN401

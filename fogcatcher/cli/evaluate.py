@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.cli.flags import in_flags
+from fogcatcher.cli.settings_arguments import SettingsArguments
+from fogcatcher.drawing.settings import AS_THE_DATA
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
     from fogcatcher.data.reading import Dataset
     from fogcatcher.data.splitting import Split
-    from fogcatcher.judging.evaluation import Settings
+    from fogcatcher.judging.evaluation import Evaluation, Settings
     from fogcatcher.judging.metrics.features import Extractor
     from fogcatcher.model.model import Model
 
 NLL_PICTURES = 64
 
 
-@dataclass
-class Evaluate:
-    """Say how good a trained model is: quality, variety, copies, and how sure each figure is.
-
-    Every figure stands beside its floor (real pictures against other real ones, as many) and its ceilings
-    (noise; one picture repeated). Writes RUN/evaluation/report.html and evaluation.json.
-
-    Example:  fogcatcher evaluate runs/my-sprites --quick
-    """
+@dataclass(kw_only=True)
+class JudgingArguments:
+    """What is judged, and by what."""
 
     models: Annotated[
         tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN", help_behavior_hint="")
@@ -41,12 +38,6 @@ class Evaluate:
     """Only the figures and the search for copies; no intervals, losses and curves."""
     samples: Annotated[int, tyro.conf.arg(metavar="N", aliases=["-n"])] = 1000
     """Pictures to draw."""
-    guidance: float = 1.0
-    """1 draws as the data are; more is clearer and less varied."""
-    sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
-    """How pictures are drawn, as in sample."""
-    steps: int = 20
-    """Sampling steps."""
     features: tyro.conf.UseAppendAction[
         Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE.pt2", help_behavior_hint="(repeatable)")]
     ] = ()
@@ -67,6 +58,20 @@ class Evaluate:
     """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for the report. Default: evaluation in the first run's folder."""
+
+
+@dataclass(kw_only=True)
+class Evaluate(SettingsArguments, JudgingArguments):
+    """Say how good a trained model is: quality, variety, copies, and how sure each figure is.
+
+    Every figure stands beside its floor (real pictures against other real ones, as many) and its ceilings
+    (noise; one picture repeated). Writes RUN/evaluation/report.html and evaluation.json.
+
+    Example:  fogcatcher evaluate runs/my-sprites --quick
+    """
+
+    guidance: Annotated[str, tyro.conf.arg(metavar="W")] = f"{AS_THE_DATA.guidance:g}"
+    """1 draws as the data are; more is clearer and less varied."""
 
     def run(self) -> None:
         from fogcatcher.base.processes import joined
@@ -105,6 +110,7 @@ class Evaluate:
                 told=lambda what: print(f"  {what} ...", flush=True),
                 processes=processes,
             )
+            done = _with_flags(done)
             evaluations.append(done)
             for line in lines(done):
                 print(line)
@@ -121,9 +127,7 @@ class Evaluate:
     def _settings(self) -> Settings:
         from fogcatcher.judging.evaluation import Settings
 
-        return Settings(
-            self.samples, self.guidance, self.sampler, self.steps, self.seed, self.quick, self.force
-        )
+        return Settings(self.samples, self.settings(), self.seed, self.quick, self.force)
 
     def _looks(self) -> tuple[Extractor, ...]:
         from fogcatcher.judging.metrics.features import Inception, Module, Pixels, builtin
@@ -154,6 +158,12 @@ class Evaluate:
                 "judge it by labelled pictures."
             )
         return dataset, split(dataset, options)
+
+
+def _with_flags(done: Evaluation) -> Evaluation:
+    """Say as the command line does, on the screen and in the report, what was refused."""
+    said = (replace(each, refused=in_flags(each.refused)) for each in done.comparisons)
+    return replace(done, comparisons=tuple(said))
 
 
 def _print_bits(model: Model, dataset: Dataset, parts: Split, seed: int) -> None:

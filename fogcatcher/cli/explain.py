@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.drawing.settings import STEP_BY_STEP, settings_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,7 +37,7 @@ class Explain:
     """Which noise to start from."""
     condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
     """What to draw, for example kind=food. Default: one class, chosen by the seed."""
-    steps: int = 12
+    steps: int = STEP_BY_STEP.steps
     """Number of sampling steps that are shown one by one."""
     times: Annotated[str | None, tyro.conf.arg(metavar="T,T,...", help_behavior_hint="")] = None
     """Times of the fading picture, 0 to 1, for example 0,0.1,0.5,1. Default: nine that look evenly spaced."""
@@ -66,7 +67,7 @@ class Explain:
                 picture=None if own is None else to_model(own),
                 seed=self.seed,
                 condition=parse_condition(self.condition) or None,
-                count=self.steps,
+                settings=settings_of({"steps": self.steps}, STEP_BY_STEP),
                 times=times,
                 progress=progress,
             )
@@ -105,8 +106,8 @@ class Explain:
         write_atomically(out / "denoising.gif", lambda part: save_gif(drawn, part))
 
 
-def _save(path: Path, image: Image.Image, recipe: Mapping[str, object]) -> None:
+def _save(path: Path, image: Image.Image, about: Mapping[str, object]) -> None:
     from fogcatcher.base.disk import write_atomically
     from fogcatcher.drawing.sheets import save_png
 
-    write_atomically(path, lambda part: save_png(image, part, recipe))
+    write_atomically(path, lambda part: save_png(image, part, about))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.cli.settings_arguments import SettingsArguments, setting_of
+from fogcatcher.drawing.settings import NAMES
 
 if TYPE_CHECKING:
     from fogcatcher.explain.comparing import Axis, Cell
@@ -17,16 +19,9 @@ MOST = 400
 """Cells of one table."""
 
 
-@dataclass
-class Grid:
-    """Compare settings: the same seeds in every cell of a table, with its network calls and seconds.
-
-    An axis is NAME=VALUE,VALUE,... NAME is sampler, steps, guidance, eta, grid, limit, interval, rescale,
-    guide_with, classifier, checkpoint, ema, run, seed, or a condition of the model (kind=hero,food). Values
-    that hold commas are parted by semicolons.
-
-    Example:  fogcatcher grid sprites --x sampler=ddim,heun,dpmpp_2m --y steps=5,10,20 --z guidance=1,4
-    """
+@dataclass(kw_only=True)
+class Table:
+    """What is drawn, and what changes."""
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
     """Run directory, or a model that comes with the program: sprites."""
@@ -40,23 +35,24 @@ class Grid:
     """The seeds that every cell draws: 7, or 0-7, or 1,5,10-20."""
     condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
     """What to draw in every cell, for example kind=food. Default: each class in turn, for eight seeds."""
-    guidance: Annotated[str, tyro.conf.arg(metavar="W")] = "2"
-    """How strongly to follow the condition, where no axis says."""
-    sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "dpmpp_2m"
-    """How to step, where no axis says; see fogcatcher sample --help."""
-    steps: int = 20
-    """Number of sampling steps, where no axis says."""
-    eta: Annotated[float | None, tyro.conf.arg(metavar="ETA", help_behavior_hint="")] = None
-    """Fresh noise in ddim steps, where no axis says."""
-    grid: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
-    """Spacing of the steps, where no axis says. Default: the model's own."""
-    limit: Literal["clip", "dynamic", "none"] = "clip"
-    """Keep every answer of the network within the range of pictures, where no axis says."""
+
+
+@dataclass(kw_only=True)
+class Grid(SettingsArguments, Table):
+    """Compare settings: the same seeds in every cell of a table, with its network calls and seconds.
+
+    An axis is NAME=VALUE,VALUE,... NAME is SETTINGS, checkpoint, ema, run, seed, or a
+    condition of the model (kind=hero,food). Values that hold commas are parted by semicolons. How to draw
+    where no axis says is told as for fogcatcher sample.
+
+    Example:  fogcatcher grid sprites --x sampler=ddim,heun,dpmpp_2m --y steps=5,10,20 --z guidance=1,4
+    """
+
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for grid.png, grid.csv and grid.json. Default: grid-NAME, next to where you are."""
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_seeds
+        from fogcatcher.cli.arguments import parse_condition, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.explain.comparing import Request, compare
 
@@ -64,12 +60,7 @@ class Grid:
         _check(axes)
         base = Request(
             self.model,
-            sampler=self.sampler,
-            steps=self.steps,
-            guidance=parse_guidance(self.guidance),
-            eta=self.eta,
-            grid=self.grid,
-            limit=self.limit,
+            settings=self.settings(),
             condition=parse_condition(self.condition),
             seeds=tuple(parse_seeds(self.seeds)),
         )
@@ -84,6 +75,9 @@ class Grid:
         """The axes that were given, blocks first and columns last."""
         given = {"--z": self.z, "--y": self.y, "--x": self.x}
         return {option: text for option, text in given.items() if text is not None}
+
+
+Grid.__doc__ = (Grid.__doc__ or "").replace("SETTINGS", ", ".join(NAMES))
 
 
 def parse_axis(option: str, text: str) -> Axis:
@@ -105,17 +99,12 @@ def parse_axis(option: str, text: str) -> Axis:
 
 def _value(name: str, text: str) -> object:
     """Return a value as the type that its axis has. Raises UserError for what is no number."""
-    from fogcatcher.cli.arguments import parse_guidance, parse_interval
-
-    kinds = {"steps": int, "eta": float, "ema": float, "rescale": float, "classifier": float}
-    if name == "guidance":
-        return parse_guidance(text)
-    if name == "interval":
-        return None if text == "none" else parse_interval(text)
     try:
-        return kinds.get(name, str)(text)
+        if name == "ema":
+            return float(text)
+        return setting_of(name, text) if name in NAMES else text
     except ValueError:
-        what = "a whole number" if kinds[name] is int else "a number"
+        what = "a whole number" if name == "steps" else "a number"
         raise UserError(f"{name}={text}: '{text}' is not {what}.") from None
 
 

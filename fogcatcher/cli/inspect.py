@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from fogcatcher.cli.data_arguments import DataArguments
+from fogcatcher.cli.flags import in_flags
 
 
 @dataclass
@@ -43,12 +44,13 @@ class Inspect(DataArguments):
             )
             run = prepare(setup, progress)
         findings, plan = inspect_dataset(run.dataset), forecast(run)
+        findings = replace(findings, notes=tuple(map(in_flags, findings.notes)))
         controls = run.conditions.to_json()
         if self.json:
             report = {**findings.to_json(), "conditions": controls, "forecast": plan.to_json()}
             print(json.dumps(report, indent=1))
         else:
-            for line in [*describe(findings, self.verbose), *run.notes]:
+            for line in [*describe(findings, self.verbose, in_flags), *map(in_flags, run.notes)]:
                 print(line)
             for what, said in plan.rows().items():
                 print(f"{what}: {said}")

@@ -93,7 +93,7 @@ class Interpolate(SteeringArguments):
                 seeds=[seed_a] * (self.frames - 1) + [seed_b],
                 edit=Between(a, b, weights, wish_a, wish_b),
                 progress=progress,
-                **how.sampling(),
+                settings=how.settings(),
             )
 
     def _save(self, drawing: Drawing, folder: Path) -> None:

@@ -18,6 +18,7 @@ from fogcatcher.cli.demo import Demo
 from fogcatcher.cli.evaluate import Evaluate
 from fogcatcher.cli.explain import Explain
 from fogcatcher.cli.export import Export, Import
+from fogcatcher.cli.flags import in_flags
 from fogcatcher.cli.grid import Grid
 from fogcatcher.cli.inpaint import Inpaint, Outpaint
 from fogcatcher.cli.inspect import Inspect
@@ -84,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
         with silent_beside_the_first():
             command.run()
     except UserError as error:
-        complain(f"fogcatcher: {error}")
+        complain(f"fogcatcher: {in_flags(error.said)}")
         sys.exit(2)
     except OSError as error:
         # No space, no permission, a disk that went away: nobody needs a traceback for that.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 32
 MOST_SKIPPED_SHOWN = 5
-RECIPE = "palette"
+MARK = "palette"
 """Marks the pictures that ``palette apply`` wrote, so that only these are ever written over."""
 
 
@@ -90,7 +90,7 @@ class Apply:
         pictures = PictureFiles(self.path)
         targets = _targets(pictures, self.out, self.path)
         palette = _palette_for(self.palette, pictures)
-        recipe = {RECIPE: palette.name, "colours": list(palette.hex)}
+        about = {MARK: palette.name, "colours": list(palette.hex)}
         off = off_palette_share(pictures, palette)
         before, after = [], []
         for name, rgba in pictures.items():
@@ -98,7 +98,7 @@ class Apply:
             before += colours_per_picture([rgba])
             after += colours_per_picture([snapped])
             targets[name].parent.mkdir(parents=True, exist_ok=True)
-            save_png(Image.fromarray(snapped), targets[name], recipe)
+            save_png(Image.fromarray(snapped), targets[name], about)
         pictures.say_skipped()
         print(f"palette {palette.name}: {len(palette)} colours; {off:.1%} of the visible pixels were off it")
         print(f"before, each picture {_spread(before)}; after, each {_spread(after)}")
@@ -218,7 +218,7 @@ def _is_ours(path: Path) -> bool:
     from fogcatcher.drawing.sheets import read_recipe
 
     try:
-        return RECIPE in (read_recipe(path) or {})
+        return MARK in (read_recipe(path) or {})
     except Exception:  # a picture of somebody else, or none at all
         return False
 

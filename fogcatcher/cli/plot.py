@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.cli.flags import in_flags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ class Plot:
         except ValueError as error:
             raise UserError(f"{out} cannot be drawn ({error}): give --out a name like plot.png.") from error
         for folder, lines in told.items():
-            print("\n  ".join([f"{folder}:", *lines]))
+            print("\n  ".join([f"{folder}:", *map(in_flags, lines)]))
         print(f"picture: {out}")
 
 

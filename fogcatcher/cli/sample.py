@@ -120,7 +120,7 @@ class Sample(SteeringArguments):
             seeds=seeds,
             keep_frames=self.gif or self.gif_each,
             progress=progress,
-            **self.sampling(),
+            settings=self.settings(),
         )
 
     def _write(self, drawing: Drawing, out: Path, columns: int) -> None:

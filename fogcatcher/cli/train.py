@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.cli.flags import in_flags
 from fogcatcher.cli.train_arguments import TrainArguments
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
     from fogcatcher.runs.loggers import Logger
     from fogcatcher.runs.record import Run
+    from fogcatcher.training.fit import Progress
 
 
 @dataclass
@@ -39,9 +41,11 @@ class Train(TrainArguments):
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.bars import reading_bar
         from fogcatcher.cli.drift import ignored
+        from fogcatcher.runs.devices import Devices
+        from fogcatcher.runs.follow import follow
         from fogcatcher.runs.forecast import forecast
         from fogcatcher.runs.prepare import prepare, resume
-        from fogcatcher.runs.setup import Devices, default_folder
+        from fogcatcher.runs.setup import default_folder
 
         devices = Devices(processes, self.micro_batch, self.shard)
         with reading_bar() as progress:
@@ -57,7 +61,8 @@ class Train(TrainArguments):
             print("nothing was written")
         else:
             loggers = loggers_of(run, self.tensorboard, self.wandb) if processes.is_first else []
-            follow_on_screen(run, self.checkpoint_seconds, self.stop_early, self.keep, loggers)
+            steps = follow(run, self.checkpoint_seconds, self.stop_early, self.keep, loggers)
+            follow_on_screen(run, steps)
             print(f"draw with it: {command_name()} sample {run.folder} -n 64")
 
 
@@ -65,7 +70,7 @@ def describe_run(run: Run, verbose: bool = False) -> None:
     """Print what was read and what will be trained."""
     from fogcatcher.data.inspection import describe, facts
 
-    for line in [*describe(facts(run.dataset), verbose), *run.notes]:
+    for line in [*describe(facts(run.dataset), verbose, in_flags), *map(in_flags, run.notes)]:
         print(line)
     plan = run.config.training
     millions = sum(p.numel() for p in run.state.denoiser.parameters()) / 1e6
@@ -83,24 +88,19 @@ def loggers_of(run: Run, tensorboard: bool, wandb: bool) -> list[Logger]:
     return found + ([WeightsAndBiases(run.folder, config)] if wandb else [])
 
 
-def follow_on_screen(
-    run: Run,
-    checkpoint_seconds: float = 20.0,
-    stop_early: bool = False,
-    keep: int = 2,
-    loggers: Sequence[Logger] = (),
-) -> None:
-    """Train with a progress bar; Ctrl-C or SIGTERM once finishes the step, saves and returns."""
+def follow_on_screen(run: Run, steps: Generator[Progress]) -> None:
+    """Train, as ``follow`` does step by step, with a progress bar.
+
+    Ctrl-C or SIGTERM once finishes the step, saves and returns.
+    """
     from fogcatcher.cli.arguments import command_name
     from fogcatcher.cli.bars import TrainingBar
     from fogcatcher.judging.checks import best_of
-    from fogcatcher.runs.follow import follow
     from fogcatcher.runs.summary import summary
     from fogcatcher.training.setbacks import Diverged
 
     print(f"run directory: {run.folder} (samples/preview.png fills in as it goes)", flush=True)
     bar = TrainingBar(run.state.step, run.config.training.steps, run.config.training.batch_size)
-    steps = follow(run, checkpoint_seconds, stop_early, keep, loggers)
     try:
         with stop_request() as stop, closing(steps):  # closing saves
             for progress in steps:
@@ -127,7 +127,7 @@ def follow_on_screen(
     else:
         print(f"trained {run.state.step:,} steps at {bar.images_per_second:,.0f} images/s: {run.folder}")
     for line in summary(run.folder) if run.state.step else []:
-        print(line)
+        print(in_flags(line))
     best = best_of(run.checks)
     if best and best is not run.checks[-1]:
         print(

@@ -4,45 +4,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
-from fogcatcher.cli.data_arguments import DataArguments
-
-if TYPE_CHECKING:
-    from fogcatcher.runs.setup import Setup
+from fogcatcher.cli.data_arguments import DataArguments, shared
+from fogcatcher.runs.setup import Setup
 
 
 @dataclass
 class TrainArguments(DataArguments):
     """Every choice about the training and its pictures."""
 
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = Setup.out
     """Run directory. Default: runs/NAME after the data's folder."""
-    minutes: Annotated[float | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = None
+    minutes: Annotated[float | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = Setup.minutes
     """Time to train; it is turned into a number of steps first. Default: 10."""
-    steps: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    steps: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = Setup.steps
     """Number of training steps, instead of a time."""
-    text_encoder: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    text_encoder: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = (
+        Setup.text_encoder
+    )
     """Folder of a sentence-embedding model for columns of text. Default: a small one is trained along."""
-    augment: Annotated[str, tyro.conf.arg(metavar="KINDS")] = "auto"
+    augment: Annotated[str, tyro.conf.arg(metavar="KINDS")] = Setup.augment
     """Make more of few pictures: shift, flip, flip-vertical, turn, hue, joined by commas; none; or auto (for
     few pictures: shift, and flip if the set allows it). The network is told, so nothing of it leaks."""
-    seed: int = 0
+    seed: int = Setup.seed
     """Seed of the whole run: same seed, same data, same steps, same model."""
-    preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = "default"
+    preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.preset
     """A paper's choices of schedule, prediction, training times and loss: ddpm, iddpm, annotated, course,
     score_vp, score_ve, edm, v_cosine, flow; default is what measured best for small pictures."""
-    network: Annotated[str, tyro.conf.arg(metavar="NAME")] = "small"
+    network: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.network
     """small, the fast one for small pictures; or a paper's, as large as there: ddpm, iddpm, adm, ddpmpp,
     ncsnpp, edm2, transformer, course, annotated, thesis."""
-    size_of_model: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None
+    size_of_model: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = (
+        Setup.size_of_model
+    )
     """The one dial: tiny, small, medium, large, or a number of parameters such as 3M. Width, depth,
     attention, learning rate and batch follow. Default: the network's own."""
-    precision: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
+    precision: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.precision
     """How the network computes while it learns: float32; bfloat16; or auto, bfloat16 on GPUs that have it."""
-    batch_size: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    batch_size: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = Setup.batch_size
     """Pictures per step. Default: 32; 64 for large networks."""
     micro_batch: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Most pictures that pass through the network at once: less memory, the same result to rounding. Default:
@@ -69,21 +71,4 @@ class TrainArguments(DataArguments):
 
     def setup(self) -> Setup:
         """Return the choices as the library takes them."""
-        from fogcatcher.runs.setup import Setup
-
-        return Setup(
-            data=self.data,
-            out=self.out,
-            minutes=self.minutes,
-            steps=self.steps,
-            options=self.options(),
-            conditions=self.condition,
-            text_encoder=self.text_encoder,
-            augment=self.augment,
-            seed=self.seed,
-            preset=self.preset,
-            network=self.network,
-            size_of_model=self.size_of_model,
-            batch_size=self.batch_size,
-            precision=self.precision,
-        )
+        return Setup(**{**shared(self, Setup), "options": self.options(), "conditions": self.condition})

@@ -6,7 +6,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.data.labels import Value
 
 Test = Callable[[Mapping[str, Value]], object]
@@ -27,7 +27,9 @@ def parse(text: str, columns: list[str]) -> Test:
     Raises UserError for anything else, with the place.
     """
     if len(text) > _LONGEST:
-        raise UserError(f"--where has {len(text)} characters; {_LONGEST} are the most.")
+        raise UserError(
+            Message("{@where} has {length} characters; {most} are the most.", length=len(text), most=_LONGEST)
+        )
     plain, names = _without_backquotes(text)
     try:
         tree = ast.parse(plain.strip(), mode="eval")
@@ -35,8 +37,12 @@ def parse(text: str, columns: list[str]) -> Test:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise UserError(
-            f"--where '{text}' cannot be understood ({reason}); "
-            'write it like: kind == "food" and size > 3 and not shiny.'
+            Message(
+                "{@where} '{text}' cannot be understood ({reason}); "
+                'write it like: kind == "food" and size > 3 and not shiny.',
+                text=text,
+                reason=reason,
+            )
         ) from error
 
 
@@ -72,13 +78,13 @@ def _test(node: ast.expr, text: str, names: Mapping[str, str], columns: list[str
         case ast.Name(id=name) if name in names:
             column = names[name]
             if column not in columns:
-                raise unknown_name("column", column, columns)
+                raise unknown_name("column", column, columns, about="where")
             return lambda row: row.get(column)
         case ast.Name(id=name) if name.lower() in ("true", "false", "none"):
             constant = {"true": True, "false": False, "none": None}[name.lower()]
             return lambda row: constant
         case ast.Name(id=name):
-            raise unknown_name("column", name, columns)
+            raise unknown_name("column", name, columns, about="where")
         case ast.Constant(value=str() | int() | float() | bool() | None as constant):
             return lambda row: constant
         case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):

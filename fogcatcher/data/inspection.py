@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from jaxtyping import Int64
 from torch import Tensor
 
+from fogcatcher.base.errors import Message
 from fogcatcher.data.conditions.conditions import class_name
 from fogcatcher.data.files import printable
 from fogcatcher.data.labels import Value
@@ -252,10 +253,11 @@ LONGEST = 40
 CHANNELS = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGBA"}
 
 
-def describe(about: Facts, verbose: bool = False) -> list[str]:
+def describe(about: Facts, verbose: bool = False, told: Callable[[str], str] = str) -> list[str]:
     """Return what to tell a person, in lines for a terminal, the most important first.
 
-    ``verbose`` lists all that was skipped or passed over, and all columns.
+    ``verbose`` lists all that was skipped or passed over, and all columns. ``told`` says a sentence, which
+    may be a Message, as the person knows its options.
     """
     skipped = _number(len(about.skipped), "picture") + " cannot be used"
     lines = [*_about_pictures(about), *_listed(skipped, about.skipped, verbose), *about.notes]
@@ -265,7 +267,7 @@ def describe(about: Facts, verbose: bool = False) -> list[str]:
     if isinstance(about, Findings):
         passed = _number(len(about.ignored), "other file") + " passed over"
         lines += [*_about_flips(about), *_about_colours(about), *_listed(passed, about.ignored, verbose)]
-    return [part for line in lines for part in _wrapped(printable(line))]
+    return [part for line in lines for part in _wrapped(printable(told(line)))]
 
 
 def summary(findings: Findings) -> list[str]:
@@ -326,7 +328,7 @@ def _listed(what: str, reasons: Mapping[str, str], verbose: bool) -> Iterator[st
     for name, reason in shown:
         yield f"  {name}: {reason}"
     if len(shown) < len(reasons):
-        yield f"  and {len(reasons) - len(shown):,} more (--verbose lists all)"
+        yield Message("  and {n:,} more ({@verbose:True} lists all)", n=len(reasons) - len(shown))
 
 
 def _about_columns(columns: Sequence[Column], verbose: bool) -> Iterator[str]:
@@ -335,7 +337,7 @@ def _about_columns(columns: Sequence[Column], verbose: bool) -> Iterator[str]:
         missing = f"; missing for {column.missing:,}" if column.missing else ""
         yield f"{printable(column.name, LONGEST)}: {_values(column)}{missing}"
     if len(shown) < len(columns):
-        yield f"and {len(columns) - len(shown)} more columns (--verbose lists all)"
+        yield Message("and {n} more columns ({@verbose:True} lists all)", n=len(columns) - len(shown))
 
 
 def _values(column: Column) -> str:

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.read_json import parsed
 from fogcatcher.data.files import Files, printable
 from fogcatcher.data.pictures.picture_files import Unreadable
-
-Value = str | float | bool | list[Any] | None
-"""One entry of a table, as JSON has it (a whole number counts as a float here); None where it is missing."""
+from fogcatcher.data.values import Value
 
 RULES = ("auto", "metadata", "dataset.json", "sidecars", "folders", "prefix", "none")
 METADATA = frozenset({"metadata.jsonl", "metadata.csv", "labels.jsonl", "labels.csv"})
@@ -52,7 +51,7 @@ def read_labels(
     picture. Rows about pictures in ``left_out`` are passed over.
     """
     if rule not in RULES:
-        raise unknown_name("label rule", rule, RULES)
+        raise unknown_name("label rule", rule, RULES, about="labels")
     beside = [
         name for name in files.names if PurePosixPath(name).name in METADATA and _same_split(name, pictures)
     ]
@@ -68,15 +67,16 @@ def read_labels(
         return Labels(rows, ["labels: the sub-folders"])
     elif rule == "prefix" or (rule == "auto" and _has_prefixes(pictures)):
         prefixes = {name: _row(label=PurePosixPath(name).name.split("_")[0]) for name in pictures}
-        return Labels(
-            prefixes, ["labels: the part of each name before the first _ (--labels none ignores it)"]
-        )
+        said = "labels: the part of each name before the first _ ({@labels:'none'} ignores it)"
+        return Labels(prefixes, [Message(said)])
     elif rule in ("auto", "none"):
         return Labels(
             {}, ["labels: none" + (" (no metadata, captions or sub-folders)" if rule == "auto" else "")]
         )
     else:
-        raise UserError(f"--labels {rule}: nothing of that kind is in {files.root}.")
+        raise UserError(
+            Message("{@labels:{rule!r}}: nothing of that kind is in {root}.", rule=rule, root=files.root)
+        )
     notes = _check_match(table, pictures, said, unmatched, left_out)
     return Labels({name: row for name, row in table.items() if name in set(pictures)}, [said, *notes])
 
@@ -99,8 +99,12 @@ def _check_match(
         complaints.append(f"{_some(without_row)} in the folder, but not named there")
     if complaints and unmatched == "error":
         raise UserError(
-            f"{said}, but pictures and rows do not match: {'; and '.join(complaints)}. "
-            "Mend it, or add --unmatched use to go on all the same."
+            Message(
+                "{said}, but pictures and rows do not match: {complaints}. "
+                "Mend it, or add {@unmatched:'use'} to go on all the same.",
+                said=said,
+                complaints="; and ".join(complaints),
+            )
         )
     return [f"not matched: {complaint}" for complaint in complaints]
 
@@ -160,8 +164,8 @@ def _rows(name: str, text: str) -> Iterable[tuple[int, dict[Any, Any]]]:
 
 def _object(text: str, where: str) -> dict[Any, Any]:
     try:
-        row = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        row = parsed(text, finite=False)  # other programs write NaN where a number is missing
+    except ValueError as error:
         raise UserError(f"{where} is not JSON: {error}.") from error
     if not isinstance(row, dict):
         raise UserError(f'{where} is not an object of columns, such as {{"file_name": "a.png"}}.')

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 
 ALPHA = ("keep", "drop", "composite")
 UNMATCHED = ("error", "use")
@@ -54,31 +53,37 @@ class DataOptions:
     def __post_init__(self) -> None:
         """Raises UserError for a choice that cannot be."""
         if self.size is not None and not all(8 <= side <= 1024 for side in self.size):
-            raise UserError(f"--size must be from 8 to 1024, not {self.size[1]}x{self.size[0]}.")
+            height, width = self.size
+            raise UserError(
+                Message("{@size} must be from 8 to 1024, not {width}x{height}.", width=width, height=height)
+            )
         kind, _, colour = self.alpha.partition(":")
         if kind not in ALPHA or (kind == "composite") != bool(colour):
-            raise UserError(f"--alpha '{self.alpha}' must be keep, drop, or composite:#rrggbb.")
+            raise UserError(
+                Message("{@alpha} '{alpha}' must be keep, drop, or composite:#rrggbb.", alpha=self.alpha)
+            )
         if colour and not COLOUR.fullmatch(colour):
-            raise UserError(f"--alpha '{self.alpha}': the colour needs the form #rrggbb, such as #20c0ff.")
-        for what, given, valid in (
-            ("fit", self.fit, get_args(Fit)),
-            ("resampling", self.resample, get_args(Resample)),
-            ("choice for --unmatched", self.unmatched, UNMATCHED),
+            raise UserError(
+                Message(
+                    "{@alpha} '{alpha}': the colour needs the form #rrggbb, such as #20c0ff.",
+                    alpha=self.alpha,
+                )
+            )
+        for option, what, given, valid in (
+            ("fit", "fit", self.fit, get_args(Fit)),
+            ("resample", "resampling", self.resample, get_args(Resample)),
+            ("unmatched", Message("choice for {@unmatched}"), self.unmatched, UNMATCHED),
         ):
             if given not in valid:
-                raise unknown_name(what, given, valid)
+                raise unknown_name(what, given, valid, about=option)
         if not 0 <= self.max_bad <= 1:
-            raise UserError(f"--max-bad is a share from 0 to 1, not {self.max_bad:g}.")
+            raise UserError(Message("{@max_bad} is a share from 0 to 1, not {share:g}.", share=self.max_bad))
         if not 0 <= self.hold_out < 1:
-            raise UserError(f"--hold-out is a share from 0 to less than 1, not {self.hold_out:g}.")
+            raise UserError(
+                Message("{@hold_out} is a share from 0 to less than 1, not {share:g}.", share=self.hold_out)
+            )
         if self.limit is not None and self.limit < 1:
-            raise UserError(f"--limit must be at least 1, not {self.limit}.")
-
-    @staticmethod
-    def from_json(tree: Mapping[str, Any]) -> DataOptions:
-        """Return the options that ``dataclasses.asdict`` made a tree of."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}
-        return DataOptions(**fields)
+            raise UserError(Message("{@limit} must be at least 1, not {limit}.", limit=self.limit))
 
     @property
     def background(self) -> tuple[int, int, int] | None:

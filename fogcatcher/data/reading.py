@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError, from_json, to_json
 from fogcatcher.data import builtin
 from fogcatcher.data.labels import Labels, Value
 from fogcatcher.data.options import DataOptions
@@ -34,6 +34,25 @@ CACHE_FROM = 2000
 
 Reading = Callable[[int, int], None]
 """Hears how many of all pictures have been read."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What was found while reading, as JSON has it, for the cache; ``Dataset`` says what each is."""
+
+    columns: dict[str, list[Any]]
+    names: list[str]
+    sizes: list[tuple[int, int, int]]
+    """(height, width, how many)"""
+    modes: dict[str, int]
+    fitted: dict[str, int]
+    skipped: dict[str, str]
+    duplicates: dict[str, str]
+    notes: list[Any]
+    """Each as ``errors.to_json`` writes it."""
+    digest: str
+    prints: list[str]
+    pixel_art: float | None
 
 
 @dataclass(frozen=True)
@@ -108,7 +127,7 @@ def _from_source(source: Source, options: DataOptions, progress: Reading | None)
         found = _read(source, options, progress, None)
     else:
         key = _key(source, options)
-        found = cached(key) or store(key, lambda folder: _read(source, options, progress, folder))
+        found = cached(key, _Facts) or store(key, lambda folder: _read(source, options, progress, folder))
     dataset = _dataset(*found, source)
     check_bad(dataset, options.max_bad)
     return dataset
@@ -121,11 +140,19 @@ def check_bad(dataset: Dataset, max_bad: float) -> None:
     share = len(bad) / total
     if share > max_bad:
         listed = "; ".join(f"{name} {reason}" for name, reason in list(bad.items())[:3])
-        more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
+        more = Message("; and {number} more", number=len(bad) - 3) if len(bad) > 3 else ""
         raise UserError(
-            f"{len(bad)} of {total} pictures ({share:.0%}) cannot be used, and at most {max_bad:.0%} may be "
-            f"bad: {listed}{more}. Mend or remove them, or allow more with "
-            f"--max-bad {min(1, share + 0.01):.2f}."
+            Message(
+                "{bad} of {total} pictures ({share:.0%}) cannot be used, and at most {most:.0%} may be bad: "
+                "{listed}{more}. Mend or remove them, or allow more with {@max_bad:{enough:.2f}}.",
+                bad=len(bad),
+                total=total,
+                share=share,
+                most=max_bad,
+                listed=listed,
+                more=more,
+                enough=min(1, share + 0.01),
+            )
         )
 
 
@@ -142,28 +169,28 @@ def _key(source: Source, options: DataOptions) -> str:
     return hashlib.sha256(f"{source.fingerprint}\n{used}".encode()).hexdigest()[:32]
 
 
-def _dataset(pictures: PictureTensor, facts: Mapping[str, Any], source: Source) -> Dataset:
+def _dataset(pictures: PictureTensor, facts: _Facts, source: Source) -> Dataset:
     return Dataset(
         pictures=pictures,
-        columns=facts["columns"],
-        names=facts["names"],
-        sizes=Counter({(h, w): count for h, w, count in facts["sizes"]}),
-        modes=Counter(facts["modes"]),
-        fitted=Counter(facts["fitted"]),
-        skipped=facts["skipped"],
-        duplicates=facts["duplicates"],
+        columns=facts.columns,
+        names=facts.names,
+        sizes=Counter({(h, w): count for h, w, count in facts.sizes}),
+        modes=Counter(facts.modes),
+        fitted=Counter(facts.fitted),
+        skipped=facts.skipped,
+        duplicates=facts.duplicates,
         ignored=source.ignored,
-        notes=[*source.notes, *facts["notes"]],
-        digest=facts["digest"],
-        prints=facts["prints"],
-        pixel_art=facts["pixel_art"],
+        notes=[*source.notes, *map(from_json, facts.notes)],
+        digest=facts.digest,
+        prints=facts.prints,
+        pixel_art=facts.pixel_art,
     )
 
 
 def _read(
     source: Source, options: DataOptions, progress: Reading | None, folder: Path | None
-) -> tuple[PictureTensor, dict[str, Any]]:
-    """Decode, fit and collect; the facts are plain JSON, for the cache."""
+) -> tuple[PictureTensor, _Facts]:
+    """Decode, fit and collect."""
     labels = source.labels()
     columns = _columns(labels, source.names)
     chosen = select(columns, source.names, options.where, options.classes, options.limit)
@@ -182,19 +209,19 @@ def _read(
             )
         pictures, digest = writer.finish()
     rows = [labels.rows.get(source.names[number], {}) for number in reader.numbers]
-    return pictures, {
-        "columns": {column: [row.get(column) for row in rows] for column in columns},
-        "names": reader.names,
-        "sizes": [[h, w, count] for (h, w), count in reader.sizes.items()],
-        "modes": dict(reader.modes),
-        "fitted": dict(reader.fitted),
-        "skipped": reader.skipped,
-        "duplicates": reader.duplicates,
-        "notes": labels.notes,
-        "digest": digest,
-        "prints": reader.prints,
-        "pixel_art": pixel_art,
-    }
+    return pictures, _Facts(
+        columns={column: [row.get(column) for row in rows] for column in columns},
+        names=reader.names,
+        sizes=[(h, w, count) for (h, w), count in reader.sizes.items()],
+        modes=dict(reader.modes),
+        fitted=dict(reader.fitted),
+        skipped=reader.skipped,
+        duplicates=reader.duplicates,
+        notes=[to_json(note) for note in labels.notes],
+        digest=digest,
+        prints=reader.prints,
+        pixel_art=pixel_art,
+    )
 
 
 def _columns(labels: Labels, names: list[str]) -> dict[str, list[Value]]:
@@ -300,7 +327,7 @@ class _Collector:
         self.numbers.append(number)
 
     def _painted(self, rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Apply --alpha: painted over a colour, or opaque, or as it is."""
+        """Apply ``alpha``: painted over a colour, or opaque, or as it is."""
         if self.options.alpha == "keep" or (rgba[..., 3] == 255).all():
             return rgba
         rgba = rgba.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.data.expressions import parse
 from fogcatcher.data.labels import Value
 
@@ -34,7 +34,11 @@ def select(
     if classes:
         chosen = _of_classes(columns, chosen, classes)
     if not chosen:
-        raise UserError(f"none of the {len(names)} pictures is left after --where and --classes.")
+        raise UserError(
+            Message(
+                "none of the {pictures} pictures is left after {@where} and {@classes}.", pictures=len(names)
+            )
+        )
     if limit is not None and limit < len(chosen):
         # By the hash of the name: the same pictures whatever else is in the folder.
         chosen = sorted(sorted(chosen, key=lambda i: stable_hash(names[i]))[:limit])
@@ -44,11 +48,13 @@ def select(
 def _of_classes(columns: Columns, chosen: list[int], classes: Sequence[str]) -> list[int]:
     label = usual_label(columns)
     if label is None:
-        raise UserError("--classes needs labels (sub-folders, or a column named kind, label or class).")
+        raise UserError(
+            Message("{@classes} needs labels (sub-folders, or a column named kind, label or class).")
+        )
     valid = sorted({str(value) for value in columns[label] if value is not None})
     for name in classes:
         if name not in valid:
-            raise unknown_name(label, name, valid)
+            raise unknown_name(label, name, valid, about="classes")
     return [i for i in chosen if str(columns[label][i]) in classes]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.data.labels import Value
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import Dataset
@@ -21,7 +21,7 @@ class Split:
     """The numbers of the pictures on either side."""
 
     train: Tensor
-    """(M,): one pass of training; with --balance some stand there several times."""
+    """(M,): one pass of training; with ``balance`` some stand there several times."""
     held_out: Tensor
     """(K,)"""
 
@@ -31,9 +31,9 @@ def split(dataset: Dataset, options: DataOptions) -> Split:
 
     Raises UserError for unknown columns.
     """
-    for what, column in (("--group", options.group), ("--balance", options.balance)):
+    for use, column in (("column for {@group}", options.group), ("column for {@balance}", options.balance)):
         if column is not None and column not in dataset.columns:
-            raise unknown_name(f"column for {what}", column, dataset.columns)
+            raise unknown_name(Message(use), column, dataset.columns)
     held = hold_out(_groups(dataset, options.group), options.hold_out)
     aside = set(held)
     train = [i for i in range(len(dataset)) if i not in aside]
@@ -41,7 +41,11 @@ def split(dataset: Dataset, options: DataOptions) -> Split:
     if options.balance is not None:
         rows = balanced(train, dataset.columns[options.balance])
         if not len(rows):
-            raise UserError(f"--balance {options.balance}: the column has no values to balance by.")
+            raise UserError(
+                Message(
+                    "{@balance:{column!r}}: the column has no values to balance by.", column=options.balance
+                )
+            )
     return Split(rows, torch.tensor(held, dtype=torch.long))
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
 
+from fogcatcher.data.conditions.conditions import Wish
 from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.diffusion.tensors import Samples
 from fogcatcher.drawing.atlas import Atlas
 from fogcatcher.drawing.finishing import Finish
+from fogcatcher.drawing.recipe import FileRecipe, PictureRecipe
 from fogcatcher.drawing.recipe_text import parameters_text
+from fogcatcher.drawing.sheet_forms import Columns, Laid, SheetForm
 from fogcatcher.drawing.sheets import save_gif, save_png, save_sprite_gif, sheet, to_image
 
 
@@ -26,12 +29,17 @@ class Drawing:
     """(N, C, H, W) uint8."""
     raw: Samples
     """The same before quantisation, (N, C, H, W), about [-1, 1]."""
-    recipes: list[dict[str, object]]
+    made: list[PictureRecipe]
     """How each picture was made; enough to make it again."""
     frames: list[Pictures]
     """What was there after every sampling step, if it was asked for."""
     finish: Finish = field(default_factory=Finish)
     """What was done to ``pictures`` and ``frames`` after drawing, and is done to ``images``: zoom."""
+
+    @property
+    def recipes(self) -> list[dict[str, object]]:
+        """How each picture was made, as its PNG says it."""
+        return [made.to_json() for made in self.made]
 
     @property
     def images(self) -> list[Image.Image]:
@@ -43,7 +51,7 @@ class Drawing:
 
     @property
     def names(self) -> list[str]:
-        return names_of([recipe["seed"] for recipe in self.recipes])
+        return names_of([made.seed for made in self.made])
 
     def finished(self, finish: Finish) -> Drawing:
         """Return the drawing with this alpha, these colours, this zoom; ``raw`` stays."""
@@ -66,7 +74,7 @@ class Drawing:
         return [row.pop() for row in rows] if clear else []
 
     def _said(self) -> list[str]:
-        return [_in_words(recipe.get("condition")) for recipe in self.recipes]
+        return [_in_words(made.condition) for made in self.made]
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -85,29 +93,26 @@ class Drawing:
         """Write one PNG per picture, named by its seed, into ``folder``, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{name}.png" for name in names or self.names]
-        for image, path, recipe in zip(self.images, paths, self.recipes, strict=True):
-            self.write(image, path, recipe if metadata else None)
+        for image, path, made in zip(self.images, paths, self.made, strict=True):
+            self.write(image, path, FileRecipe([made], self.finish) if metadata else None)
         return paths
 
     def save_sheet(self, path: Path, columns: int = 8, *, metadata: bool = True) -> None:
         """Write the sheet alone; it carries the recipes of all its pictures."""
-        recipe = self.recipe_of_all({"columns": columns})
-        self.write(self.sheet(columns), path, recipe if metadata else None)
+        self.write(self.sheet(columns), path, self.recipe_of_all(Columns(columns)) if metadata else None)
 
     def laid(self, columns: int, repeats: int) -> Image.Image:
         """All pictures in one, each laid ``repeats`` x ``repeats`` times, as tiles lie."""
         return sheet(self.pictures.repeat(1, 1, repeats, repeats), columns, zoom=2)
 
     def save_laid(self, path: Path, columns: int, repeats: int) -> None:
-        recipe = self.recipe_of_all({"columns": columns, "repeats": repeats})
-        self.write(self.laid(columns, repeats), path, recipe)
+        self.write(self.laid(columns, repeats), path, self.recipe_of_all(Laid(columns, repeats)))
 
     def save_atlas(self, path: Path, atlas: Atlas | None = None, *, metadata: bool = True) -> None:
         """Write a sheet for engines, and where each picture lies into a .json of the same name beside it."""
         atlas, images = atlas or Atlas(), self.images
         path.parent.mkdir(parents=True, exist_ok=True)
-        recipe = self.recipe_of_all({"atlas": True, **asdict(atlas)})
-        self.write(atlas.image(images), path, recipe if metadata else None)
+        self.write(atlas.image(images), path, self.recipe_of_all(atlas) if metadata else None)
         frames = [f"{name}.png" for name in self.names]
         document = atlas.to_json(frames, images[0].size, self._said(), path.name)
         path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -125,20 +130,17 @@ class Drawing:
             save_sprite_gif(each, path)
         return paths
 
-    def recipe_of_all(self, sheet: Mapping[str, object]) -> dict[str, object]:
-        """Return the recipe of a file with all pictures; ``sheet`` says how they lie in it."""
-        return {"pictures": self.recipes, "sheet": sheet}
+    def recipe_of_all(self, sheet: SheetForm | None) -> FileRecipe:
+        """Return the recipe of a file with all pictures; ``sheet`` says how they lie in it, None of one."""
+        return FileRecipe(self.made, self.finish, sheet)
 
-    def write(self, image: Image.Image, path: Path, recipe: Mapping[str, object] | None) -> None:
-        """Write a PNG of this drawing with its recipe and finish inside, or without any where it has none."""
+    def write(self, image: Image.Image, path: Path, recipe: FileRecipe | None) -> None:
+        """Write a PNG of this drawing with its recipe inside, or without any where it has none."""
         if recipe is None:
             save_png(image, path)
             return
-        if self.finish != Finish():
-            recipe = {**recipe, "finish": asdict(self.finish)}
         height, width = self.pictures.shape[-2:]
-        first = recipe if "seed" in recipe else self.recipes[0]
-        save_png(image, path, recipe, parameters_text(first, (width, height)))
+        save_png(image, path, recipe.to_json(), parameters_text(recipe.pictures[0], (width, height)))
 
 
 def names_of(seeds: Sequence[object]) -> list[str]:
@@ -152,8 +154,8 @@ def names_of(seeds: Sequence[object]) -> list[str]:
     return names
 
 
-def _in_words(condition: object) -> str:
+def _in_words(condition: Mapping[str, Wish]) -> str:
     """ "food" for {"kind": "food"}; a mix as hero:1,food:0.6; nothing for nothing."""
-    wishes = condition.values() if isinstance(condition, dict) else []
-    mixes = (",".join(f"{k}:{v:g}" for k, v in w.items()) if isinstance(w, dict) else w for w in wishes)
+    wishes = condition.values()
+    mixes = (",".join(f"{k}:{v:g}" for k, v in w.items()) if isinstance(w, Mapping) else w for w in wishes)
     return " ".join(str(mix) for mix in mixes if mix is not None)

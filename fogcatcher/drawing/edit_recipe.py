@@ -2,9 +2,9 @@
 
 So a PNG that an edit has made says how to make it again:
 
-    recipe = read_recipe(path)
-    edit = edit_from_json(recipe["edit"])
-    model.sample(seeds=[recipe["seed"]], condition=recipe["condition"], edit=edit, ...)
+    made = read_file_recipe(path).pictures[0]
+    edit = edit_from_json(made.edit)
+    model.sample(seeds=[made.seed], condition=made.condition, edit=edit, settings=made.settings)
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ from fogcatcher.drawing.sheets import MODES, to_image
 CHANNELS = {"L": [0], "LA": [0, 3], "RGB": [0, 1, 2], "RGBA": [0, 1, 2, 3]}
 """Which of red, green, blue and alpha make up a picture of this mode."""
 assert set(CHANNELS) == set(MODES.values())
+RENAMED = {"recolour": "recolor"}
+"""What earlier versions called a kind of edit, and what it is called now."""
 
 
-def edit_recipe(edit: Edit, row: int) -> dict[str, object]:
-    """Return what the recipe of this picture of the batch says of the edit; nothing for none."""
-    return {} if type(edit) is Edit else {"edit": edit_to_json(edit.part(slice(row, row + 1)))}
+def edit_recipe(edit: Edit, row: int) -> dict[str, object] | None:
+    """Return what the recipe of this picture of the batch says of the edit; None for the one that changes
+    nothing."""
+    return None if type(edit) is Edit else edit_to_json(edit.part(slice(row, row + 1)))
 
 
 def edit_to_json(edit: Edit) -> dict[str, object]:
@@ -44,7 +47,8 @@ def edit_to_json(edit: Edit) -> dict[str, object]:
 
 def edit_from_json(row: Mapping[str, object]) -> Edit:
     """Return the edit of a recipe. Raises UserError for a kind or setting that this version does not know."""
-    kind = named("kind of edit", str(row.get("kind")), EDITS)
+    written = str(row.get("kind"))
+    kind = named("kind of edit", RENAMED.get(written, written), EDITS)
     try:
         values = {name: _from_json(name, value) for name, value in row.items() if name != "kind"}
         return typed_fields(kind, values)

@@ -1,186 +1,210 @@
-"""The recipe inside a PNG, read as if a stranger had written it.
+"""The recipe of a picture, and of a file with pictures: written into every PNG, and read back.
 
-Types and sizes are checked, and no path in it is ever used.
+A recipe may be a stranger's: its types and sizes are checked, and no path in it is ever used.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_type_hints
 
-from PIL import Image
-
-from fogcatcher.base.errors import UserError
-from fogcatcher.base.typed_json import LARGEST_NUMBER, typed, typed_fields
+from fogcatcher.base.errors import Message, UserError
+from fogcatcher.base.typed_json import LARGEST_NUMBER, needed, typed, typed_fields, whole
 from fogcatcher.data.conditions.conditions import Wish
-from fogcatcher.drawing.atlas import Atlas
 from fogcatcher.drawing.finishing import Finish
-from fogcatcher.drawing.settings import OF_THE_SAME_RUN, Settings, Steering
+from fogcatcher.drawing.settings import OF_THE_SAME_RUN, Settings
+from fogcatcher.drawing.sheet_forms import MOST_PICTURES, Columns, SheetForm, form_from_json, form_to_json
 from fogcatcher.drawing.sheets import RECIPE_KEY, read_recipe
 
-MOST_PICTURES = 10_000
+FORM = 2
+"""The form that this version writes. Form 1, of before there were numbers, is the same but for them."""
 MOST_IN_BATCH = 256
 DEEPEST = 8
 LONGEST_TEXT = 10_000
 LONGEST_PNG = 4_000_000
 """In base64: the pictures that an edit started from."""
 MOST_STEPS = 10_000
-MOST_REPEATS = 10
 
 
 @dataclass(frozen=True)
 class PictureRecipe:
-    """How one picture was drawn."""
+    """How one picture was drawn: enough to draw it again."""
 
     seed: int
     condition: Mapping[str, Wish]
-    settings: Mapping[str, object]
-    """The fields of ``drawing.Settings`` that were written; an older version knew fewer."""
+    settings: Settings
     model: str
     """Hash of the weights."""
-    name: str
-    """What their folder was called."""
-    ema: float | None
-    """Relative length of the average, where it was not the usual one."""
-    version: str
-    computed_by: str
-    batch: tuple[int, int]
+    version: str = "unknown"
+    """Of this program."""
+    computed_by: str = ""
+    """What the last bits depend on; "" where an older version did not say."""
+    batch: tuple[int, int] = (0, 1)
     """(place in the batch, size of the batch)"""
-    edit: Mapping[str, object] | None
-    """What was done to a picture instead of drawing a new one; None for nothing."""
+    name: str = ""
+    """What the folder of the model was called."""
+    ema: float | None = None
+    """Relative length of the average, where it was not the usual one."""
+    weaker: str | None = None
+    """Hash of the weaker model that guided."""
+    classifier: str | None = None
+    """Hash of the classifier that guided."""
+    edit: Mapping[str, object] | None = None
+    """What was done to a picture instead of drawing a new one, as ``edit_from_json`` reads it."""
+    step: int | None = None
+    """Of the run, where the picture is one of its previews."""
 
+    def to_json(self) -> dict[str, object]:
+        made_by = {"weaker": self.weaker, "classifier": self.classifier, "name": self.name, "ema": self.ema}
+        return {
+            "recipe": FORM,
+            "fogcatcher": self.version,
+            "model": self.model,
+            **{key: value for key, value in made_by.items() if value not in (None, "")},
+            "computed_by": self.computed_by,
+            **self.settings.to_recipe(),
+            "seed": self.seed,
+            "condition": dict(self.condition),
+            "batch": list(self.batch),
+            **({} if self.edit is None else {"edit": self.edit}),
+            **({} if self.step is None else {"step": self.step}),
+        }
 
-@dataclass(frozen=True)
-class PreviewRow:
-    """One row of the preview of a run: the only one that the recipe is about."""
-
-    due: tuple[int, ...]
-    row: int
-
-
-@dataclass(frozen=True)
-class Laid:
-    """Tiles in so many columns, each repeated both ways."""
-
-    columns: int
-    repeats: int
+    @staticmethod
+    def from_json(tree: object) -> PictureRecipe:
+        """Raises ValueError for what no version wrote. Keys that mean nothing here are passed over."""
+        tree = _of_a_known_form(tree, "a picture")
+        place, size = typed(tree.get("batch", [0, 1]), tuple[int, int], "batch")
+        if not 0 <= place < size <= MOST_IN_BATCH:
+            raise ValueError(f"'batch' is no place in a batch of at most {MOST_IN_BATCH}")
+        return PictureRecipe(
+            model=_hash(needed(tree, "model"), "model"),
+            settings=_settings(tree),
+            seed=whole(tree, "seed", 0, 2**63 - 1),
+            condition=typed(needed(tree, "condition"), Mapping[str, Wish], "condition"),
+            version=typed(tree.get("fogcatcher", "unknown"), str, "fogcatcher"),
+            computed_by=typed(tree.get("computed_by", ""), str, "computed_by"),
+            batch=(place, size),
+            name=typed(tree.get("name", ""), str, "name"),
+            ema=typed(tree.get("ema"), float | None, "ema"),
+            weaker=_hash(tree["weaker"], "weaker") if "weaker" in tree else None,
+            classifier=_hash(tree["classifier"], "classifier") if "classifier" in tree else None,
+            edit=typed(tree.get("edit"), Mapping[str, object] | None, "edit"),
+            step=whole(tree, "step", 0, 2**63 - 1) if "step" in tree else None,
+        )
 
 
 @dataclass(frozen=True)
 class FileRecipe:
-    """All that a PNG says about how it was made."""
+    """How all that a PNG shows was made."""
 
-    pictures: list[PictureRecipe]
-    finish: Finish
-    sheet: int | Atlas | Laid | PreviewRow | None
-    """How the pictures lie in the file: None for a single one, the columns of a labelled sheet, with 0 where
-    an older version did not say, or another form."""
-    written: Mapping[str, object]
-    """``sheet`` as the file says it."""
+    pictures: Sequence[PictureRecipe]
+    finish: Finish = field(default_factory=Finish)
+    sheet: SheetForm | None = None
+    """How the pictures lie in the file; None for a single one."""
+
+    def to_json(self) -> dict[str, object]:
+        finish = {} if self.finish == Finish() else {"finish": asdict(self.finish)}
+        if self.sheet is None:
+            return {**self.pictures[0].to_json(), **finish}
+        step = self.pictures[0].step
+        return {
+            "recipe": FORM,
+            **({} if step is None else {"step": step}),
+            "pictures": [picture.to_json() for picture in self.pictures],
+            "sheet": form_to_json(self.sheet),
+            **finish,
+        }
+
+    @staticmethod
+    def from_json(tree: object) -> FileRecipe:
+        """Raises ValueError for what no version wrote."""
+        tree = _of_a_known_form(tree, "the recipe")
+        finish = typed(tree.get("finish", {}), Finish, "finish")
+        if "pictures" not in tree:
+            return FileRecipe([PictureRecipe.from_json(tree)], finish)
+        pictures = tree["pictures"]
+        if not isinstance(pictures, list) or not 1 <= len(pictures) <= MOST_PICTURES:
+            raise ValueError(f"'pictures' is no list of 1 to {MOST_PICTURES:,}")
+        form = form_from_json(tree["sheet"]) if "sheet" in tree else Columns(0)
+        return FileRecipe([PictureRecipe.from_json(row) for row in pictures], finish, form)
+
+
+def _of_a_known_form(tree: object, what: str) -> Mapping[str, object]:
+    if not isinstance(tree, dict):
+        raise ValueError(f"{what} is no object")
+    if whole({"recipe": 1, **tree}, "recipe", 1, 2**63 - 1) > FORM:
+        raise ValueError(f"it has form {tree['recipe']}, which a later version of this program wrote")
+    return tree
+
+
+def _settings(tree: Mapping[str, object]) -> Settings:
+    """The fields of ``Settings`` stand among the others. The first version said ``clip`` for ``limit``."""
+    tree = {"limit": "none" if tree.get("clip") is False else "clip", **tree}
+    for name, hint in (("sampler", str), ("steps", int), ("grid", str)):  # what every version said
+        typed(needed(tree, name), hint, name)
+    return typed_fields(Settings, {f.name: tree[f.name] for f in fields(Settings) if f.name in tree})
+
+
+def _hash(value: object, name: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{12}|unsaved", value):
+        raise ValueError(f"'{name}' is no hash of weights")
+    return value
+
+
+# --- files, also those of strangers -------------------------------------------------------------
 
 
 def read_file_recipe(path: Path) -> FileRecipe:
-    """Raises UserError when the file is no PNG, or its recipe is missing or cannot be right."""
+    """Raises UserError when the file is no PNG, or its recipe is missing, cannot be right, or asks for what
+    cannot be drawn again."""
     tree = _read_tree(path)
     try:
         _check_plain(tree)
-        return _file_recipe(tree)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"the recipe in {path} cannot be used: {_reason(error)}.") from error
+        recipe = FileRecipe.from_json(tree)
+        for picture in recipe.pictures:
+            _check_repeatable(picture.settings)
+        return recipe
+    except (ValueError, TypeError) as error:
+        said = Message("the recipe in {path} cannot be used: {reason}.", path=path, reason=_reason(error))
+        raise UserError(said) from error
 
 
 def _reason(error: Exception) -> str:
-    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+    said = error.args[0] if error.args else ""
+    return said if isinstance(said, Message) else str(error)
 
 
-def _read_tree(path: Path) -> dict[str, Any]:
+def _read_tree(path: Path) -> Mapping[str, object]:
     if not path.is_file():
         raise UserError(f"there is no file {path}: check the spelling, or give the full path.")
     if not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
         raise UserError(f"{path} is no PNG, so it carries no recipe: give a picture as the program wrote it.")
-    try:
-        tree = read_recipe(path)
-    except (ValueError, OSError, SyntaxError, RecursionError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is damaged, or its recipe is ({type(error).__name__}).") from error
+    tree = read_recipe(path)
     if tree is None:
         raise UserError(
-            f"{path} carries no recipe: it was not drawn by this program, was written with --no-metadata, "
-            "or another program took the text out."
+            Message(
+                "{path} carries no recipe: it was not drawn by this program, was written with "
+                "{@metadata:False}, or another program took the text out.",
+                path=path,
+            )
         )
     if not {"seed", "pictures"} & set(tree):
         raise UserError(f"the recipe in {path} ('{RECIPE_KEY}') is not that of a drawn picture.")
     return tree
 
 
-# --- from JSON, checked -------------------------------------------------------------------------
-
-
-def _file_recipe(tree: dict[str, Any]) -> FileRecipe:
-    finish = tree.get("finish", {})
-    if not isinstance(finish, dict):
-        raise ValueError("'finish' is no object")
-    finish = typed_fields(Finish, finish)
-    if "pictures" not in tree:
-        return FileRecipe([_picture(tree)], finish, None, {})
-    pictures = tree["pictures"]
-    if not isinstance(pictures, list) or not 1 <= len(pictures) <= MOST_PICTURES:
-        raise ValueError(f"'pictures' is no list of 1 to {MOST_PICTURES:,}")
-    written = tree.get("sheet", {"columns": 0})
-    return FileRecipe([_picture(row) for row in pictures], finish, _sheet(written), written)
-
-
-def _sheet(tree: object) -> int | Atlas | Laid | PreviewRow:
-    if not isinstance(tree, dict):
-        raise ValueError("'sheet' is no object")
-    columns = _whole(tree, "columns", 0 if len(tree) == 1 else 1, MOST_PICTURES)
-    if "due" in tree:
-        due = typed(tree["due"], tuple[int, ...], "due")
-        return PreviewRow(due, _whole(tree, "row", 0, len(due) - 1))
-    if "repeats" in tree:
-        return Laid(columns, _whole(tree, "repeats", 1, MOST_REPEATS))
-    if tree.get("atlas"):
-        return Atlas(columns, typed(tree.get("power_of_two", False), bool, "power_of_two"))
-    return columns
-
-
-def _picture(tree: object) -> PictureRecipe:
-    if not isinstance(tree, dict):
-        raise ValueError("a picture is no object")
-    hints = get_type_hints(Settings)
-    settings = {
-        f.name: typed(tree[f.name], hints[f.name], f.name) for f in fields(Settings) if f.name in tree
-    }
-    steps = settings.get("steps", 1)
-    if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
+def _check_repeatable(settings: Settings) -> None:
+    if not 1 <= settings.steps <= MOST_STEPS:
         raise ValueError(f"'steps' is not 1 to {MOST_STEPS:,}")
-    steering = settings.get("steering")
-    led_by = steering.guide_with if isinstance(steering, Steering) else None
+    led_by = settings.steering.guide_with
     if led_by is not None and not re.fullmatch(OF_THE_SAME_RUN, led_by):
-        raise ValueError(f"it was guided by another run, {led_by!r}: draw it again with --guide-with")
-    model = typed(tree["model"], str, "model")
-    if not re.fullmatch("[0-9a-f]{12}|unsaved", model):
-        raise ValueError("'model' is no hash of weights")
-    batch = tree.get("batch", [0, 1])
-    place, size = batch if isinstance(batch, list) and len(batch) == 2 else (None, None)
-    return PictureRecipe(
-        seed=_whole(tree, "seed", 0, 2**63 - 1),
-        condition=typed(tree["condition"], Mapping[str, Wish], "condition"),
-        settings=settings,
-        model=model,
-        name=typed(tree.get("name", ""), str, "name"),
-        ema=typed(tree.get("ema"), float | None, "ema"),
-        version=typed(tree.get("fogcatcher", "unknown"), str, "fogcatcher"),
-        computed_by=typed(tree.get("computed_by", ""), str, "computed_by"),
-        batch=(
-            _whole({"batch": place}, "batch", 0, MOST_IN_BATCH - 1),
-            _whole({"batch": size}, "batch", (place or 0) + 1, MOST_IN_BATCH),
-        ),
-        edit=typed(tree.get("edit"), Mapping[str, object] | None, "edit"),
-    )
+        raise ValueError(
+            Message("it was guided by another run, {run!r}: draw it again with {@guide_with}", run=led_by)
+        )
 
 
 def _check_plain(value: object, depth: int = 0) -> None:
@@ -202,10 +226,3 @@ def _check_plain(value: object, depth: int = 0) -> None:
             raise ValueError("a text in it is too long, or not printable")
     elif isinstance(value, float) and not (math.isfinite(value) and abs(value) <= LARGEST_NUMBER):
         raise ValueError("a number in it is too large, or none")
-
-
-def _whole(tree: Mapping[str, object], name: str, least: int, most: int) -> int:
-    value = tree[name]
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"'{name}' is no whole number from {least:,} to {most:,}")
-    return value

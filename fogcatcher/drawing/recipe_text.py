@@ -12,30 +12,33 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from fogcatcher.drawing.recipe import PictureRecipe
 
-def parameters_text(recipe: Mapping[str, object], size: tuple[int, int]) -> str:
+
+def parameters_text(recipe: PictureRecipe, size: tuple[int, int]) -> str:
     """Return the text for a picture drawn at this (width, height).
 
     Guidance per attribute is told as "Guidance", since a CFG scale is one number.
     """
-    guidance = recipe.get("guidance")
-    one_scale = isinstance(guidance, int | float)
+    how = recipe.settings
+    one_scale = isinstance(how.guidance, int | float)
     said: dict[str, object] = {
-        "Steps": recipe.get("steps"),
-        "Sampler": recipe.get("sampler"),
-        "Schedule type": recipe.get("grid"),
-        "CFG scale": guidance if one_scale else None,
-        "Guidance": None if one_scale else _in_words(guidance),
-        "Seed": recipe.get("seed"),
+        "Steps": how.steps,
+        "Sampler": how.sampler,
+        "Schedule type": how.grid,
+        "CFG scale": how.guidance if one_scale else None,
+        "Guidance": None if one_scale else _in_words(how.guidance),
+        "Seed": recipe.seed,
         "Size": f"{size[0]}x{size[1]}",
-        "Model hash": recipe.get("model"),
-        "Model": recipe.get("name") or None,
-        "Training step": recipe.get("step"),
-        "Eta": recipe.get("eta"),
-        "Version": f"fogcatcher {recipe.get('fogcatcher')}",
+        "Model hash": recipe.model,
+        "Model": recipe.name or None,
+        "Training step": recipe.step,
+        "Eta": how.eta,
+        "Sampler options": _in_words(how.sampler_options),
+        "Version": f"fogcatcher {recipe.version}",
     }
     line = ", ".join(f"{name}: {_quoted(value)}" for name, value in said.items() if value is not None)
-    condition = _in_words(recipe.get("condition"))
+    condition = _in_words(recipe.condition)
     return f"{condition}\n{line}" if condition else line
 
 

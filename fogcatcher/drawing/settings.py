@@ -1,14 +1,18 @@
-"""How pictures are drawn: sampler, steps, guidance, and what else steers."""
+"""How pictures are drawn: sampler, steps, guidance, and what else steers.
+
+What may be chosen is said here once, with what is usual. Commands, comparisons and judges hold a ``Settings``
+and make it by ``settings_of``, so that a new field of it arrives wherever pictures are drawn.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, TypedDict, get_args
 
-from fogcatcher.base.errors import UserError
-from fogcatcher.data.conditions.conditions import Wish
+from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.data.values import Wish
 
 Limit = Literal["clip", "dynamic", "none"]
 """How the denoiser's answers are kept within the range of pictures, if at all."""
@@ -56,17 +60,81 @@ class Steering:
 
 @dataclass(frozen=True)
 class Settings:
-    """How pictures are drawn; part of every recipe."""
+    """How pictures are drawn; part of every recipe.
+
+    Raises UserError for values that cannot be with any model.
+    """
+
+    sampler: str = "dpmpp_2m"
+    """How to step: a name of ``diffusion/sampling/table.py``."""
+    steps: int = 20
+    guidance: float | Mapping[str, float] = 2.0
+    """How strongly to follow the condition: one scale, or attribute -> scale (1 for those not named)."""
+    grid: str | None = None
+    """How the steps are spaced; None is the way of the model."""
+    eta: float | None = None
+    """The option ``eta`` of a sampler that has it."""
+    limit: Limit = "clip"
+    """Cut answers off at the range of pictures, scale them into it ("dynamic" thresholding), or neither."""
+    steering: Steering = Steering()
+    sampler_options: Mapping[str, float] = field(default_factory=dict)
+    """Numbers of the sampler's step itself, by name; those not named are as the sampler has them."""
+
+    def __post_init__(self) -> None:
+        if self.eta is not None and "eta" in self.sampler_options:
+            raise UserError("eta is given twice: once by itself and once among the options of the sampler.")
+
+    @property
+    def step_options(self) -> dict[str, float]:
+        """All that is set of the sampler's step, ``eta`` too."""
+        return {**self.sampler_options} | ({} if self.eta is None else {"eta": self.eta})
+
+    def to_recipe(self) -> dict[str, Any]:
+        """Return the fields as recipes have them: without options of the sampler where there are none."""
+        tree = asdict(self)
+        if not self.sampler_options:
+            del tree["sampler_options"]
+        return tree
+
+
+class Choices(TypedDict, total=False):
+    """The fields of ``Settings`` as arguments of a function, any of them; a test compares the two."""
 
     sampler: str
     steps: int
     guidance: float | Mapping[str, float]
-    grid: str
+    grid: str | None
     eta: float | None
     limit: Limit
-    steering: Steering = Steering()
+    steering: Steering
+    sampler_options: Mapping[str, float]
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The same as arguments of ``Model.sample``, whose parameters have these names."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+USUAL = Settings()
+AS_THE_DATA = Settings(guidance=1.0)
+"""For judging: more guidance is prettier and less varied."""
+STEP_BY_STEP = Settings(sampler="ddim", steps=12)
+"""For showing how drawing goes."""
+
+
+def choices_of(settings: Settings) -> dict[str, Any]:
+    """Return name -> value of all that is chosen, what steers beside the rest: what ``settings_of`` takes."""
+    values = {f.name: getattr(settings, f.name) for f in fields(Settings)}
+    steering: Steering = values.pop("steering")
+    return values | {f.name: getattr(steering, f.name) for f in fields(Steering)}
+
+
+NAMES = tuple(choices_of(USUAL))
+"""All that can be chosen, by name."""
+
+
+def settings_of(choices: Mapping[str, Any], base: Settings = USUAL) -> Settings:
+    """Return ``base`` with fields of ``Settings`` chosen anew, and fields of its steering by their own names.
+
+    Raises UserError for values that cannot be.
+    """
+    values, steering = dict(choices), choices.get("steering", base.steering)
+    if values.get("limit", base.limit) not in get_args(Limit):
+        raise unknown_name("limit", str(values["limit"]), get_args(Limit))
+    of_steering = {f.name: values.pop(f.name) for f in fields(Steering) if f.name in values}
+    return replace(base, **{**values, "steering": replace(steering, **of_steering)})

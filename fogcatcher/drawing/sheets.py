@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import parsed
 from fogcatcher.data.pictures.spec import Pictures
 
 PAPER = (43, 45, 56, 255)
@@ -30,25 +32,31 @@ def to_image(picture: Pictures) -> Image.Image:
 
 
 def save_png(
-    image: Image.Image, path: Path, recipe: Mapping[str, object] | None = None, parameters: str = ""
+    image: Image.Image, path: Path, about: Mapping[str, object] | None = None, parameters: str = ""
 ) -> None:
-    """Write a PNG; ``recipe`` (how the picture was made) goes into a text chunk as JSON.
+    """Write a PNG; ``about``, for a drawn picture its recipe, goes into a text chunk as JSON.
 
     ``parameters`` is the same for other programs (recipe_text.py), in a chunk of its own.
     """
     info = PngInfo()
     if parameters:
         info.add_text(PARAMETERS_KEY, parameters)
-    if recipe is not None:
-        info.add_text(RECIPE_KEY, json.dumps(recipe))
+    if about is not None:
+        info.add_text(RECIPE_KEY, json.dumps(about))
     image.save(path, format="PNG", pnginfo=info)
 
 
 def read_recipe(path: Path) -> dict[str, object] | None:
-    """Return how a generated PNG was made, or None if it does not say."""
-    with Image.open(path) as image:
-        text = image.info.get(RECIPE_KEY)
-    recipe = json.loads(text) if isinstance(text, str) else None
+    """Return how a generated PNG was made, as it says itself and unchecked, or None if it does not say.
+
+    Raises UserError where the file cannot be read, or what it says is no JSON.
+    """
+    try:
+        with Image.open(path) as image:
+            text = image.info.get(RECIPE_KEY)
+        recipe = parsed(text, finite=False) if isinstance(text, str) else None
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is damaged, or its recipe is ({type(error).__name__}).") from error
     return recipe if isinstance(recipe, dict) else None
 
 

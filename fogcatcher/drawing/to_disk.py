@@ -12,7 +12,7 @@ from PIL import Image
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.drawing.drawing import Drawing, names_of
 from fogcatcher.drawing.finishing import Finish
-from fogcatcher.drawing.sheets import read_recipe
+from fogcatcher.drawing.recipe import PictureRecipe
 
 AT_ONCE = 64
 """Pictures drawn together: whole parts go to one process, so that each is rounded as in one process."""
@@ -39,27 +39,28 @@ def draw_to_disk(
     Memory holds ``AT_ONCE`` pictures, and those of the sheet.
     """
     parts, paths, done = processes.dealt(len(seeds), AT_ONCE), [], 0
-    names, finish = names_of(seeds), Finish()
+    names, finish, made = names_of(seeds), Finish(), dict[int, PictureRecipe]()
     for part in parts:
         drawing = draw(seeds[part], done, sum(part.stop - part.start for part in parts))
         paths += drawing.save_singles(folder, names[part], metadata=metadata)
         done, finish = done + len(drawing.pictures), drawing.finish
-    processes.wait()
+        made |= zip(range(part.start, min(part.stop, on_sheet)), drawing.made, strict=False)
+    by_all = {place: one for theirs in processes.gathered(made) for place, one in theirs.items()}
     if processes.is_first:
+        # A sheet without recipes does not name its rows either.
+        recipes = [by_all[place] for place in sorted(by_all)] if metadata else []
         paths.append(folder / "sheet.png")
-        _read(folder, names[:on_sheet], finish).save_sheet(paths[-1], columns, metadata=metadata)
+        _read(folder, names[:on_sheet], recipes, finish).save_sheet(paths[-1], columns, metadata=metadata)
     return paths
 
 
-def _read(folder: Path, names: Sequence[str], finish: Finish) -> Drawing:
-    """Pictures that any process wrote, with their recipes; their raw numbers are gone."""
-    pictures, recipes = [], []
+def _read(folder: Path, names: Sequence[str], recipes: list[PictureRecipe], finish: Finish) -> Drawing:
+    """Pictures that any process wrote; their raw numbers are gone."""
+    pictures = []
     for path in (folder / f"{name}.png" for name in names):
         with Image.open(path) as image:
             array = np.array(image)[:: finish.zoom, :: finish.zoom]
         rows = array[..., None] if array.ndim == 2 else array
         pictures.append(torch.from_numpy(rows).permute(2, 0, 1))
-        recipe = read_recipe(path) or {}
-        recipes.append({name: value for name, value in recipe.items() if name != "finish"})
     stack = torch.stack(pictures)
     return Drawing(stack, stack / 127.5 - 1, recipes, [], finish)

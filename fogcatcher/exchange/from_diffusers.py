@@ -6,12 +6,11 @@ Nothing here imports diffusers or runs code: configs are JSON, weights safetenso
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -19,6 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.read_json import read_json
+from fogcatcher.base.typed_json import Length, Range, shown, typed, typed_fields
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.schedules import (
@@ -32,6 +33,7 @@ from fogcatcher.model.build import build_denoiser, build_schedule
 from fogcatcher.model.choose_network import IMPORTED
 from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
 from fogcatcher.model.model import Model
+from fogcatcher.model.weights_fit import check_weights
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
 from fogcatcher.networks.embeddings import Vector
 from fogcatcher.training.fit import Plan
@@ -39,35 +41,71 @@ from fogcatcher.training.fit import Plan
 CLASS = "class"
 """The attribute that a table of classes becomes: one-hot rows choose, a row of zeros says nothing."""
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-Config = Mapping[str, Any]
+T = TypeVar("T")
 
-DEFAULTS: Config = {
-    "sample_size": None,
-    "in_channels": 3,
-    "out_channels": 3,
-    "center_input_sample": False,
-    "time_embedding_type": "positional",
-    "time_embedding_dim": None,
-    "freq_shift": 0,
-    "flip_sin_to_cos": True,
-    "mid_block_type": "UNetMidBlock2D",
-    "layers_per_block": 2,
-    "mid_block_scale_factor": 1,
-    "downsample_padding": 1,
-    "downsample_type": "conv",
-    "upsample_type": "conv",
-    "dropout": 0.0,
-    "act_fn": "silu",
-    "attention_head_dim": 8,
-    "norm_num_groups": 32,
-    "attn_norm_num_groups": None,
-    "norm_eps": 1e-5,
-    "resnet_time_scale_shift": "default",
-    "add_attention": True,
-    "class_embed_type": None,
-    "num_class_embeds": None,
-}
-"""What a setting is where the config, perhaps of an older version, does not name it."""
+Channels = Annotated[int, Range(1, 65_536)]
+ChannelsOrNone = Annotated[int, Range(0, 65_536)]
+Side = Annotated[int, Range(1, 4096)]
+Levels = Length(1, 16)
+Rate = Annotated[float, Range(0, 1)]
+MOST_STEPS = 100_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of a ``UNet2DModel``; the defaults hold where the config, perhaps of an older version, says nothing."""
+
+    down_block_types: Annotated[tuple[str, ...], Levels]
+    up_block_types: Annotated[tuple[str, ...], Levels]
+    block_out_channels: Annotated[tuple[Channels, ...], Levels]
+    _class_name: str = "UNet2DModel"
+    sample_size: Side | tuple[Side, Side] | None = None
+    in_channels: Channels = 3
+    out_channels: Channels = 3
+    center_input_sample: bool = False
+    time_embedding_type: str = "positional"
+    time_embedding_dim: ChannelsOrNone | None = None
+    freq_shift: Annotated[float, Range(-1000, 1000)] = 0
+    flip_sin_to_cos: bool = True
+    mid_block_type: str | None = "UNetMidBlock2D"
+    layers_per_block: Annotated[int, Range(1, 16)] = 2
+    mid_block_scale_factor: Annotated[float, Range(1e-3, 1e3)] = 1
+    downsample_padding: int = 1
+    downsample_type: str | None = "conv"
+    upsample_type: str | None = "conv"
+    dropout: Rate = 0.0
+    act_fn: str = "silu"
+    attention_head_dim: ChannelsOrNone | None = 8
+    norm_num_groups: Channels = 32
+    attn_norm_num_groups: ChannelsOrNone | None = None
+    norm_eps: Rate = 1e-5
+    resnet_time_scale_shift: str = "default"
+    add_attention: bool = True
+    class_embed_type: str | None = None
+    num_class_embeds: Annotated[int, Range(0, 100_000)] | None = None
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """Of a scheduler; the defaults as in ``Settings``."""
+
+    _class_name: str = ""
+    num_train_timesteps: Annotated[int, Range(1, MOST_STEPS)] = 1000
+    prediction_type: str = "epsilon"
+    invert_sigmas: bool | None = None
+    timestep_type: str | None = None
+    variance_type: str | None = None
+    use_flow_sigmas: bool | None = None
+    use_dynamic_shifting: bool | None = None
+    shift: Annotated[float, Range(1e-3, 1e3)] | None = None
+    flow_shift: Annotated[float, Range(1e-3, 1e3)] | None = None
+    trained_betas: Annotated[tuple[Rate, ...], Length(1, MOST_STEPS)] | None = None
+    beta_start: Rate | None = None
+    beta_end: Rate | None = None
+    beta_schedule: str | None = None
+    rescale_betas_zero_snr: bool | None = None
+
+
 KNOWN: Mapping[str, tuple[Any, ...]] = {
     "time_embedding_type": ("positional",),
     "mid_block_type": ("UNetMidBlock2D", None),
@@ -143,19 +181,22 @@ def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
     """
     inner = folder / "unet"
     folder = inner if inner.is_dir() else folder
-    config = {**DEFAULTS, **_read_json(folder / "config.json")}
-    if config.get("_class_name", "UNet2DModel") != "UNet2DModel":
-        raise UserError(f"{folder} holds a {config['_class_name']}; only a UNet2DModel can be imported.")
+    tree = _read_json(folder / "config.json")
+    if tree.get("_class_name", "UNet2DModel") != "UNet2DModel":
+        raise UserError(f"{folder} holds a {shown(tree['_class_name'])}; only a UNet2DModel can be imported.")
     try:
+        config = _known(Settings, tree)
         facts, shape = _facts(config), _shape(config)
         with torch.device("meta"):
             classes = {CLASS: Vector(facts.classes)} if facts.classes else None
             network = DDPMUNet(facts.channels, shape, classes, facts.answers)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{folder / 'config.json'} describes no network ({error!r}).") from error
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        raise UserError(f"{folder / 'config.json'} describes no network ({error}).") from error
     try:
-        network.load_state_dict(_renamed(_read_weights(folder), shape.blocks), assign=True)
-    except (RuntimeError, KeyError) as error:
+        weights = _renamed(_read_weights(folder), shape.blocks)
+        check_weights(lambda: network, weights)
+        network.load_state_dict(weights, assign=True)
+    except (RuntimeError, KeyError, ValueError) as error:
         raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
     return network.eval(), facts
 
@@ -168,12 +209,12 @@ def read_model(folder: Path) -> Model:
     """
     network, facts = read_unet(folder)
     root = folder if (folder / "unet").is_dir() else folder.parent
-    scheduler = _read_json(root / "scheduler" / "scheduler_config.json")
+    tree = _read_json(root / "scheduler" / "scheduler_config.json", finite=False)
     try:
-        method = _method(scheduler, facts)
+        method = _method(_known(Scheduler, tree), facts)
         build_schedule(method)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"the scheduler_config.json of {root} describes no schedule ({error!r}).") from error
+    except ValueError as error:
+        raise UserError(f"the scheduler_config.json of {root} describes no schedule ({error}).") from error
     if facts.size is None:
         raise UserError(
             f"{root} does not say how large its pictures are: write sample_size into config.json."
@@ -193,68 +234,70 @@ def read_model(folder: Path) -> Model:
     return Model(denoiser, config, conditions)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, finite: bool = True) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, dict[str, Any], finite=finite)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: give a folder that diffusers' save_pretrained wrote.") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON ({error}).") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{path} does not hold settings by name.")
-    return config
 
 
-def _facts(c: Config) -> UNetFacts:
-    channels, outputs, size = c["in_channels"], c["out_channels"], c["sample_size"]
+def _known(kind: type[T], tree: Mapping[str, Any]) -> T:
+    """The settings that are read here; diffusers knows more, which change nothing. Raises ValueError."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return typed_fields(kind, {name: value for name, value in tree.items() if name in names})
+
+
+def _facts(c: Settings) -> UNetFacts:
+    channels, outputs, size = c.in_channels, c.out_channels, c.sample_size
     if outputs not in (channels, 2 * channels):
         raise UserError(
             f"this network turns {channels} channels into {outputs}; only one that answers as many as it "
             "sees, or twice as many, can be imported."
         )
-    height, width = size if isinstance(size, list) else (size, size)
+    height, width = size if isinstance(size, tuple) else (size, size)
     return UNetFacts(
         channels=channels,
         answers=outputs // channels,
-        size=(height, width) if size is not None else None,
-        classes=c["num_class_embeds"] or 0,
+        size=(height, width) if height and width else None,
+        classes=c.num_class_embeds or 0,
     )
 
 
-def _shape(c: Config) -> UNetShape:
+def _shape(c: Settings) -> UNetShape:
     """Raises UserError that names the first setting that cannot be carried over."""
     for name, values in KNOWN.items():
-        if c[name] not in values:
-            raise UserError(f"{name} {c[name]!r} cannot be imported, only {' or '.join(map(repr, values))}.")
-    down, up = c["down_block_types"], c["up_block_types"][::-1]
+        if getattr(c, name) not in values:
+            only = " or ".join(map(shown, values))
+            raise UserError(f"{name} {shown(getattr(c, name))} cannot be imported, only {only}.")
+    down, up = c.down_block_types, c.up_block_types[::-1]
     for name in (*down, *up):
         if not re.fullmatch(r"(UNetRes)?((Attn)?(Down|Up)Block2D|Resnet(Down|Up)sampleBlock2D)", name):
-            raise UserError(f"blocks of the type {name} cannot be imported.")
-    widths, groups = tuple(c["block_out_channels"]), c["norm_num_groups"]
-    scale_shift = c["resnet_time_scale_shift"] == "scale_shift"
+            raise UserError(f"blocks of the type {name[:40]!r} cannot be imported.")
+    widths, groups = tuple(c.block_out_channels), c.norm_num_groups
+    scale_shift = c.resnet_time_scale_shift == "scale_shift"
     return UNetShape(
         widths=widths,
         attention_down=tuple("Attn" in name for name in down),
         attention_up=tuple("Attn" in name for name in up),
-        blocks_down=tuple(_by_block(name, c["downsample_type"]) for name in down),
-        blocks_up=tuple(_by_block(name, c["upsample_type"]) for name in up),
-        blocks=c["layers_per_block"],
+        blocks_down=tuple(_by_block(name, c.downsample_type) for name in down),
+        blocks_up=tuple(_by_block(name, c.upsample_type) for name in up),
+        blocks=c.layers_per_block,
         frequencies=widths[0],
-        embedding=c["time_embedding_dim"] or 0,
-        cosine_first=c["flip_sin_to_cos"],
-        frequency_shift=float(c["freq_shift"]),
+        embedding=c.time_embedding_dim or 0,
+        cosine_first=c.flip_sin_to_cos,
+        frequency_shift=float(c.freq_shift),
         scale_shift=scale_shift,
-        head_channels=c["attention_head_dim"] or 0,
+        head_channels=c.attention_head_dim or 0,
         groups=groups,
-        eps=float(c["norm_eps"]),
-        dropout=float(c["dropout"]),
-        middle=c["mid_block_type"] is not None,
-        middle_attention=c["add_attention"],
+        eps=float(c.norm_eps),
+        dropout=float(c.dropout),
+        middle=c.mid_block_type is not None,
+        middle_attention=c.add_attention,
         # Under scale_shift the middle is normalised only where it is asked for.
-        middle_groups=c["attn_norm_num_groups"] or (0 if scale_shift else groups),
-        middle_divisor=float(c["mid_block_scale_factor"]),
-        pad_after=c["downsample_padding"] == 0,
-        recentred=c["center_input_sample"],
+        middle_groups=c.attn_norm_num_groups or (0 if scale_shift else groups),
+        middle_divisor=float(c.mid_block_scale_factor),
+        pad_after=c.downsample_padding == 0,
+        recentred=c.center_input_sample,
     )
 
 
@@ -268,7 +311,11 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
     whole, index = folder / WEIGHTS, folder / f"{WEIGHTS}.index.json"
     if whole.is_file() or not index.is_file():
         return _read_tensors(whole)
-    parts = {Path(str(name)).name for name in _read_json(index).get("weight_map", {}).values()}
+    try:
+        named = typed(_read_json(index).get("weight_map", {}), Mapping[str, str], "weight_map")
+    except ValueError as error:
+        raise UserError(f"{index}: {error}.") from error
+    parts = {Path(name).name for name in named.values()}
     return {name: w for part in sorted(parts) for name, w in _read_tensors(folder / part).items()}
 
 
@@ -316,18 +363,17 @@ def _our_name(name: str, blocks: int) -> str:
     return f"{way}.{first + int(number)}.{'block' if kind == 'resnets' else 'attention'}.{rest}"
 
 
-def _method(c: Config, facts: UNetFacts) -> Method:
+def _method(c: Scheduler, facts: UNetFacts) -> Method:
     """Return the schedule and what the network predicts. Raises UserError for what is not known."""
-    kind, steps = c.get("_class_name", ""), int(c.get("num_train_timesteps", 1000))
-    prediction = c.get("prediction_type", "epsilon")
+    kind, steps, prediction = c._class_name, c.num_train_timesteps, c.prediction_type
     if kind not in BETA_SCHEDULERS | FLOW_SCHEDULERS:
         raise unknown_name("scheduler", kind, sorted(BETA_SCHEDULERS | FLOW_SCHEDULERS))
-    if c.get("invert_sigmas") or c.get("timestep_type") == "continuous":
+    if c.invert_sigmas or c.timestep_type == "continuous":
         raise UserError("schedulers with inverted or continuous noise levels cannot be imported.")
-    if facts.answers == 2 and c.get("variance_type") == "learned":
+    if facts.answers == 2 and c.variance_type == "learned":
         raise UserError("this model has learned its variance outright; only learned_range can be imported.")
-    if kind in FLOW_SCHEDULERS or (prediction == "flow_prediction" and c.get("use_flow_sigmas")):
-        shift = 1.0 if c.get("use_dynamic_shifting") else c.get("shift", c.get("flow_shift", 1.0))
+    if kind in FLOW_SCHEDULERS or (prediction == "flow_prediction" and c.use_flow_sigmas):
+        shift = 1.0 if c.use_dynamic_shifting else c.shift or c.flow_shift or 1.0
         if steps != FLOW_STEPS:
             raise UserError(f"flow matching told in {steps} steps cannot be imported, only in {FLOW_STEPS}.")
         return Method("flow", "velocity", "logitnormal", "uniform", label="sigma", shift=float(shift))
@@ -344,12 +390,14 @@ def _method(c: Config, facts: UNetFacts) -> Method:
     )
 
 
-def _betas(c: Config, steps: int) -> Tensor:
-    if c.get("trained_betas") is not None:
-        betas = torch.tensor(c["trained_betas"], dtype=torch.float64)
+def _betas(c: Scheduler, steps: int) -> Tensor:
+    if c.trained_betas is not None:
+        betas = torch.tensor(c.trained_betas, dtype=torch.float64)
     else:
-        first, last = float(c["beta_start"]), float(c["beta_end"])
-        match c["beta_schedule"]:
+        if c.beta_start is None or c.beta_end is None:
+            raise ValueError("it has no beta_start, or no beta_end")
+        first, last = float(c.beta_start), float(c.beta_end)
+        match c.beta_schedule:
             case "linear":
                 betas = linear_betas(steps, first, last)
             case "scaled_linear":
@@ -361,4 +409,4 @@ def _betas(c: Config, steps: int) -> Tensor:
             case name:
                 known = ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid")
                 raise unknown_name("beta_schedule", str(name), known)
-    return zero_terminal_snr(betas) if c.get("rescale_betas_zero_snr") else betas
+    return zero_terminal_snr(betas) if c.rescale_betas_zero_snr else betas

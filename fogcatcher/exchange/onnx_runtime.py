@@ -9,7 +9,6 @@ onnx_runtime.save(model.sample(8, {"kind": "food"}), "pictures")
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.exchange.torchless import solvers
+from fogcatcher.exchange.torchless.facts import choice_of, conditions_of, config_of
 from fogcatcher.exchange.torchless.noise import randn
 from fogcatcher.exchange.torchless.schedules import rates, times
 from fogcatcher.exchange.torchless.solvers import Place, Samples, Solver
@@ -66,15 +66,26 @@ class OnnxModel:
         facts = session.get_modelmeta().custom_metadata_map
         try:
             self.version, self.hash = facts["fogcatcher"], facts["model"]
-            self.config: Mapping[str, Any] = json.loads(facts["config"])
-            self.conditions: Sequence[Mapping[str, Any]] = json.loads(facts["conditions"])
-            self.schedule: Mapping[str, Any] = json.loads(facts["schedule"])
-            self.grid: Mapping[str, Any] = json.loads(facts["grid"])
+            self.config: Mapping[str, Any] = config_of(facts["config"])
+            self.conditions: Sequence[Mapping[str, Any]] = conditions_of(facts["conditions"])
+            self.schedule: Mapping[str, Any] = choice_of(facts["schedule"], "schedule")
+            self.grid: Mapping[str, Any] = choice_of(facts["grid"], "grid")
+            self._check_inputs([(entry.name, entry.shape) for entry in session.get_inputs()])
         except (KeyError, ValueError) as error:
             raise UserError(
                 f"{path} was not written by fogcatcher, or is damaged ({error}): export the model again."
             ) from error
         self._session = session
+
+    def _check_inputs(self, inputs: Sequence[tuple[str, Sequence[object]]]) -> None:
+        """Raises ValueError unless the graph takes pictures and conditions as the facts describe them."""
+        names = ["x_t", "t", *(f"cond.{name}" for name in self._names)]
+        if [name for name, _ in inputs] != names or tuple(inputs[0][1][1:]) != self._shape:
+            raise ValueError("its graph takes something else than it says")
+        for attribute, (_, shape) in zip(self.conditions, inputs[2:], strict=True):
+            known = attribute.get("classes" if attribute["type"] == "category" else "tags")
+            if len(shape) != 2 or not isinstance(shape[1], int) or (known and len(known) != shape[1]):
+                raise ValueError(f"its graph takes another '{attribute['name']}' than it says")
 
     def denoise(self, x_t: Samples, t: NDArray[np.float64], cond: Cond) -> Samples:
         """Return x0_hat, (B, C, H, W), of ``x_t``, (B, C, H, W), at times ``t``, (B,).
@@ -121,7 +132,7 @@ class OnnxModel:
         if not seeds or (n is not None and n != len(seeds)):
             raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
         if sampler not in SOLVERS:
-            raise unknown_name("sampler", sampler, SOLVERS)
+            raise unknown_name("sampler", sampler, SOLVERS, about="sampler")
         factors = self._guidance(guidance)
         cond = self._encode(self._wishes(condition, seeds))
         places = self._places(steps)
@@ -159,7 +170,7 @@ class OnnxModel:
         """Factors of answers, and what each of them heeds: ``ClassifierFree`` of fogcatcher/guidance.py."""
         for name in w if isinstance(w, Mapping) else ():
             if name not in self._names:
-                raise unknown_name("condition to guide by", name, self._names)
+                raise unknown_name("condition to guide by", name, self._names, about="guidance")
         own = {name: w.get(name, 1.0) if isinstance(w, Mapping) else w for name in self._names}
         weights = sorted(set(own.values()), reverse=True)
         said = [set[str](), *({name for name in own if own[name] >= weight} for weight in weights)]
@@ -183,8 +194,11 @@ class OnnxModel:
         for name in sorted({name for wish in wishes for name in wish} - set(self._names)):
             if not self._names:
                 raise UserError(
-                    f"this model knows no conditions, so '{name}' cannot be asked of it; "
-                    "train with labels (sub-folders, or --condition COLUMN) to get them."
+                    Message(
+                        "this model knows no conditions, so '{name}' cannot be asked of it; "
+                        "train with labels (sub-folders, or {@conditions:'COLUMN'}) to get them.",
+                        name=name,
+                    )
                 )
             raise unknown_name("condition", name, self._names)
         widths = [entry.shape[1] for entry in self._session.get_inputs()[2:]]

@@ -9,75 +9,68 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import get_args
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from fogcatcher.base.errors import UserError, unknown_name
 from fogcatcher.data.conditions.conditions import Wish
 from fogcatcher.drawing.drawing import Drawing
-from fogcatcher.drawing.settings import Limit, Settings, Steering
+from fogcatcher.drawing.settings import NAMES, USUAL, Settings, choices_of, settings_of
 from fogcatcher.explain.network_calls import counted
 from fogcatcher.model.model import Model, load
 
 CHECKPOINTS = ("newest", "best")
+WHICH_WEIGHTS = ("run", "checkpoint", "ema")
+"""Fields of ``Request`` that say which weights draw."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Everything that one cell draws. Each field but ``seeds`` and ``condition`` may be an axis."""
+    """Everything that one cell draws."""
 
     run: str
     checkpoint: str = "newest"
     ema: float | None = None
-    sampler: str = "dpmpp_2m"
-    steps: int = 20
-    guidance: float | Mapping[str, float] = 2.0
-    eta: float | None = None
-    grid: str | None = None
-    limit: Limit = "clip"
-    interval: Sequence[float] | None = None
-    """This and the next three are fields of ``drawing.Steering``."""
-    rescale: float = 0.0
-    guide_with: str | None = None
-    classifier: float = 0.0
+    settings: Settings = USUAL
     condition: Mapping[str, Wish] = field(default_factory=dict)
     """What to draw; where nothing is said, what each seed asks for by default (``Model.sample``)."""
     seeds: tuple[int, ...] = (0,)
 
-    def settings(self, model: Model) -> Settings:
-        """Return how this model is to draw. Raises UserError for numbers that cannot be."""
-        steering = Steering(None, self.interval, self.rescale, self.guide_with, self.classifier)
-        grid = self.grid or model.config.method.grid
-        return Settings(self.sampler, self.steps, self.guidance, grid, self.eta, self.limit, steering)
-
-
-SETTINGS = tuple(f.name for f in fields(Request) if f.name not in ("seeds", "condition"))
+    def told(self) -> dict[str, Any]:
+        """Return all of it by name, the settings beside the rest."""
+        weights = {name: getattr(self, name) for name in WHICH_WEIGHTS}
+        return {**weights, **choices_of(self.settings), "condition": self.condition, "seeds": self.seeds}
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One direction of the table: a field of ``Request``, "seed", or a condition of the model."""
+    """One direction of the table: one of WHICH_WEIGHTS, a setting (``drawing.settings.NAMES``), "seed", or a
+    condition of the model."""
 
     name: str
     values: Sequence[object]
 
     def apply(self, request: Request, value: object) -> Request:
-        """Return the request with this value. Raises UserError for a limit that there is not."""
-        if self.name == "limit" and value not in get_args(Limit):
-            raise unknown_name("limit", str(value), get_args(Limit))
+        """Return the request with this value. Raises UserError for a setting that cannot be."""
         if self.name == "seed":
             return replace(request, seeds=(value,))
-        if self.name in SETTINGS:
+        if self.name in WHICH_WEIGHTS:
             return replace(request, **{self.name: value})
+        if self.name in NAMES:
+            return replace(request, settings=settings_of({self.name: value}, request.settings))
         return replace(request, condition={**request.condition, self.name: value})
 
     def label(self, value: object) -> str:
         """Return the value with its name, for people: "steps: 10"."""
         if isinstance(value, Mapping):
-            value = ",".join(f"{k}={v:g}" for k, v in value.items())
+            value = ",".join(f"{name}={_short(entry)}" for name, entry in value.items())
         if isinstance(value, tuple):
-            value = " to ".join(f"{part:g}" for part in value)
-        return f"{self.name}: {value:g}" if isinstance(value, float) else f"{self.name}: {value}"
+            value = " to ".join(_short(part) for part in value)
+        return f"{self.name}: {_short(value)}"
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
@@ -95,18 +88,16 @@ class Cell:
 
     def facts(self) -> dict[str, object]:
         """Return all settings and figures, ready for JSON."""
-        made = {
-            "model": self.drawing.recipes[0]["model"],
-            "fogcatcher": self.drawing.recipes[0]["fogcatcher"],
-        }
-        asked = [recipe["condition"] for recipe in self.drawing.recipes]
-        told = asdict(self.request) | {"grid": self.drawing.recipes[0]["grid"], "condition": asked[0]}
-        return {**told, **made, "calls": self.calls, "seconds": round(self.seconds, 3)}
+        made = self.drawing.made[0]
+        told = self.request.told() | {"grid": made.settings.grid, "condition": dict(made.condition)}
+        made_by = {"model": made.model, "fogcatcher": made.version}
+        return {**told, **made_by, "calls": self.calls, "seconds": round(self.seconds, 3)}
 
 
 def names_of_axes(model: Model) -> list[str]:
     """Return what an axis of this model may be."""
-    return [*SETTINGS, "seed", *(a.name for a in model.conditions.attributes if a.name not in SETTINGS)]
+    own = [*WHICH_WEIGHTS, *NAMES, "seed"]
+    return [*own, *(a.name for a in model.conditions.attributes if a.name not in own)]
 
 
 def compare(
@@ -167,16 +158,11 @@ def _models(requests: Sequence[Request]) -> dict[Weights, Model]:
 
 def _try(model: Model, request: Request) -> None:
     """Take the first step of the first seed."""
-    known = [attribute.name for attribute in model.conditions.attributes]
-    for name in request.guidance if isinstance(request.guidance, Mapping) else ():
-        if name not in known:
-            raise unknown_name("condition to guide by", name, known)
-    settings = request.settings(model)
-    next(iter(model.states(request.seeds[:1], [request.condition], settings)))
+    next(iter(model.states(request.seeds[:1], [request.condition], request.settings)))
 
 
 def _work(request: Request) -> int:
-    return len(request.seeds) * request.steps
+    return len(request.seeds) * request.settings.steps
 
 
 def _after(
@@ -198,7 +184,7 @@ def _cell(
             condition=request.condition or None,
             seeds=request.seeds,
             progress=progress,
-            **request.settings(model).arguments,
+            settings=request.settings,
         )
     seconds = time.perf_counter() - start
     return Cell(labels, request, drawing, calls.each(len(request.seeds)), seconds)

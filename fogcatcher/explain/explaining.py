@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -27,7 +28,7 @@ from fogcatcher.diffusion.sampling.probability_flow import contrast, time_of
 from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
 from fogcatcher.drawing.drawing import Drawing
-from fogcatcher.drawing.settings import Settings
+from fogcatcher.drawing.settings import STEP_BY_STEP, Limit, Settings
 from fogcatcher.explain.network_calls import counted
 from fogcatcher.model.build import SCHEDULES
 from fogcatcher.model.model import Model
@@ -186,7 +187,7 @@ def variants(
 def variant(model: Model, seeds: Sequence[int], wish: Mapping[str, Wish], settings: Settings) -> Variant:
     """Draw ``seeds`` once, counting the calls of the network. Raises UserError as ``Model.sample``."""
     with counted(model.denoiser.network) as calls:
-        drawing = model.sample(condition=wish, seeds=seeds, **settings.arguments)
+        drawing = model.sample(condition=wish, seeds=seeds, settings=settings)
     return Variant(settings, drawing, calls.each(len(seeds)))
 
 
@@ -222,9 +223,9 @@ SEEDS = 4
 """Seeds in a row that show what a setting does."""
 
 
-def plain(model: Model, count: int = 12) -> Settings:
-    """Return the settings that the page starts from: DDIM in ``count`` steps."""
-    return Settings("ddim", count, 2.0, model.config.method.grid, None, "clip")
+def by(sampler: str, usual: Settings) -> Settings:
+    """Return the settings with another sampler, which may lack the options of the usual one."""
+    return replace(usual, sampler=sampler, eta=None, sampler_options={})
 
 
 @dataclass(frozen=True)
@@ -253,36 +254,36 @@ def explain(
     picture: Samples | None = None,
     seed: int = 0,
     condition: Mapping[str, Wish] | None = None,
-    count: int = 12,
+    settings: Settings = STEP_BY_STEP,
     times: Times | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Explanation:
     """Compute what the page shows.
 
     ``picture``, (1, C, H, W) in [-1, 1], is the one to noise; by default the model draws it from ``seed``.
-    ``count`` is the number of steps, ``times`` the times of the forward strip, (T,). ``progress`` hears how
-    many of all drawings are done. Raises UserError as ``Model.sample``.
+    ``settings`` are those of the steps that are shown one by one, and each comparison changes some of them.
+    ``times`` are the times of the forward strip, (T,). ``progress`` hears how many of all drawings are done.
+    Raises UserError as ``Model.sample``.
     """
-    usual = plain(model, count)
     main = model.conditions.main
     wish = model.conditions.clean(
         condition or ({main.name: main.classes[seed % len(main.classes)]} if main else {})
     )
     process, shown = model.denoiser.process, list(range(seed, seed + SEEDS))
-    strong = replace(usual, guidance=GUIDANCES[-1])
+    strong, ddim = replace(settings, guidance=GUIDANCES[-1]), by("ddim", settings)
     jobs = [
-        [([seed], replace(usual, sampler=name, steps=n)) for name in SOLVERS for n in STEPS],
-        [(shown, replace(usual, eta=eta)) for eta in ETAS] + [(shown, replace(usual, sampler="ddpm"))],
-        [(shown, replace(usual, guidance=w)) for w in GUIDANCES] if model.conditions.attributes else [],
-        [(shown, replace(strong, limit=limit)) for limit in ("clip", "dynamic", "none")],
+        [([seed], replace(by(name, settings), steps=n)) for name in SOLVERS for n in STEPS],
+        [(shown, replace(ddim, eta=eta)) for eta in ETAS] + [(shown, by("ddpm", settings))],
+        [(shown, replace(settings, guidance=w)) for w in GUIDANCES] if model.conditions.attributes else [],
+        [(shown, replace(strong, limit=limit)) for limit in get_args(Limit)],
     ]
-    own = steps(model, seed, wish, usual)
+    own = steps(model, seed, wish, settings)
     done: list[list[Variant]] = []
     total = sum(map(len, jobs))
     for group in jobs:
         done.append([])
-        for seeds, settings in group:
-            done[-1].append(variant(model, seeds, wish, settings))
+        for seeds, chosen in group:
+            done[-1].append(variant(model, seeds, wish, chosen))
             if progress:
                 progress(sum(map(len, done)), total)
     x0 = own.answer if picture is None else picture.to(own.answer)
@@ -290,5 +291,5 @@ def explain(
     samplers, noise, guidance, limits = done
     curves = rates(model, torch.linspace(0, 1, 101, dtype=torch.float64))
     return Explanation(
-        seed, wish, usual, forward(process, x0, line, seed), own, samplers, noise, guidance, limits, curves
+        seed, wish, settings, forward(process, x0, line, seed), own, samplers, noise, guidance, limits, curves
     )

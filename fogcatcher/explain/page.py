@@ -84,7 +84,7 @@ def page(found: Explanation, pictures: PictureSpec, name: str, folder: Path, own
         start,
         html.section("Words and letters", f'<dl class="words">{words}</dl>'),
         _forward(found.forward, show, own_picture),
-        _steps(found.steps, show),
+        _steps(found.steps, show, found.settings.sampler),
         _pixel(found.steps, show),
         _samplers(found.samplers, show),
         _noise(found.noise, show),
@@ -164,7 +164,7 @@ def _forward(forward: Forward, show: _Shown, own_picture: bool) -> str:
     )
 
 
-def _steps(steps: Steps, show: _Shown) -> str:
+def _steps(steps: Steps, show: _Shown, sampler: str) -> str:
     def card(i: int) -> str:
         rows = (
             ("x_t, noisy", steps.seen),
@@ -180,7 +180,8 @@ def _steps(steps: Steps, show: _Shown) -> str:
         f"2. From noise to a picture in {len(steps.t)} steps",
         sentence(
             "In each step the network looks at the noisy picture and guesses the clean one. The rest it "
-            "takes for noise. The sampler (here DDIM) puts both together again with less noise."
+            f"takes for noise. The sampler (here {NAMES.get(sampler, sampler)}) puts both together again "
+            "with less noise."
         ),
         sentence(
             "The first guess is blurred: it is the average of all pictures that might come out of pure "
@@ -261,7 +262,7 @@ def _several(variants: Sequence[Variant], names: Sequence[str], show: _Shown) ->
     """A card for each variant, with the pictures of its seeds."""
 
     def card(variant: Variant, name: str) -> str:
-        seeds = [recipe["seed"] for recipe in variant.drawing.recipes]
+        seeds = [made.seed for made in variant.drawing.made]
         images = "".join(
             show.of_pictures(variant.drawing.pictures[k : k + 1], f"{name}, seed {seed}", SMALL)
             for k, seed in enumerate(seeds)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 
+from fogcatcher.base.typed_json import AnyFloat, typed_fields
 from fogcatcher.data.pictures.spec import to_model
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
 from fogcatcher.diffusion.baselines import Baselines
 from fogcatcher.diffusion.objectives import Objective
+from fogcatcher.drawing.settings import AS_THE_DATA
 from fogcatcher.judging.evaluation import (
     NOISE_LEVELS,
     PIXELS,
@@ -49,16 +52,16 @@ class Check:
     """What one check found; the averaged weights are judged."""
 
     step: int
-    kernel_distance: float | None
+    kernel_distance: AnyFloat | None
     """Of features, to real pictures: held-out ones, unless there are fewer than 32. Unbiased."""
-    copied: float | None
+    copied: AnyFloat | None
     """Share of drawn pictures that count as copies of training pictures, of ``JUDGES`` of them."""
-    chance: float | None
+    chance: AnyFloat | None
     """The chance of so many if drawn pictures were like held-out ones."""
-    training_loss: float
-    held_out_loss: float | None
+    training_loss: AnyFloat
+    held_out_loss: AnyFloat | None
     """The objective on the same pictures, times and noise at every check; None without held-out pictures."""
-    levels: Sequence[Mapping[str, float]] = ()
+    levels: Sequence[Mapping[str, AnyFloat]] = ()
     """By noise level: sigma, the mean squared errors of x0_hat on training and held_out pictures, and on the
     latter zero and gaussian of ``Baselines``. Empty without held-out pictures."""
 
@@ -68,6 +71,15 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @staticmethod
+    def of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Check]:
+        """Return the checks of a log; a row that says too little or too much of one is left out."""
+        found = []
+        for row in rows:
+            with contextlib.suppress(ValueError):
+                found.append(typed_fields(Check, row))
+        return found
 
     @property
     def in_words(self) -> str:
@@ -98,7 +110,7 @@ class Monitor:
     def check(self, step: int, model: Model) -> Check:
         """Draw with ``model`` and measure; nothing of the training is touched."""
         asked = self._training[torch.arange(self._pictures) % len(self._training)]
-        settings = Settings(steps=SAMPLING_STEPS, seed=self._seed)
+        settings = Settings(drawing=replace(AS_THE_DATA, steps=SAMPLING_STEPS), seed=self._seed)
         samples, look = draw(model, self._dataset, asked, settings), features.builtin()
         pictures = self._dataset.pictures
         copied = None

@@ -20,6 +20,8 @@ from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
 from fogcatcher.diffusion.baselines import MANY, Baselines, baselines
 from fogcatcher.diffusion.tensors import PerSample
+from fogcatcher.drawing.settings import AS_THE_DATA
+from fogcatcher.drawing.settings import Settings as DrawingSettings
 from fogcatcher.drawing.to_disk import AT_ONCE
 from fogcatcher.judging.metrics import features, memorisation
 from fogcatcher.judging.metrics.features import Extractor
@@ -56,15 +58,17 @@ class Settings:
     """What is measured, and how pictures are drawn for it."""
 
     samples: int = SAMPLES
-    guidance: float = 1.0
-    """1 draws as the data are; more is prettier and less varied."""
-    sampler: str = "dpmpp_2m"
-    steps: int = 20
+    drawing: DrawingSettings = AS_THE_DATA
     seed: int = 0
     quick: bool = False
     """Leave out intervals, losses and the curve over steps."""
     force: bool = False
     """Give a Frechet distance of any number of pictures."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it, how pictures are drawn beside the rest."""
+        rest = {name: value for name, value in vars(self).items() if name != "drawing"}
+        return self.drawing.to_recipe() | rest
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ class Evaluation:
             "fogcatcher": __version__,
             "run": self.run,
             "model": self.model,
-            "settings": asdict(self.settings),
+            "settings": self.settings.to_json(),
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
             "class_accuracy": self.class_accuracy,
             "by_class": [asdict(figures) for figures in self.by_class],
@@ -237,9 +241,7 @@ def draw(
     for part in processes.dealt(len(wishes), AT_ONCE):
         drawn[part] = model.sample(
             condition=wishes[part],
-            guidance=settings.guidance,
-            sampler=settings.sampler,
-            steps=settings.steps,
+            settings=settings.drawing,
             seeds=range(first + part.start, first + part.stop),
         ).pictures
     processes.sum([drawn])
@@ -311,7 +313,7 @@ def _curve(
     processes: Processes,
 ) -> Iterator[tuple[int, float]]:
     for steps in STEPS_OF_CURVE:
-        asked_less = replace(settings, steps=steps)
+        asked_less = replace(settings, drawing=replace(settings.drawing, steps=steps))
         pictures = draw(model, dataset, asked[:CURVE_SAMPLES], asked_less, processes)
         yield steps, mmd2(real[:SAMPLES], look(pictures))
 

@@ -47,15 +47,8 @@ from fogcatcher.diffusion.sampling.grids import (
     LogSNRGrid,
     UniformGrid,
 )
-from fogcatcher.diffusion.sampling.probability_flow import RK45
-from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Step
-from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
-from fogcatcher.diffusion.sampling.stochastic import (
-    AnnealedLangevin,
-    Churn,
-    EulerMaruyama,
-    PredictorCorrector,
-)
+from fogcatcher.diffusion.sampling.samplers import Step
+from fogcatcher.diffusion.sampling.table import SAMPLERS
 from fogcatcher.diffusion.schedules import (
     BetaSchedule,
     CosineSchedule,
@@ -126,26 +119,6 @@ GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
     "linspace": lambda steps: LinspaceGrid(steps or 1000),
     "log_snr": lambda steps: LogSNRGrid(),
 }
-SAMPLERS: Mapping[str, Callable[[float], Step]] = {
-    "dpmpp_2m": lambda eta: DPMpp2M(),
-    "dpmpp_2m_sde": lambda eta: DPMpp2M(1.0),
-    "dpmpp_2s": lambda eta: DPMpp2S(),
-    "dpmpp_3m": lambda eta: DPMpp3M(),
-    "unipc_2": lambda eta: UniPC(2),
-    "unipc_3": lambda eta: UniPC(3),
-    "lms": lambda eta: LMS(),
-    "heun": lambda eta: Heun(),
-    "churn": lambda eta: Churn(),
-    "euler": lambda eta: DDIM(),
-    "ddim": DDIM,
-    "ddpm": lambda eta: DDPM(),
-    "ddpm_large": lambda eta: DDPM("large"),
-    "ddpm_learned": lambda eta: DDPM("learned"),
-    "rk45": lambda eta: RK45(),
-    "euler_maruyama": lambda eta: EulerMaruyama(),
-    "predictor_corrector": lambda eta: PredictorCorrector(),
-    "annealed_langevin": lambda eta: AnnealedLangevin(),
-}
 SPREAD = LogSNRLabel(1000 / 32, 500.0)
 """Log-SNRs from 16 to -16 as the numbers 0 to 1,000, for networks made for step numbers."""
 VISIBLE_SIGNAL = 0.05
@@ -208,6 +181,8 @@ def build_schedule(method: Method) -> Schedule:
     """Return the schedule of a name; "betas" has a table of its own, and "flow" a shift."""
     match method.schedule:
         case "betas":
+            if not method.betas:
+                raise UserError("the schedule betas needs a table of them: config.json holds none.")
             return BetaSchedule(torch.tensor(method.betas, dtype=torch.float64))
         case "flow":
             return FlowSchedule(method.shift)
@@ -257,11 +232,33 @@ def build_objective(method: Method, sigma_data: float = 0.5) -> Objective:
 
 
 def build_grid(name: str, method: Method) -> Grid:
-    return named("grid", name, GRIDS)(steps_of(method))
+    return named("grid", name, GRIDS, about="grid")(steps_of(method))
 
 
-def build_sampler(name: str, eta: float | None = None) -> Step:
-    """Return the step of this name. ``eta`` belongs to ddim alone."""
-    if eta is not None and name != "ddim":
-        raise UserError(f"eta is a setting of the ddim sampler; {name} has none.")
-    return named("sampler", name, SAMPLERS)(eta or 0.0)
+def build_sampler(name: str, options: Mapping[str, float] | None = None) -> Step:
+    """Return the step of this name, with some of its options set.
+
+    Raises UserError for a name that is unknown, and for options that this sampler has not or that cannot be.
+    """
+    sampler = named("sampler", name, SAMPLERS, about="sampler")
+    for option in options or {}:
+        if option not in sampler.options:
+            raise _no_option(name, option)
+    try:
+        return sampler.step(options or {})
+    except ValueError as error:
+        raise UserError(f"{name}: {error}.", about="sampler_options") from error
+
+
+def _no_option(sampler: str, option: str) -> UserError:
+    """An option of other samplers, or of none."""
+    others = [name for name, row in SAMPLERS.items() if option in row.options]
+    if not others:
+        return unknown_name(
+            f"option of {sampler}", option, SAMPLERS[sampler].options, about="sampler_options"
+        )
+    plural = "s" if len(others) > 1 else ""
+    return UserError(
+        f"{option} is a setting of the {' and '.join(others)} sampler{plural}; {sampler} has none.",
+        about=option if option == "eta" else "sampler_options",
+    )

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from torch import nn
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.data.pictures import augmentation
 from fogcatcher.model.config import NetworkConfig
+from fogcatcher.model.weights_fit import on_meta
 from fogcatcher.networks import ddpm_unet
 from fogcatcher.networks.annotated_unet import AnnotatedUNet
 from fogcatcher.networks.context_unet import ContextUnet
@@ -142,7 +142,9 @@ def build_network(wanted: Wanted) -> nn.Module:
 def kind_of(name: str) -> Kind:
     """Raises UserError that lists the valid names."""
     if name not in NETWORKS:
-        raise unknown_name("network", name, [known for known in NETWORKS if known != IMPORTED])
+        raise unknown_name(
+            "network", name, [known for known in NETWORKS if known != IMPORTED], about="network"
+        )
     return NETWORKS[name]
 
 
@@ -166,8 +168,7 @@ def choose_network(
 
 def parameters_of(wanted: Wanted) -> int:
     """Return how many parameters a network has, without making room for them."""
-    with torch.device("meta"):
-        return sum(p.numel() for p in build_network(wanted).parameters())
+    return sum(p.numel() for p in on_meta(lambda: build_network(wanted)).parameters())
 
 
 def learning_rate_of(config: NetworkConfig) -> float:
@@ -201,8 +202,11 @@ def _parameters_in(said: str) -> float:
     number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM]?)", said.strip())
     if not number or float(number[1]) == 0:
         raise UserError(
-            f"--size-of-model '{said}' is not a size: use {', '.join(SIZES)}, or a number of parameters "
-            "such as 3M."
+            Message(
+                "{@size_of_model} '{said}' is not a size: use {sizes}, or a number of parameters such as 3M.",
+                said=said,
+                sizes=", ".join(SIZES),
+            )
         )
     return float(number[1]) * {"": 1, "k": 1e3, "m": 1e6}[number[2].lower()]
 

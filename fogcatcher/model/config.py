@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import read_json
+from fogcatcher.base.typed_json import Length, Range, shown, typed, typed_fields
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import ConditionSpec
+from fogcatcher.data.files import printable
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
@@ -25,7 +27,6 @@ WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 """The weights of the lowest held-out loss."""
 CONFIG, CONDITIONS = "config.json", "conditions.json"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Method:
     label: str = "own"
     """How the network is told the noise level: own (log_snr, or step numbers for networks made for them),
     log_snr, t, step, step_from_0, sigma."""
-    betas: tuple[float, ...] = ()
+    betas: Annotated[tuple[Annotated[float, Range(0, 1)], ...], Length(0, 100_000)] = ()
     """The table of the schedule "betas"."""
-    shift: float = 1.0
+    shift: Annotated[float, Range(1e-3, 1e3)] = 1.0
     """Of the schedule "flow", towards noise."""
 
 
@@ -58,21 +59,16 @@ class NetworkConfig:
     """Which network, and how large; the names are those of ``model/choose_network.py``."""
 
     name: str = "small"
-    width: int = 32
+    width: Annotated[int, Range(1, 65_536)] = 32
     """Channels of the first level, the one dial of its size."""
-    levels: int = 3
+    levels: Annotated[int, Range(1, 16)] = 3
     """Number of resolutions of the small one; others have as many as their papers and the pictures say."""
-    blocks: int = 1
+    blocks: Annotated[int, Range(1, 16)] = 1
     """Residual blocks per level of the small one, on the way down and again on the way up."""
-    patch: int = 2
+    patch: Annotated[int, Range(1, 64)] = 2
     """Side of the pixel blocks that become channels at the input of the small one (space to depth)."""
     shape: UNetShape | None = None
     """Of an imported one."""
-
-    @staticmethod
-    def from_json(tree: Mapping[str, Any]) -> NetworkConfig:
-        shape = tree.get("shape")
-        return NetworkConfig(**{**tree, "shape": _of(UNetShape)(shape) if shape else None})
 
 
 @dataclass(frozen=True)
@@ -83,16 +79,11 @@ class DataConfig:
     """The folder, as it was given, or "sprites" for the built-in set."""
     conditions: tuple[str, ...]
     """The conditions asked for; none takes the usual ones."""
-    pictures: int
+    pictures: Annotated[int, Range(0, 10**12)]
     """How many pictures there are, those held out included."""
     fingerprint: str
     """Hash of the decoded pictures, of what is known about them, and of which are trained on."""
     options: DataOptions = field(default_factory=DataOptions)
-
-    @staticmethod
-    def from_json(tree: Mapping[str, Any]) -> DataConfig:
-        options = DataOptions.from_json(tree["options"])
-        return DataConfig(**{**tree, "conditions": tuple(tree["conditions"]), "options": options})
 
 
 @dataclass(frozen=True)
@@ -110,43 +101,31 @@ class RunConfig:
         return {"fogcatcher": __version__, "format": FORMAT, **dataclasses.asdict(self)}
 
     @staticmethod
-    def from_json(tree: Mapping[str, Any]) -> RunConfig:
-        """Raises UserError when the tree was written by a newer version or is not complete."""
-        if tree.get("format") == 1:
-            tree = _from_format_1(tree)
-        if tree.get("format") != FORMAT:
-            raise UserError(
-                f"this model was written by fogcatcher {tree.get('fogcatcher', '(unknown)')} in format "
-                f"{tree.get('format')}; this is {__version__}, which reads formats 1 and {FORMAT}."
-            )
-        return RunConfig(
-            _node(_of(PictureSpec), tree, "pictures"),
-            _node(_of(Method), tree, "method"),
-            _node(NetworkConfig.from_json, tree, "network"),
-            _node(_of(Plan), tree, "training"),
-            _node(DataConfig.from_json, tree, "data"),
-            _node(_of(Augmentation), tree, "augmentation"),
-        )
+    def from_json(tree: object, where: object = CONFIG) -> RunConfig:
+        """Raises UserError, with ``where`` and the place in it, when the tree was written by a newer version,
+        is not complete, or holds what cannot be.
+        """
+        try:
+            fields = dict(typed(tree, dict[str, object], ""))
+            version, number = str(fields.pop("fogcatcher", "(unknown)")), fields.pop("format", None)
+            if number == 1:
+                fields = _from_format_1(fields)
+            elif number != FORMAT:
+                raise UserError(
+                    f"this model was written by fogcatcher {printable(version, 40)} in format "
+                    f"{shown(number)}; this is {__version__}, which reads formats 1 and {FORMAT}."
+                )
+            return typed_fields(RunConfig, fields)
+        except ValueError as error:
+            raise UserError(f"{where}: {printable(str(error))}.") from error
 
 
-def _from_format_1(tree: Mapping[str, Any]) -> dict[str, Any]:
+def _from_format_1(tree: dict[str, object]) -> dict[str, object]:
     """Format 1 knew one column of labels, held nothing out, and changed no picture."""
-    data = dict(tree["data"])
-    column = data.pop("column")
-    options = dataclasses.asdict(DataOptions(hold_out=0.0))
-    data |= {"conditions": [column] if column else [], "options": options}
-    return {**tree, "format": FORMAT, "data": data, "augmentation": {}}
-
-
-def _of(kind: type[T]) -> Callable[[Mapping[str, Any]], T]:
-    return lambda fields: kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
-
-
-def _node(read: Callable[[Mapping[str, Any]], T], tree: Mapping[str, Any], name: str) -> T:
-    try:
-        return read(tree[name])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"config.json: '{name}' is missing or does not fit ({error}).") from error
+    data = dict(typed(tree.get("data"), dict[str, object], "data"))
+    column = data.pop("column", None)
+    data |= {"conditions": [column] if column else [], "options": {"hold_out": 0.0}}
+    return {**tree, "data": data, "augmentation": {}}
 
 
 def write_config(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:
@@ -165,12 +144,12 @@ def read_config(folder: Path) -> tuple[RunConfig, ConditionSpec]:
     Raises UserError when they are missing or damaged.
     """
     try:
-        tree = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        attributes = json.loads((folder / CONDITIONS).read_text(encoding="utf-8"))
-        return RunConfig.from_json(tree), ConditionSpec.from_json(attributes)
+        config, attributes = (read_json(folder / name, object) for name in (CONFIG, CONDITIONS))
     except FileNotFoundError as error:
         raise UserError(
             f"{folder} is not a run directory: it has no {Path(str(error.filename)).name}."
         ) from error
-    except (ValueError, AttributeError, OSError) as error:
-        raise UserError(f"{folder}: config.json or conditions.json is damaged ({error}).") from error
+    return (
+        RunConfig.from_json(config, folder / CONFIG),
+        ConditionSpec.from_json(attributes, folder / CONDITIONS),
+    )

@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import read_json
 from fogcatcher.model.config import CONDITIONS, CONFIG, WEIGHTS, read_config
 from fogcatcher.model.privacy import public_conditions, public_config
 
@@ -88,8 +90,8 @@ def _what_is_sent(folder: Path, repo: str) -> Mapping[str, Path | bytes]:
     read_config(folder)
     if not (folder / WEIGHTS).is_file():
         raise UserError(f"{folder} has no {WEIGHTS} yet: train it first, or wait.")
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    conditions = json.loads((folder / CONDITIONS).read_text(encoding="utf-8"))
+    config = read_json(folder / CONFIG, dict[str, Any])
+    conditions = read_json(folder / CONDITIONS, list[dict[str, Any]])
     sent: dict[str, Path | bytes] = {
         WEIGHTS: folder / WEIGHTS,
         CONFIG: _json(public_config(config)),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any, Unpack
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from fogcatcher.base.devices import best_device, computed_by
 from fogcatcher.base.disk import short_hash, write_atomically
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.memory import in_parts
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import ConditionSpec, Wish
@@ -31,14 +32,17 @@ from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.edit_recipe import edit_recipe
 from fogcatcher.drawing.finishing import training_palette, write_training_palette
-from fogcatcher.drawing.settings import OF_THE_SAME_RUN, Limit, Settings, Steering
+from fogcatcher.drawing.recipe import PictureRecipe
+from fogcatcher.drawing.settings import OF_THE_SAME_RUN, USUAL, Choices, Settings, Steering, settings_of
 from fogcatcher.drawing.steering import guided
 from fogcatcher.model import hub
-from fogcatcher.model.build import build_denoiser, build_grid, build_sampler
+from fogcatcher.model.build import build_denoiser, build_grid, build_sampler, wanted_of
+from fogcatcher.model.choose_network import build_network
 from fogcatcher.model.config import BEST, WEIGHTS, RunConfig, read_config, write_config
 from fogcatcher.model.model_card import model_card, usage_of
 from fogcatcher.model.sizes import check_canvas
 from fogcatcher.model.trained_classifier import TrainedClassifier, load_classifier
+from fogcatcher.model.weights_fit import check_weights
 from fogcatcher.training.post_hoc import AVERAGES, reconstruct, snapshot
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
@@ -56,7 +60,7 @@ class Model:
         config: RunConfig,
         conditions: ConditionSpec,
         hash: str = "unsaved",
-        origin: Mapping[str, object] | None = None,
+        origin: Mapping[str, Any] | None = None,
         palette: Palette | None = None,
         folder: Path | None = None,
     ) -> None:
@@ -80,35 +84,27 @@ class Model:
         n: int | None = None,
         condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None = None,
         *,
-        guidance: float | Mapping[str, float] = 2.0,
-        steering: Steering = NO_STEERING,
-        sampler: str = "dpmpp_2m",
-        steps: int = 20,
+        settings: Settings = USUAL,
         seeds: Sequence[int] | None = None,
-        eta: float | None = None,
-        grid: str | None = None,
-        limit: Limit = "clip",
         edit: Edit | None = None,
         keep_frames: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        **choices: Unpack[Choices],
     ) -> Drawing:
         """Draw pictures.
 
         ``condition`` is one wish for all pictures or one for each; without any, eight seeds in a row
         ask for one class of the main attribute and the next eight for the next (see ``class_of_seed``).
-        ``guidance`` is one scale, or attribute -> scale (1 for those not named), and ``steering`` all else
-        about it: a negative condition, an interval, a weaker model, a classifier. ``seeds`` default to
-        0 ... n - 1; the picture of a seed does not depend on the others. ``limit`` keeps every answer of the
-        denoiser within the range of pictures: "clip", "dynamic" (thresholding), "none". ``edit`` changes
-        pictures instead of drawing new ones (``edits/``). ``progress`` hears how many of all
+        How to draw say ``settings``, and fields of them given by name (``sampler="ddim", steps=50``), which
+        count more. ``seeds`` default to 0 ... n - 1; the picture of a seed does not depend on the others.
+        ``edit`` changes pictures instead of drawing new ones (``edits/``). ``progress`` hears how many of all
         picture-steps are done. Raises UserError for unknown names and impossible numbers.
         """
         seeds = list(range(8 if n is None else n) if seeds is None else seeds)
         if not seeds or (n is not None and n != len(seeds)):
             raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
         wishes = self._wishes(condition, seeds)
-        steering = self._checked(guidance, steering)
-        settings = Settings(sampler, steps, guidance, grid or self.config.method.grid, eta, limit, steering)
+        settings = self._checked(settings_of(choices, settings))
         edit = edit or Edit()
         in_all = len(self.times(settings, edit)) - 1
 
@@ -131,48 +127,48 @@ class Model:
         return Drawing(
             pictures=pictures,
             raw=raw,
-            recipes=[
-                {
-                    **made_by,
-                    "seed": seed,
-                    "condition": dict(wish),
-                    "batch": list(place),
-                    **edit_recipe(edit, i),
-                }
+            made=[
+                replace(made_by, seed=seed, condition=dict(wish), batch=place, edit=edit_recipe(edit, i))
                 for i, (seed, wish, place) in enumerate(zip(seeds, wishes, places, strict=True))
             ],
             frames=[*(to_pictures(x) for x in earlier), pictures] if keep_frames else [],
         )
 
-    def _made_by(self, settings: Settings) -> dict[str, object]:
-        """What the recipes of all pictures of one drawing have in common."""
+    def _made_by(self, settings: Settings) -> PictureRecipe:
+        """The recipe of every picture of one drawing, but for what each has of its own."""
         steering = settings.steering
         if steering.guide_with is not None:
             # Another run is named; where it lies is nobody's business.
             settings = replace(
                 settings, steering=replace(steering, guide_with=Path(steering.guide_with).name)
             )
-        return {
-            "fogcatcher": __version__,
+        return PictureRecipe(
+            seed=0,
+            condition={},
+            settings=settings,
+            version=__version__,
+            computed_by=computed_by(next(self.denoiser.parameters()).device),
             **self._hashes(steering),
             **self.origin,
-            "computed_by": computed_by(next(self.denoiser.parameters()).device),
-            **asdict(settings),
-        }
+        )
 
-    def _checked(self, guidance: float | Mapping[str, float], steering: Steering) -> Steering:
-        """Return the steering as recipes keep it. Raises UserError for what this model cannot do."""
+    def _checked(self, settings: Settings) -> Settings:
+        """Return the settings as recipes keep them. Raises UserError for what this model cannot do."""
+        guidance, steering = settings.guidance, settings.steering
         names = [attribute.name for attribute in self.conditions.attributes]
         for name in guidance if isinstance(guidance, Mapping) else ():
             if name not in names:
-                raise unknown_name("condition to guide by", name, names)
+                raise unknown_name("condition to guide by", name, names, about="guidance")
         if steering.guide_with is not None and isinstance(guidance, Mapping):
             raise UserError("guidance by a weaker model takes one scale, not one for each condition.")
-        if steering.negative is None:
-            return steering
-        return replace(steering, negative=self.conditions.clean(steering.negative))
+        if steering.negative is not None:
+            steering = replace(steering, negative=self.conditions.clean(steering.negative))
+        return replace(settings, grid=self._grid(settings), steering=steering)
 
-    def _hashes(self, steering: Steering) -> dict[str, str]:
+    def _grid(self, settings: Settings) -> str:
+        return settings.grid or self.config.method.grid
+
+    def _hashes(self, steering: Steering) -> dict[str, Any]:
         """The weights of all that draws; this loads them, too, and so finds what is missing at once."""
         hashes = {"model": self.hash}
         if steering.guide_with is not None:
@@ -190,7 +186,7 @@ class Model:
             raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
         schedule = self.denoiser.process.schedule
         try:
-            times = build_grid(settings.grid, self.config.method)(schedule, settings.steps)
+            times = build_grid(self._grid(settings), self.config.method)(schedule, settings.steps)
             return (edit or Edit()).grid(times, schedule)
         except ValueError as error:
             raise UserError(f"{error}.") from error
@@ -206,11 +202,11 @@ class Model:
 
         This is ``samplers.sample`` with everything of this model filled in. Raises UserError as ``sample``.
         """
-        edit = edit or Edit()
+        edit, settings = edit or Edit(), self._checked(settings)
         wishes = [self.conditions.clean(wish) for wish in wishes]
         device = next(self.denoiser.parameters()).device
         host = Host(self.denoiser.process, to_model, partial(self._led_only, settings))
-        step, times = build_sampler(settings.sampler, settings.eta), self.times(settings, edit)
+        step, times = build_sampler(settings.sampler, settings.step_options), self.times(settings, edit)
         generator = SampleGenerator(seeds)
         shape = edit.shape(self.config.pictures.shape)
         check_canvas(self.denoiser, self.config.pictures, shape)
@@ -361,7 +357,7 @@ def load(run: str | Path, best: bool = False, ema: float | None = None, step: in
     safetensors and never runs code. Raises UserError when there is no model.
     """
     if best + (ema is not None) + (step is not None) > 1:
-        raise UserError("give --best or --ema, not both.")
+        raise UserError(Message("give {@best} or {@ema}, not both."))
     folder = folder_of(str(run))
     config, conditions = read_config(folder)
     if ema is None and step is None:
@@ -370,14 +366,24 @@ def load(run: str | Path, best: bool = False, ema: float | None = None, step: in
         averages = folder / AVERAGES
         weights = snapshot(averages, step) if step is not None else reconstruct(averages, ema or 0.0)
         hash = short_hash(save(weights))
-    denoiser = build_denoiser(config, conditions)
-    try:
-        denoiser.load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
+    denoiser = _filled(config, conditions, weights, folder)
     origin = {"name": folder.resolve().name} | ({} if ema is None else {"ema": ema})
     palette = BUILT_IN["sprites"] if folder == SHIPPED / "sprites" else training_palette(folder)
     return Model(denoiser.to(best_device()), config, conditions, hash, origin, palette, folder)
+
+
+def _filled(
+    config: RunConfig, conditions: ConditionSpec, weights: Mapping[str, Tensor], folder: Path
+) -> Denoiser:
+    """The denoiser of a config with these weights, for which room is made only once they are known to fit."""
+    wanted = wanted_of(config, conditions)
+    try:
+        check_weights(lambda: nn.ModuleDict({"network": build_network(wanted)}), weights)
+        denoiser = build_denoiser(config, conditions)
+        denoiser.load_state_dict(weights)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
+    return denoiser
 
 
 def file_hash(path: Path) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fogcatcher.base.devices import computed_by
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.version import __version__
 from fogcatcher.data.pictures.picture_files import Unreadable, read_picture
 from fogcatcher.data.pictures.spec import Pictures
@@ -23,7 +22,8 @@ from fogcatcher.diffusion.edits.edit import Edit
 from fogcatcher.drawing.atlas import Atlas
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.edit_recipe import edit_from_json
-from fogcatcher.drawing.recipe import FileRecipe, Laid, PictureRecipe, PreviewRow, read_file_recipe
+from fogcatcher.drawing.recipe import FileRecipe, PictureRecipe, read_file_recipe
+from fogcatcher.drawing.sheet_forms import Columns, Laid, PreviewRow, SheetForm
 from fogcatcher.drawing.sheets import preview_sheet
 from fogcatcher.model.config import BEST, CONFIG, WEIGHTS
 from fogcatcher.model.model import SHIPPED, Model, file_hash, folder_of, load
@@ -44,8 +44,8 @@ class Comparison:
     """What was drawn now."""
     drawing: Drawing
     """The pictures of it."""
-    sheet: Mapping[str, object]
-    """How they lie in it; empty for a single one."""
+    sheet: SheetForm | None
+    """How they lie in it; None for a single one."""
     pixels: int
     """How many pixels were compared."""
     different: int
@@ -66,9 +66,7 @@ class Comparison:
 
     def save(self, path: Path) -> None:
         """Write what was drawn now, with its recipe."""
-        drawing = self.drawing
-        recipe = drawing.recipe_of_all(self.sheet) if self.sheet else drawing.recipes[0]
-        drawing.write(self.image, path, recipe)
+        self.drawing.write(self.image, path, self.drawing.recipe_of_all(self.sheet))
 
 
 def reproduce(
@@ -101,7 +99,7 @@ def reproduce(
         step = recipe.sheet.due[recipe.sheet.row]
         notes.append(f"compared was the row of step {step:,}; the weights of earlier rows are not kept")
     return Comparison(
-        image, drawing, recipe.written, len(far), int((far > 0).sum()), int(far.max(initial=0)), notes
+        image, drawing, recipe.sheet, len(far), int((far > 0).sum()), int(far.max(initial=0)), notes
     )
 
 
@@ -116,16 +114,22 @@ def find_model(made: PictureRecipe, given: str | None = None) -> Model:
     if given is not None:
         return _with_hash(folder_of(given), made) or load(given)
     if made.model == "unsaved":
-        raise UserError("this picture was drawn by a model that was not saved: name one with --model.")
+        raise UserError(
+            Message("this picture was drawn by a model that was not saved: name one with {@model}.")
+        )
     places = [*sorted(RUNS.glob("*/")), *sorted(SHIPPED.glob("*/"))]
     for folder in places:
         model = _with_hash(folder, made) if (folder / CONFIG).is_file() else None
         if model:
             return model
-    named = f" (its folder was called {made.name})" if made.name else ""
+    named = Message(" (its folder was called {name})", name=made.name) if made.name else ""
     raise UserError(
-        f"no model with weights {made.model}{named} is in runs/ or comes with the program: "
-        "say where it is with --model."
+        Message(
+            "no model with weights {weights}{named} is in runs/ or comes with the program: "
+            "say where it is with {@model}.",
+            weights=made.model,
+            named=named,
+        )
     )
 
 
@@ -148,8 +152,10 @@ def _check_size(recipe: FileRecipe, drawn_by: dict[str, Model], pixels: Rgba) ->
     smallest = min(model.config.pictures.height * model.config.pictures.width for model in drawn_by.values())
     if len(recipe.pictures) * smallest > pixels.shape[0] * pixels.shape[1]:
         raise UserError(
-            "this file is too small for the pictures of its recipe: it was made smaller after it was drawn, "
-            "or --model names one of another size."
+            Message(
+                "this file is too small for the pictures of its recipe: it was made smaller after it was "
+                "drawn, or {@model} names one of another size."
+            )
         )
 
 
@@ -172,7 +178,7 @@ def _draw(
         first,
         pictures=torch.cat([drawing.pictures for drawing in drawings]),
         raw=torch.cat([drawing.raw for drawing in drawings]),
-        recipes=[recipe for drawing in drawings for recipe in drawing.recipes],
+        made=[made for drawing in drawings for made in drawing.made],
     )
 
 
@@ -199,19 +205,18 @@ def _draw_batch(batch: Sequence[PictureRecipe], model: Model) -> Drawing:
     rows = [batch[0]] * batch[0].batch[1]
     for made in batch:
         rows[made.batch[0]] = made
-    call: dict[str, Any] = dict(batch[0].settings)
     drawing = model.sample(
         seeds=[made.seed for made in rows],
         condition=[made.condition for made in rows],
         edit=_edit_of(batch),
-        **call,
+        settings=batch[0].settings,
     )
     places = [made.batch[0] for made in batch]
     return replace(
         drawing,
         pictures=drawing.pictures[places],
         raw=drawing.raw[places],
-        recipes=[drawing.recipes[place] for place in places],
+        made=[drawing.made[place] for place in places],
     )
 
 
@@ -232,10 +237,10 @@ def _as_file(recipe: FileRecipe, drawing: Drawing, pixels: Rgba) -> tuple[Image.
         image = form.image(drawing.images)
     elif isinstance(form, Laid):
         image = drawing.laid(form.columns, form.repeats)
-    elif form is None:
-        image = drawing.images[0]
+    elif isinstance(form, Columns):
+        image = drawing.sheet(form.columns or _columns_of(drawing, pixels))
     else:
-        image = drawing.sheet(form or _columns_of(drawing, pixels))
+        image = drawing.images[0]
     return image, np.ones((image.height, image.width), bool)
 
 

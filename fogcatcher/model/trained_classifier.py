@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from safetensors import SafetensorError
@@ -14,15 +16,27 @@ from torch import Tensor
 
 from fogcatcher.base.disk import short_hash, write_atomically
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import read_json
+from fogcatcher.base.typed_json import Range
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.denoiser import EDMPreconditioning
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.tensors import Condition, PerSample, Samples, Times, expand_to
+from fogcatcher.model.weights_fit import check_weights
 from fogcatcher.networks.noisy_classifier import NoisyClassifier
 
 FOLDER = "classifier"
 WEIGHTS, FACTS = "classifier.safetensors", "classifier.json"
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What ``classifier.json`` holds."""
+
+    format: Annotated[int, Range(1, 1)]
+    attributes: Mapping[str, tuple[str, ...]]
+    width: Annotated[int, Range(1, 65_536)]
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ def new_classifier(
 
     Raises UserError where a model has none.
     """
-    attributes = {a.name: a.classes for a in conditions.attributes if isinstance(a, Category)}
+    attributes = _classes_of(conditions)
     if not attributes:
         raise UserError(
             "this model knows no classes, so a classifier has nothing to tell apart: "
@@ -85,6 +99,10 @@ def new_classifier(
         torch.manual_seed(seed)
         network = NoisyClassifier(pictures.channels, sum(map(len, attributes.values())), width)
     return TrainedClassifier(network.eval(), process, pictures.sigma_data, attributes, width)
+
+
+def _classes_of(conditions: ConditionSpec) -> dict[str, tuple[str, ...]]:
+    return {a.name: a.classes for a in conditions.attributes if isinstance(a, Category)}
 
 
 def load_classifier(
@@ -99,13 +117,15 @@ def load_classifier(
         where = "this model" if run is None else str(run)
         raise UserError(f"{where} has no classifier: train one with fogcatcher train-classifier.")
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        blank = new_classifier(conditions, pictures, process, int(facts["width"]))
-        told = {name: tuple(classes) for name, classes in facts["attributes"].items()}
-        if told != blank.attributes:
+        facts, weights = read_json(folder / FACTS, _Facts), load_file(folder / WEIGHTS)
+        if facts.attributes != _classes_of(conditions):
             raise ValueError("it tells other classes apart than the model knows")
-        blank.network.load_state_dict(load_file(folder / WEIGHTS))
+        fresh = partial(new_classifier, conditions, pictures, process, facts.width)
+        check_weights(lambda: fresh().network, weights)
+        blank = fresh()
+        blank.network.load_state_dict(weights)
         digest = short_hash((folder / WEIGHTS).read_bytes())
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"the classifier in {folder} is damaged: train it again ({error}).") from error
+    except (ValueError, OSError, RuntimeError, SafetensorError, UserError) as error:
+        said = str(error).rstrip(".")
+        raise UserError(f"the classifier in {folder} is damaged: train it again ({said}).") from error
     return replace(blank, hash=digest)

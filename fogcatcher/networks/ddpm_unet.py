@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.typed_json import Length, Range
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.blocks import (
     Downsample,
@@ -31,6 +33,10 @@ from fogcatcher.networks.blocks import (
 )
 from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
 
+Channels = Annotated[int, Range(1, 65_536)]
+ChannelsOrNone = Annotated[int, Range(0, 65_536)]
+Levels = Length(1, 16)
+
 
 @dataclass(frozen=True)
 class UNetShape:
@@ -39,40 +45,40 @@ class UNetShape:
     The four tuples of booleans go level by level, the finest first, like ``widths``.
     """
 
-    widths: tuple[int, ...]
+    widths: Annotated[tuple[Channels, ...], Levels]
     """Channels of each level; every level has half the side of the one before."""
-    attention_down: tuple[bool, ...]
-    attention_up: tuple[bool, ...]
+    attention_down: Annotated[tuple[bool, ...], Levels]
+    attention_up: Annotated[tuple[bool, ...], Levels]
     """Whether every block of a level is followed by self-attention."""
-    blocks_down: tuple[bool, ...]
-    blocks_up: tuple[bool, ...]
+    blocks_down: Annotated[tuple[bool, ...], Levels]
+    blocks_up: Annotated[tuple[bool, ...], Levels]
     """Whether the step out of a level, finer to coarser and back, is a residual block or a convolution."""
-    blocks: int = 2
+    blocks: Annotated[int, Range(1, 16)] = 2
     """Residual blocks per level on the way down; one more on the way up."""
-    dims: int = 2
-    frequencies: int = 0
+    dims: Annotated[int, Range(1, 3)] = 2
+    frequencies: ChannelsOrNone = 0
     """Features of the sinusoids; 0: ``widths[0]``."""
-    embedding: int = 0
+    embedding: ChannelsOrNone = 0
     """Features of the time embedding; 0: 4 times the frequencies."""
     cosine_first: bool = False
     frequency_shift: float = 1.0
     scale_shift: bool = False
     """AdaGN instead of addition of the time embedding."""
-    heads: int = 1
-    head_channels: int = 0
+    heads: Channels = 1
+    head_channels: ChannelsOrNone = 0
     """Channels of a head, which then decide how many there are; 0: ``heads`` decides."""
     linear_attention: bool = False
     """In the levels; the middle always looks at every pair."""
-    groups: int = 32
-    eps: float = 1e-5
-    dropout: float = 0.0
-    divisor: float = 1.0
+    groups: Channels = 32
+    eps: Annotated[float, Range(0, 1)] = 1e-5
+    dropout: Annotated[float, Range(0, 1)] = 0.0
+    divisor: Annotated[float, Range(1e-3, 1e3)] = 1.0
     """What the sum of the two branches is divided by, in the levels."""
     middle: bool = True
     middle_attention: bool = True
-    middle_groups: int = 32
+    middle_groups: ChannelsOrNone = 32
     """Groups of the norm before the attention of the middle; 0: no norm."""
-    middle_divisor: float = 1.0
+    middle_divisor: Annotated[float, Range(1e-3, 1e3)] = 1.0
     pad_after: bool = False
     """Whether convolutions of stride 2 are padded behind the picture only, or on both sides."""
     standardise: bool = False

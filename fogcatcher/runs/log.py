@@ -6,14 +6,26 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fogcatcher.base.disk import write_atomically
+from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import parsed, plain_bytes
+from fogcatcher.base.typed_json import AnyFloat, Range, typed
 from fogcatcher.runs.loggers import Logger
 from fogcatcher.training.fit import Progress
 
 LOG_EVERY = 10
 METRICS, CHECKS = "metrics.jsonl", "checks.jsonl"
+MOST_BYTES = 10**9
+FIGURES: Mapping[str, Any] = {
+    **dict.fromkeys(("loss", "gradient_norm", "learning_rate", "seconds_per_step"), AnyFloat),
+    **dict.fromkeys(("kernel_distance", "copied", "chance", "training_loss", "held_out_loss"), AnyFloat),
+    "levels": list[Mapping[str, AnyFloat]],
+}
+"""What those who read a row compute with; any may be missing, or null."""
+LEVEL = {"sigma", "training", "held_out", "zero", "gaussian"}
+"""What ``levels`` say at each noise level."""
 
 
 class RowLog:
@@ -73,11 +85,26 @@ class MetricsLog:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a log; a last line cut short by a crash is left out."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
+    """Return the rows of a log; lines that a crash cut short, or that are damaged otherwise, are left out.
+
+    Raises UserError where it is no file that can be read.
+    """
+    try:
+        content = plain_bytes(path, MOST_BYTES)
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no log that can be read ({error}): move it away.") from error
+    return [row for line in content.splitlines() if (row := _row(line)) is not None]
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = typed(parsed(line, finite=False), dict[str, Any], "")
+        typed(row.get("step"), Annotated[int, Range(0, 10**15)], "step")
+        for name, hint in FIGURES.items():
+            typed(row.get(name), hint | None, name)
+        whole = all(level.keys() >= LEVEL for level in row.get("levels") or ())
+    except ValueError:
+        return None
+    return row if whole else None

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from fogcatcher.base.disk import write_atomically
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
+from fogcatcher.base.read_json import read_json
 
 PROJECT = "fogcatcher"
 WANDB_RUN = "wandb.json"
@@ -37,7 +38,7 @@ class TensorBoard:
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError as error:
             raise UserError(
-                "--tensorboard needs its library: pip install 'fogcatcher[tensorboard]'."
+                Message("{@tensorboard} needs its library: pip install 'fogcatcher[tensorboard]'.")
             ) from error
         self._writer = SummaryWriter(folder / "tensorboard", purge_step=step + 1 if step else None)
 
@@ -61,7 +62,9 @@ class WeightsAndBiases:
         try:
             import wandb  # type: ignore[import-not-found]
         except ImportError as error:
-            raise UserError("--wandb needs its library: pip install 'fogcatcher[wandb]'.") from error
+            raise UserError(
+                Message("{@wandb} needs its library: pip install 'fogcatcher[wandb]'.")
+            ) from error
         try:
             self._run = wandb.init(
                 project=PROJECT,
@@ -101,9 +104,10 @@ def _identity(folder: Path) -> str:
     """The run's name at W&B: the one in its folder, or else a new one, kept there."""
     path = folder / WANDB_RUN
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        text = json.dumps({"id": secrets.token_hex(4)})
+        return read_json(path, dict[str, str])["id"]
+    except (FileNotFoundError, UserError, KeyError):
+        identity = secrets.token_hex(4)
+        text = json.dumps({"id": identity}) + "\n"
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda part: part.write_text(text + "\n", encoding="utf-8"))
-        return json.loads(text)["id"]
+        write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+        return identity

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fogcatcher.base.devices import best_device
-from fogcatcher.base.errors import UserError, named
+from fogcatcher.base.errors import Message, UserError, named
 from fogcatcher.data.conditions.column_types import choose_controls
 from fogcatcher.data.conditions.conditions import ConditionSpec, Tags
 from fogcatcher.data.pictures.augmentation import choose
@@ -29,9 +29,10 @@ from fogcatcher.model.config import (
     read_config,
 )
 from fogcatcher.model.presets import PRESETS
+from fogcatcher.runs.devices import ONE_DEVICE, Devices
 from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in, time_step
 from fogcatcher.runs.record import Run
-from fogcatcher.runs.setup import ONE_DEVICE, Devices, Setup, check, free_folder
+from fogcatcher.runs.setup import Setup, check, free_folder
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import load_newest_state
 from fogcatcher.training.condition_dropout import ConditionDropout
@@ -54,7 +55,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     augmentation, said = choose(setup.augment, dataset.pictures, len(parts.train))
     config = RunConfig(
         pictures=pictures,
-        method=named("preset", setup.preset, PRESETS),
+        method=named("preset", setup.preset, PRESETS, about="preset"),
         network=NetworkConfig(),
         training=Plan(
             steps=setup.steps or 1,
@@ -96,21 +97,43 @@ def resume(folder: Path, data: str, progress: Reading | None = None, devices: De
     parts = split(dataset, config.data.options)
     if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
         raise UserError(
-            f"{data} is not what {folder} was trained on ({len(dataset)} pictures now, "
-            f"{config.data.pictures} then): give the same data, or start a new run with another --out."
+            Message(
+                "{data} is not what {folder} was trained on ({now} pictures now, {then} then): "
+                "give the same data, or start a new run with another {@out}.",
+                data=data,
+                folder=folder,
+                now=len(dataset),
+                then=config.data.pictures,
+            ),
+            about="data",
         )
+    _check_size(folder, config, conditions)
     run = _assemble(folder, config, conditions, dataset, parts, devices)
     try:
         run.notes += load_newest_state(run.state, folder / "state")
     except FileNotFoundError as error:
         raise UserError(
-            f"there is no checkpoint to resume from in {folder}: start again without --resume."
+            Message(
+                "there is no checkpoint to resume from in {folder}: start again without {@resume}.",
+                folder=folder,
+            )
         ) from error
     if devices.micro_batch:
         run.state.setbacks = replace(run.state.setbacks, micro_batch=devices.micro_batch)
     run.gather()
     run.notes.append(f"resumed at step {run.state.step:,} of {config.training.steps:,}")
     return run
+
+
+def _check_size(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:
+    """Raises UserError for a network that is larger than any checkpoint: no room is to be made for it."""
+    sizes = [path.stat().st_size for path in (folder / "state").glob("step-*.safetensors")]
+    parameters = parameters_of(wanted_of(config, conditions))
+    if sizes and 4 * parameters > max(sizes):
+        raise UserError(
+            f"the config.json of {folder} describes a network of {parameters:,} parameters, more than any "
+            "checkpoint holds: put back the one that the run was started with."
+        )
 
 
 def _with_network(config: RunConfig, conditions: ConditionSpec, setup: Setup) -> RunConfig:

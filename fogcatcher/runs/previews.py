@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from PIL import Image
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.pictures.spec import Pictures
-from fogcatcher.drawing.recipe_text import parameters_text
-from fogcatcher.drawing.sheets import MODES, PREVIEW_COLUMNS, preview_sheet, save_png
+from fogcatcher.drawing.atlas import Atlas
+from fogcatcher.drawing.sheet_forms import PreviewRow, SheetForm
+from fogcatcher.drawing.sheets import MODES, PREVIEW_COLUMNS, preview_sheet
 from fogcatcher.model.model import SEEDS_PER_CLASS, Model
 
 EARLY = (0, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
@@ -36,27 +37,21 @@ class Preview:
 
     def add(self, step: int, model: Model) -> None:
         """Draw the row of this step and write the sheet again; both say by which weights it was drawn."""
-        drawing = model.sample(seeds=self.seeds)
-        pictures, made_by = drawing.pictures, {"model": model.weights_hash(), "step": step}
-        recipes = [{**recipe, **made_by} for recipe in drawing.recipes]
-        text = parameters_text(recipes[0], (pictures.shape[-1], pictures.shape[-2]))
+        drawn, hash = model.sample(seeds=self.seeds), model.weights_hash()
+        drawn = replace(drawn, made=[replace(made, model=hash, step=step) for made in drawn.made])
+        pictures = drawn.pictures
 
-        def save(image: Image.Image, path: Path, place: Mapping[str, object]) -> None:
-            recipe = {"step": step, "pictures": recipes, "sheet": place}
-            write_atomically(path, lambda part: save_png(image, part, recipe, text))
+        def save(image: Image.Image, path: Path, form: SheetForm) -> None:
+            recipe = drawn.recipe_of_all(form)
+            write_atomically(path, lambda part: drawn.write(image, part, recipe))
 
-        save(
-            _strip(pictures),
-            self.folder / f"step-{step:09d}.png",
-            {"atlas": True, "columns": PREVIEW_COLUMNS},
-        )
+        save(_strip(pictures), self.folder / f"step-{step:09d}.png", Atlas(PREVIEW_COLUMNS))
         rows = {}
         for path in self.folder.glob("step-*.png"):
             rows[int(re.sub(r"\D", "", path.stem))] = _read_strip(path, pictures)
         blank = torch.zeros_like(pictures)
         image = preview_sheet(torch.cat([rows.get(due, blank) for due in self.due]), self.due)
-        row = {"columns": PREVIEW_COLUMNS, "due": self.due, "row": self.due.index(step)}
-        save(image, self.folder / "preview.png", row)
+        save(image, self.folder / "preview.png", PreviewRow(tuple(self.due), self.due.index(step)))
 
 
 def _strip(pictures: Pictures) -> Image.Image:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fogcatcher.base.devices import best_device
 from fogcatcher.base.disk import appended_whole_or_not, is_full
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.memory import is_out_of_memory
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.data.conditions.conditions import ConditionSpec
@@ -128,7 +128,7 @@ class Record:
         self._averages = EMAHistory(self._run.folder / AVERAGES, self._run.config.training, self._run.written)
         self._log = MetricsLog(self._run.folder / METRICS, step, self._loggers)
         self._checked = RowLog(self._run.folder / CHECKS, step, self._loggers)
-        self._run.checks[:] = [Check(**row) for row in self._checked.rows]
+        self._run.checks[:] = Check.of_rows(self._checked.rows)
 
     def add(self, progress: Progress) -> None:
         """After every step."""
@@ -224,8 +224,14 @@ class Record:
             return
         if run.state.setbacks.in_a_row < IN_A_ROW and not self.save() and "the checkpoint" in self._failing:
             raise UserError(
-                f"the disk is full: steps {self._saved_step + 1:,} to {run.state.step:,} could not be saved; "
-                f"step {self._saved_step:,} is whole in {run.folder}: make room, and go on with --resume."
+                Message(
+                    "the disk is full: steps {first:,} to {last:,} could not be saved; "
+                    "step {saved:,} is whole in {folder}: make room, and go on with {@resume}.",
+                    first=self._saved_step + 1,
+                    last=run.state.step,
+                    saved=self._saved_step,
+                    folder=run.folder,
+                )
             )
 
     def tell(self, said: str, files: tuple[str, ...] = ()) -> None:

@@ -1,4 +1,4 @@
-"""What a person may choose about a new run, and on what it is trained."""
+"""What a person may choose about a new run: every choice and its default stand here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
-from fogcatcher.base.errors import UserError
-from fogcatcher.base.processes import ALONE, Processes
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.data.options import DataOptions
 
 
@@ -37,41 +37,20 @@ class Setup:
     """float32, bfloat16, or auto: bfloat16 on GPUs that have it."""
 
 
-@dataclass(frozen=True)
-class Devices:
-    """On what a run is trained; the result is the same to rounding."""
+class Choices(TypedDict, total=False):
+    """The fields of Setup that ``train`` takes as they are, for editors and type checkers."""
 
-    processes: Processes = ALONE
-    micro_batch: int | None = None
-    """Most pictures that one process passes through the network at once; None is its whole share."""
-    shard: bool = False
-    """Each process keeps only its part of weights, averages and optimisers."""
-
-    def check(self, batch_size: int, network: str = "small") -> None:
-        """Raises UserError when a batch, or a network, cannot be divided so."""
-        count = self.processes.count
-        if self.micro_batch is not None and self.micro_batch < 1:
-            raise UserError(f"--micro-batch must be at least 1, not {self.micro_batch}.")
-        if batch_size < count:
-            raise UserError(
-                f"a batch of {batch_size} cannot be divided among {count} processes: "
-                f"start fewer, or give --batch-size {count} or more."
-            )
-        if self.shard and count == 1:
-            raise UserError("--shard divides a model among processes: start several with torchrun.")
-        if self.shard and batch_size % count:
-            raise UserError(
-                f"--shard needs equal shares: {batch_size} pictures cannot be divided evenly among {count} "
-                f"processes; start a number that divides {batch_size}."
-            )
-        if self.shard and network == "edm2":
-            raise UserError(
-                "--shard does not go with edm2, which sets the norm of its weights while it computes, where "
-                "each process has only a copy: leave out --shard, or choose another --network."
-            )
-
-
-ONE_DEVICE = Devices()
+    minutes: float | None
+    steps: int | None
+    text_encoder: str | None
+    augment: str
+    seed: int
+    preset: str
+    network: str
+    size_of_model: str | None
+    width: int | None
+    batch_size: int | None
+    precision: str
 
 
 def default_folder(data: str) -> Path:
@@ -81,15 +60,21 @@ def default_folder(data: str) -> Path:
 
 def check(setup: Setup) -> None:
     if setup.minutes is not None and setup.steps is not None:
-        raise UserError("give --minutes or --steps, not both.")
+        raise UserError(Message("give {@minutes} or {@steps}, not both."))
     if setup.steps is not None and setup.steps < 1:
-        raise UserError(f"--steps must be at least 1, not {setup.steps}.")
+        raise UserError(Message("{@steps} must be at least 1, not {given}.", given=setup.steps))
     if setup.minutes is not None and not (setup.minutes > 0 and math.isfinite(setup.minutes)):
-        raise UserError(f"--minutes must be more than 0, not {setup.minutes:g}.")
+        raise UserError(Message("{@minutes} must be more than 0, not {given:g}.", given=setup.minutes))
     if setup.batch_size is not None and setup.batch_size < 1:
-        raise UserError(f"--batch-size must be at least 1, not {setup.batch_size}.")
+        raise UserError(Message("{@batch_size} must be at least 1, not {given}.", given=setup.batch_size))
     if setup.out is not None and (setup.out / "config.json").exists():
-        raise UserError(f"{setup.out} already holds a run: add --resume to go on, or choose another --out.")
+        raise UserError(
+            Message(
+                "{folder} already holds a run: add {@resume} to go on, or choose another {@out}.",
+                folder=setup.out,
+            ),
+            about="out",
+        )
 
 
 def free_folder(data: str) -> Path:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeGuard
+from typing import Annotated, Any, TypeGuard
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
+from fogcatcher.base.read_json import read_json
+from fogcatcher.base.typed_json import Range, typed
 from fogcatcher.judging.metrics.memorisation import SURE
 from fogcatcher.runs.log import CHECKS, METRICS, read_rows
 
@@ -27,6 +28,7 @@ GAP = 1.1
 are better known. The first check takes out that the pictures of one side may be harder by chance."""
 MEAN_ERROR = 0.6745 * math.sqrt(6)
 """The median of |a - 2 b + c| over the standard deviation, for independent normal a, b, c."""
+LONGER = Message("a longer run (more {@minutes}) is likely to be better")
 
 Row = Mapping[str, Any]
 
@@ -66,7 +68,11 @@ def summary(folder: Path) -> list[str]:
     """
     metrics, checks = read_rows(folder / METRICS), read_rows(folder / CHECKS)
     if not metrics and not checks:
-        raise UserError(f"{folder} holds no log of a training run: name the folder given as --out.")
+        raise UserError(
+            Message(
+                "{folder} holds no log of a training run: name the folder given as {@out}.", folder=folder
+            )
+        )
     found = verdict(checks)
     figures = _figures(checks) or _losses(metrics)
     said = [f"{found.word}: {found.why}", found.advice, *figures, *_speed(metrics, batch_size(folder))]
@@ -75,10 +81,11 @@ def summary(folder: Path) -> list[str]:
 
 def verdict(checks: Sequence[Row]) -> Verdict:
     """Judge the rows of ``checks.jsonl``, in this order: copies, too few checks, then the losses."""
-    if checks and checks[-1].get("chance") is not None and checks[-1]["chance"] < SURE:
+    last = checks[-1] if checks else {}
+    if last.get("chance") is not None and last["chance"] < SURE and last.get("copied") is not None:
         return Verdict(
             "memorising",
-            f"{checks[-1]['copied']:.1%} of what is drawn are copies of training pictures, more than chance",
+            f"{last['copied']:.1%} of what is drawn are copies of training pictures, more than chance",
             _less_training(checks),
         )
     judged = "held_out_loss" if series(checks, "held_out_loss") else "training_loss"
@@ -98,16 +105,16 @@ def verdict(checks: Sequence[Row]) -> Verdict:
         why = f"{said}, while the training loss {_changed(training, series(checks, 'training_loss')[-1][1])}"
         return Verdict("memorising", why, _less_training(checks))
     if loss.falls:
-        return Verdict("improving", said, "a longer run (more --minutes) is likely to be better")
+        return Verdict("improving", said, LONGER)
     distance = trend(checks, "kernel_distance", SMALLEST_DISTANCE, of_first=True)
     if distance is not None and distance.falls and not loss.rises:
         why = f"{said}, but drawn pictures still come nearer to real ones (kernel distance)"
-        return Verdict("improving", why, "a longer run (more --minutes) is likely to be better")
+        return Verdict("improving", why, LONGER)
     if loss.rises:
-        return Verdict("getting worse", said, "another --seed may help; the best weights are kept (--best)")
-    return Verdict(
-        "standing still", said, "a longer run will hardly help; a larger --size-of-model or more pictures may"
-    )
+        advice = Message("another {@seed} may help; the best weights are kept ({@best:True})")
+        return Verdict("getting worse", said, advice)
+    advice = Message("a longer run will hardly help; a larger {@size_of_model} or more pictures may")
+    return Verdict("standing still", said, advice)
 
 
 def series(rows: Sequence[Row], name: str) -> list[tuple[float, float]]:
@@ -147,8 +154,9 @@ def gap(checks: Sequence[Row]) -> float | None:
 def batch_size(folder: Path) -> int | None:
     """Return the pictures per step of the run in ``folder``; None where its config does not say."""
     try:
-        return int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["training"]["batch_size"])
-    except (OSError, ValueError, KeyError, TypeError):
+        tree = read_json(folder / "config.json", Mapping[str, Any])
+        return typed(tree["training"]["batch_size"], Annotated[int, Range(1, 10**9)], "batch_size")
+    except (FileNotFoundError, UserError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -166,10 +174,11 @@ def _changed(found: Trend, last: float) -> str:
 
 def _less_training(checks: Sequence[Row]) -> str:
     losses = series(checks, "held_out_loss")
-    best = f" (step {min(losses, key=lambda p: p[1])[0]:,})" if losses else ""
-    return (
-        f"draw with the weights of the lowest held-out loss{best}, sample --best; more pictures, --augment, "
-        "a smaller --size-of-model or fewer --minutes help"
+    best = Message(" (step {step:,})", step=min(losses, key=lambda p: p[1])[0]) if losses else ""
+    return Message(
+        "draw with the weights of the lowest held-out loss{best}, sample {@best:True}; more pictures, "
+        "{@augment}, a smaller {@size_of_model} or fewer {@minutes} help",
+        best=best,
     )
 
 

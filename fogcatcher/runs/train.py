@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from fogcatcher.base.processes import joined
 from fogcatcher.data.options import DataOptions
+from fogcatcher.runs.devices import Devices
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare
-from fogcatcher.runs.setup import Devices, Setup
+from fogcatcher.runs.setup import Choices, Setup
 from fogcatcher.training.fit import Progress
 
 
@@ -18,44 +20,26 @@ def train(
     data: str | Path,
     out: str | Path | None = None,
     *,
-    minutes: float | None = None,
-    steps: int | None = None,
     size: int | tuple[int, int] | None = None,
     conditions: str | Sequence[str] = (),
-    augment: str = "auto",
-    preset: str = "default",
-    network: str = "small",
-    size_of_model: str | None = None,
     options: DataOptions | None = None,
-    seed: int = 0,
     stop_early: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    **choices: Unpack[Choices],
 ) -> Path:
     """Train a model on pictures (a path as for ``read_dataset``) and return its run directory.
 
-    ``conditions`` names columns, NAME or NAME:TYPE; ``options`` says how pictures are read and chosen.
+    ``conditions`` names columns, NAME or NAME:TYPE; ``options`` says how pictures are read and chosen, and
+    ``size`` is short for that of ``options``. ``stop_early`` ends training when a check finds that more of it
+    does harm. All further choices are the fields of ``runs.setup.Setup``, where their defaults stand:
     ``preset`` is a row of docs/methods.md; ``network`` and ``size_of_model`` are those of docs/networks.md:
-    tiny, small, medium, large, or a number of parameters such as "3M". ``stop_early`` ends training when a
-    check finds that more of it does harm.
+    tiny, small, medium, large, or a number of parameters such as "3M".
     """
     options = options or DataOptions()
     if size is not None:
         options = replace(options, size=(size, size) if isinstance(size, int) else size)
     asked = (conditions,) if isinstance(conditions, str) else tuple(conditions)
-    out = Path(out) if out else None
-    setup = Setup(
-        str(data),
-        out,
-        minutes,
-        steps,
-        options,
-        asked,
-        augment=augment,
-        seed=seed,
-        preset=preset,
-        network=network,
-        size_of_model=size_of_model,
-    )
+    setup = Setup(str(data), Path(out) if out else None, options=options, conditions=asked, **choices)
     with joined() as processes:
         run = prepare(setup, devices=Devices(processes))
         for step in follow(run, stop_early=stop_early):

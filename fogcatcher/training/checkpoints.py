@@ -13,9 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fogcatcher.base.disk import write_atomically
+from fogcatcher.base.read_json import parsed
+from fogcatcher.base.typed_json import typed
 from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.training.fit import TrainingState
-from fogcatcher.training.setbacks import Setbacks, first_not_finite
+from fogcatcher.training.setbacks import Count, Setbacks, first_not_finite
 from fogcatcher.training.sharding import like, whole
 
 KEPT = 2
@@ -86,15 +88,17 @@ def load_newest_state(state: TrainingState, folder: Path) -> list[str]:
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 told = dict(file.metadata() or {})
-            step, setbacks = int(told["step"]), Setbacks(**json.loads(told.get("setbacks", "{}")))
+            step: int = typed(int(told["step"]), Count, "step")
+            updates: int = typed(int(told.get("updates", step)), Count, "updates")
+            setbacks: Setbacks = typed(parsed(told.get("setbacks", "{}")), Setbacks, "setbacks")
             wrong = first_not_finite(tensors.items())
             if wrong:
                 raise NotFinite(f"{wrong} is not finite")
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
             notices.append(f"{path.name} is damaged and was passed over ({error})")
             continue
         _fill(state, tensors)
-        state.ema.updates = int(told.get("updates", step))
+        state.ema.updates = updates
         state.step, state.setbacks, state.whole = step, setbacks, True
         return notices
     raise FileNotFoundError(f"no checkpoint in {folder}")

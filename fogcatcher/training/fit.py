@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 import torch
 from torch import nn
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.memory import free_memory, is_out_of_memory
 from fogcatcher.base.processes import ALONE, Processes
+from fogcatcher.base.typed_json import Range
 from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.diffusion.randomness import step_generator
@@ -27,6 +29,8 @@ from fogcatcher.training.sharding import is_sharded, like, local, shard, whole
 
 MUON_CHANNELS = 32
 """Kernels with fewer channels on either side stay with AdamW."""
+Share = Annotated[float, Range(0, 1)]
+Count = Annotated[int, Range(0, 10**15)]
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
@@ -34,29 +38,29 @@ DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 class Plan:
     """How a denoiser is trained. Every number of a run follows from this, the data and the network."""
 
-    steps: int
+    steps: Count
     """Number of training steps."""
-    batch_size: int = 32
+    batch_size: Annotated[int, Range(1, 10**9)] = 32
     """Pictures per step."""
-    learning_rate: float = 2.5e-3
+    learning_rate: Annotated[float, Range(0, 1000)] = 2.5e-3
     """Highest learning rate: reached after the warm-up, falling to 0 along a cosine."""
-    warmup: int = 200
+    warmup: Count = 200
     """Steps in which the learning rate rises, at most a tenth of all steps."""
-    weight_decay: float = 0.01
+    weight_decay: Annotated[float, Range(0, 1000)] = 0.01
     """Decoupled weight decay."""
-    gradient_clip: float = 1.0
+    gradient_clip: Annotated[float, Range(0, 1e6)] = 1.0
     """Longest gradient; longer ones are scaled down to it."""
-    condition_dropout: float = 0.1
+    condition_dropout: Share = 0.1
     """Share of samples trained without any condition, for guidance."""
-    attribute_dropout: Mapping[str, float] = field(default_factory=dict)
+    attribute_dropout: Mapping[str, Share] = field(default_factory=dict)
     """Attribute -> share of samples for which it is left unsaid on its own."""
     single_dropout: tuple[str, ...] = ()
     """Attributes of several marks, each of which is left unsaid on its own: tags."""
-    ema_gamma: float = 6.94
+    ema_gamma: Annotated[float, Range(0, 1e4)] = 6.94
     """Exponent of the power-function average; 6.94 averages over about the last tenth of the run."""
     precision: str = "float32"
     """Of the network while it learns: float32 or bfloat16."""
-    seed: int = 0
+    seed: Annotated[int, Range(-(2**63), 2**64 - 1)] = 0
     """Seed of the weights, the order of the pictures and the noise."""
 
     def learning_rate_at(self, step: int) -> float:
@@ -226,8 +230,10 @@ def _gradient_in_memory(
             return loss
         if size == 1:
             raise UserError(
-                "there is not enough memory to train on even one picture at a time: "
-                "choose a smaller --size-of-model, or smaller pictures with --size."
+                Message(
+                    "there is not enough memory to train on even one picture at a time: "
+                    "choose a smaller {@size_of_model}, or smaller pictures with {@size}."
+                )
             )
         # What the failed attempt held is free only now.
         _put_back(state.denoiser, counted)

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -26,6 +28,8 @@ from torch import Tensor
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import parsed
+from fogcatcher.base.typed_json import Range, typed
 from fogcatcher.training.ema import PowerEMA
 from fogcatcher.training.fit import Plan, TrainingState
 
@@ -128,6 +132,15 @@ class EMAHistory:
         return self._folder / f"step-{step:09d}.safetensors"
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What a snapshot says of itself."""
+
+    updates: Annotated[int, Range(1, 10**15)]
+    gamma: Annotated[float, Range(-0.49, 1e6)]
+    short_gamma: Annotated[float, Range(-0.49, 1e6)]
+
+
 def save_snapshot(ema: PowerEMA, path: Path, whole: bool) -> None:
     """Write both averages, in half precision unless ``whole``, and what layers count for themselves."""
     main = ema.denoiser.state_dict()
@@ -136,9 +149,9 @@ def save_snapshot(ema: PowerEMA, path: Path, whole: bool) -> None:
         for kind, value in (("ema", main[name]), ("short", short)):
             tensors[f"{kind}/{name}"] = value if whole else _half(value)
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    facts = {"updates": ema.updates, "gamma": ema.gamma, "short_gamma": ema.short_gamma}
+    facts = _Facts(ema.updates, ema.gamma, ema.short_gamma)
     # In one string, since safetensors writes several in any order.
-    save_file(tensors, path, {FACTS: json.dumps(facts)})
+    save_file(tensors, path, {FACTS: json.dumps(asdict(facts))})
 
 
 def _half(value: Tensor) -> Tensor:
@@ -178,7 +191,8 @@ def snapshot(folder: Path, step: int) -> dict[str, Tensor]:
 
     The names are those of the denoiser's state dict. Raises UserError where that step was not kept.
     """
-    paths = {int(path.stem.removeprefix("step-")): path for path in sorted(folder.glob("step-*.safetensors"))}
+    names = {path: re.fullmatch(r"step-(\d+)", path.stem) for path in sorted(folder.glob("*.safetensors"))}
+    paths = {int(name[1]): path for path, name in names.items() if name}
     if step not in paths:
         kept = ", ".join(map(str, paths)) or "none"
         raise UserError(f"there is no snapshot of step {step} in {folder}: those kept are {kept}.")
@@ -191,9 +205,8 @@ def snapshot(folder: Path, step: int) -> dict[str, Tensor]:
 def _profiles(path: Path) -> tuple[Profile, Profile]:
     """Those of the main and the short average in a snapshot."""
     with safe_open(path, framework="pt") as file:
-        facts = json.loads(file.metadata()[FACTS])
-    T = float(facts["updates"])
-    return Profile(float(facts["gamma"]), T), Profile(float(facts["short_gamma"]), T)
+        facts: _Facts = typed(parsed(file.metadata()[FACTS]), _Facts, "")
+    return Profile(facts.gamma, facts.updates), Profile(facts.short_gamma, facts.updates)
 
 
 def _shares(profiles: Sequence[Profile], sigma_rel: float) -> list[float]:

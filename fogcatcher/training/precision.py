@@ -15,7 +15,7 @@ def precision_on(device: torch.device, asked: str = "auto") -> str:
     Never float16, whose range gradients leave. Raises UserError for an unknown name.
     """
     if asked not in PRECISIONS:
-        raise unknown_name("precision", asked, PRECISIONS)
+        raise unknown_name("precision", asked, PRECISIONS, about="precision")
     if asked != "auto":
         return asked
     native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
 from torch import Tensor
 
+from fogcatcher.base.typed_json import Range
+
+Count = Annotated[int, Range(0, 10**15)]
 IN_A_ROW = 5
 """Steps without a finite loss and gradient after which a run goes back to its newest checkpoint."""
 ROLLBACKS = 3
@@ -23,13 +27,13 @@ class Diverged(RuntimeError):
 class Setbacks:
     """All zeros in a run without any; then nothing is different."""
 
-    skipped: int = 0
+    skipped: Count = 0
     """Steps whose loss or gradient was not finite: they changed nothing but this count."""
-    in_a_row: int = 0
+    in_a_row: Count = 0
     """How many of them are the latest steps."""
-    rollbacks: int = 0
+    rollbacks: Annotated[int, Range(0, 1000)] = 0
     """How often the run went back to a checkpoint."""
-    micro_batch: int | None = None
+    micro_batch: Annotated[int, Range(1, 10**9)] | None = None
     """Pictures that memory holds at once, where a batch was too large for it."""
 
     @property

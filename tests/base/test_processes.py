@@ -19,11 +19,14 @@ from fogcatcher.base.processes import Processes, _buckets
 from fogcatcher.cli.main import main
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.diffusion.randomness import step_generator
+from fogcatcher.drawing.recipe import read_file_recipe
+from fogcatcher.drawing.sheet_forms import Columns
 from fogcatcher.drawing.to_disk import draw_to_disk
 from fogcatcher.model.model import load
+from fogcatcher.runs.devices import Devices
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare, resume
-from fogcatcher.runs.setup import Devices, Setup
+from fogcatcher.runs.setup import Setup
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.condition_dropout import ConditionDropout
 from fogcatcher.training.fit import Plan, fit
@@ -109,11 +112,11 @@ def test_batches_that_cannot_be_divided_are_refused():
         (Devices(two), 1, "a batch of 1 cannot be divided among 2 processes"),
         (Devices(two, shard=True), 9, "9 pictures cannot be divided evenly"),
         (Devices(shard=True), 8, "start several with torchrun"),
-        (Devices(micro_batch=0), 8, "--micro-batch must be at least 1"),
+        (Devices(micro_batch=0), 8, "micro_batch must be at least 1"),
     ):
         with pytest.raises(UserError, match=said):
             devices.check(batch)
-    with pytest.raises(UserError, match="--shard does not go with edm2"):
+    with pytest.raises(UserError, match="shard does not go with edm2"):
         Devices(two, shard=True).check(8, "edm2")
     Devices(two).check(9)
     Devices(two, shard=True).check(8)
@@ -136,6 +139,8 @@ def test_pictures_go_to_disk_in_parts_and_the_sheet_has_an_end(tmp_path):
     assert files == expected and len(files) == 70 and most == 64
     with Image.open(tmp_path / "parts" / "sheet.png") as drawn:
         assert np.array_equal(np.array(drawn), np.array(model.sample(16, steps=1).sheet(8)))
+    made = read_file_recipe(tmp_path / "parts" / "sheet.png")
+    assert (made.sheet, made.pictures) == (Columns(8), model.sample(64, steps=1).made[:16])
 
 
 # --- the real command, started twice ------------------------------------------------------------

@@ -163,9 +163,10 @@ def test_guidance_is_one_scale_or_one_per_attribute():
         parse_guidance("strong")
 
 
-def test_help_does_not_load_torch():
+@pytest.mark.parametrize("arguments", [("--help",), ("sample", "--help")])
+def test_help_does_not_load_torch(arguments):
     code = (
-        "import sys\nsys.argv = ['fogcatcher', '--help']\n"
+        f"import sys\nsys.argv = ['fogcatcher', *{arguments}]\n"
         "from fogcatcher.cli.main import main\n"
         "try: main()\nexcept SystemExit: pass\n"
         "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"

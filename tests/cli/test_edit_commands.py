@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from fogcatcher.drawing.sheets import read_recipe
+from fogcatcher.drawing.recipe import read_file_recipe
+from fogcatcher.drawing.sheets import RECIPE_KEY, read_recipe
 from fogcatcher.model.build import SAMPLERS
 from tests.commands import fogcatcher, refused
 from tests.edit_models import small_model
@@ -91,6 +93,24 @@ def test_the_condition_of_a_drawing_is_taken_from_its_recipe(here, capsys):
         assert fogcatcher(command, "runs/rgba", "drawn/00001.png", *QUICK, capsys=capsys)[0] == 0
         recipe = read_recipe(Path("out/00000.png"))
         assert recipe is not None and recipe["condition"] == {"kind": "spell"}
+
+
+UNUSABLE = ["", "{", "[" * 100_000, "9" * 5000, "null", '{"condition": {"kind": "spell"}}']
+QUICKEST = ("--steps", "1", "--out", "out")
+
+
+@pytest.mark.parametrize("command", ["vary", "recolor", "inpaint", "interpolate"])
+def test_a_recipe_that_cannot_be_used_is_none(command, here, capsys):
+    more = {"inpaint": ("--mask", "lower.png", "--method", "replace"), "interpolate": ("3", "--frames", "2")}
+    count = ("-n", "1") if command != "interpolate" else ()
+    for text in UNUSABLE:
+        info = PngInfo()
+        info.add_text(RECIPE_KEY, text)
+        Image.open("a.png").save("odd.png", pnginfo=info)
+        asked = (command, "runs/rgba", "odd.png", *more.get(command, ()), *count, *QUICKEST)
+        assert fogcatcher(*asked, capsys=capsys)[0] == 0
+        made = read_file_recipe(sorted(Path("out").glob("[0f]*.png"))[0]).pictures[0]
+        assert made.condition.get("kind") is None
 
 
 def test_tiles_are_laid(here, capsys):

@@ -11,7 +11,7 @@ import tyro
 from PIL import Image
 
 from fogcatcher.cli.main import Command
-from fogcatcher.model.build import SAMPLERS
+from fogcatcher.diffusion.sampling.table import SAMPLERS
 from fogcatcher.model.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +54,33 @@ def test_links_into_the_source_are_at_the_present_lines():
     assert renumber.renumbered(text) == text
 
 
-def test_the_page_of_methods_names_every_preset_and_sampler():
-    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
-    assert [name for name in (*PRESETS, *SAMPLERS) if f"`{name}`" not in text] == []
+METHODS = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_methods_names_every_preset():
+    assert [name for name in PRESETS if f"`{name}`" not in METHODS] == []
+
+
+def cells_below(header: str) -> list[list[str]]:
+    """The rows of the table on the page of methods that starts so."""
+    lines = METHODS[METHODS.index(header) :].split("\n\n")[0].splitlines()
+    return [line.strip("| ").split(" | ") for line in lines[2:]]
+
+
+def test_the_samplers_on_the_page_are_those_of_the_table():
+    told = [
+        (name, order)
+        for names, _, _, order, _ in cells_below("| `--sampler` | source")
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    assert sorted(name for name, _ in told) == sorted(SAMPLERS)
+    assert {name for name, order in told if order == "noisy"} == {n for n, s in SAMPLERS.items() if s.noisy}
+
+
+def test_the_options_of_samplers_on_the_page_are_those_of_the_table():
+    expected = [
+        [f"`{name}`", f"`{o.name}`", o.range_in_words, f"{o.default:g}", o.help]
+        for name, sampler in SAMPLERS.items()
+        for o in sampler.options.values()
+    ]
+    assert cells_below("| `--sampler` | option") == expected

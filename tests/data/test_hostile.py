@@ -89,5 +89,5 @@ def test_what_can_be_used_has_the_right_pixels(made: dict[str, Hostile], folder:
 
 def test_too_many_bad_pictures_are_an_error(folder: Path, made: dict[str, Hostile]):
     bad = Counter(hostile.fate for hostile in made.values())["skipped"]
-    with pytest.raises(UserError, match=rf"{bad} of \d+ pictures .* at most 5% may be bad.*--max-bad 0\.\d+"):
+    with pytest.raises(UserError, match=rf"{bad} of \d+ pictures .* at most 5% may be bad.*max_bad=0\.\d+"):
         read_dataset(folder, DataOptions(labels="none"))

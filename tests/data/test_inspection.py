@@ -98,9 +98,9 @@ def test_long_lists_are_cut_unless_all_is_asked(tmp_path):
     for i in range(9):
         (tmp_path / f"broken{i}.png").write_text("x")
     findings = inspect_dataset(read_dataset(tmp_path, DataOptions(max_bad=1.0)))
-    assert "  and 4 more (--verbose lists all)" in describe(findings)
+    assert "  and 4 more (verbose=True lists all)" in describe(findings)
     said = "\n".join(describe(findings, verbose=True))
-    assert all(f"broken{i}.png" in said for i in range(9)) and "--verbose" not in said
+    assert all(f"broken{i}.png" in said for i in range(9)) and "verbose" not in said
 
 
 class Tags(HTMLParser):

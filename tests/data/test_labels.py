@@ -152,7 +152,7 @@ def test_labels_can_be_refused_or_chosen(tmp_path):
     in_prefixes(tmp_path / "a")
     assert not read_dataset(tmp_path / "a", DataOptions(labels="none")).columns
     in_metadata_csv(tmp_path / "b")
-    with pytest.raises(UserError, match="--labels folders: nothing of that kind"):
+    with pytest.raises(UserError, match="labels='folders': nothing of that kind"):
         read_dataset(tmp_path / "b", DataOptions(labels="folders"))
     with pytest.raises(UserError, match=r"unknown label rule 'folder'.*Did you mean folders"):
         read_dataset(tmp_path / "b", DataOptions(labels="folder"))

@@ -39,7 +39,7 @@ def test_broken_files_are_skipped_and_named(tmp_path):
     assert set(dataset.skipped) == {"cut.png", "empty.png", "text.png"}
     assert set(dataset.ignored) == {"notes.txt", ".hidden.png"}
     with pytest.raises(
-        UserError, match=r"3 of 8 pictures \(38%\) cannot be used.*cut.png is broken.*--max-bad 0.39"
+        UserError, match=r"3 of 8 pictures \(38%\) cannot be used.*cut.png is broken.*max_bad=0.39"
     ):
         read_dataset(tmp_path)
     assert len(read_dataset(tmp_path, DataOptions(max_bad=0.39))) == 5

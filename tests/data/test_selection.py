@@ -63,7 +63,7 @@ def test_anything_else_is_refused_with_a_sentence(text: str):
     try:
         test = parse(text, list(ROW))
     except UserError as error:
-        assert "--where" in str(error)
+        assert "where" in str(error)
     else:  # many nots are long, and right
         assert text.startswith("not ") and test(ROW) is True
 

@@ -1,6 +1,7 @@
 """Folders that the installed diffusers wrote, read without it: the same answers, and the same samples."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from fogcatcher.diffusion.sampling.grids import UniformGrid
 from fogcatcher.diffusion.sampling.samplers import DDIM, sample
 from fogcatcher.exchange.from_diffusers import CLASS, UNetFacts, read_model, read_unet
 from fogcatcher.model.model import load
+from tests.strange_json import changed
 
 pytestmark = pytest.mark.slow
 
@@ -268,7 +270,7 @@ def rewrite(folder: Path, name: str, **changes) -> Path:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"down_block_types": ["SkipDownBlock2D", "DownBlock2D"]}, "SkipDownBlock2D cannot be imported"),
+        ({"down_block_types": ["SkipDownBlock2D", "DownBlock2D"]}, "'SkipDownBlock2D' cannot be imported"),
         ({"time_embedding_type": "fourier"}, "time_embedding_type 'fourier' cannot"),
         ({"act_fn": "mish"}, "act_fn 'mish' cannot"),
         ({"class_embed_type": "timestep"}, "class_embed_type 'timestep' cannot"),
@@ -301,6 +303,20 @@ def test_what_no_scheduler_can_say_is_one_sentence(changes, sentence, tmp_path):
         read_model(rewrite(saved(tmp_path), "scheduler/scheduler_config.json", **changes))
 
 
+@pytest.mark.parametrize("name", ["unet/config.json", "scheduler/scheduler_config.json"])
+def test_strange_configs_are_read_or_are_one_sentence(name, tmp_path):
+    file, chance = saved(tmp_path) / name, random.Random(name)
+    tree, refused = json.loads(file.read_text(encoding="utf-8")), 0
+    for _ in range(40):
+        file.write_text(json.dumps(changed(tree, chance)))
+        try:
+            read_model(tmp_path)
+        except UserError as error:
+            refused += 1
+            assert "\n" not in str(error), error
+    assert 5 < refused < 40
+
+
 def test_pickles_are_not_opened(tmp_path):
     folder = saved(tmp_path) / "unet"
     file = folder / "diffusion_pytorch_model.safetensors"
@@ -322,7 +338,7 @@ def test_folders_without_a_model(tmp_path):
     with pytest.raises(UserError, match=r"scheduler_config.json is missing"):
         read_model(tmp_path)
     (tmp_path / "unet" / "config.json").write_text("[1]")
-    with pytest.raises(UserError, match="settings by name"):
+    with pytest.raises(UserError, match=r"config\.json: it must be an object, not a list of 1"):
         read_unet(tmp_path)
     (tmp_path / "unet" / "config.json").write_text("{")
     with pytest.raises(UserError, match="read as JSON"):

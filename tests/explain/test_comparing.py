@@ -12,7 +12,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.cli.grid import parse_axis
 from fogcatcher.cli.main import main
 from fogcatcher.drawing.drawing import Drawing
-from fogcatcher.drawing.settings import Steering
+from fogcatcher.drawing.settings import Settings, Steering
 from fogcatcher.drawing.sheets import read_recipe
 from fogcatcher.explain import comparing
 from fogcatcher.explain.comparing import Axis, Cell, Request, compare
@@ -45,7 +45,7 @@ def test_cells_are_what_the_model_draws():
 
 def test_all_about_guidance_is_an_axis():
     axes = [parse_axis("--y", "interval=none;0.2,2"), parse_axis("--x", "rescale=0,0.7")]
-    cells = compare(Request("sprites", steps=8, guidance=4.0), axes)
+    cells = compare(Request("sprites", settings=Settings(steps=8, guidance=4.0)), axes)
     model = load("sprites")
     assert [c.labels for c in cells][3] == ("interval: 0.2 to 2", "rescale: 0.7")
     for cell, (interval, phi) in zip(
@@ -59,14 +59,16 @@ def test_all_about_guidance_is_an_axis():
 
 
 def test_seeds_conditions_and_runs_are_axes_too():
-    cells = compare(Request("sprites", steps=1), [Axis("kind", ("hero", "food")), Axis("seed", [2, 9])])
+    cells = compare(
+        Request("sprites", settings=Settings(steps=1)), [Axis("kind", ("hero", "food")), Axis("seed", [2, 9])]
+    )
     model = load("sprites")
     for cell, (kind, seed) in zip(cells, [("hero", 2), ("hero", 9), ("food", 2), ("food", 9)], strict=True):
         assert torch.equal(
             cell.drawing.raw, model.sample(condition={"kind": kind}, seeds=[seed], steps=1).raw
         )
         assert cell.facts()["condition"] == {"kind": kind} and cell.facts()["model"] == model.hash
-    (run,) = compare(Request("nothing", steps=1), [Axis("run", ["sprites"])])
+    (run,) = compare(Request("nothing", settings=Settings(steps=1)), [Axis("run", ["sprites"])])
     assert torch.equal(run.drawing.raw, model.sample(seeds=[0], steps=1).raw)
 
 
@@ -83,8 +85,8 @@ def test_mistakes_are_one_sentence_before_anything_is_drawn(tmp_path, capsys, mo
         raise AssertionError("something was drawn")
 
     monkeypatch.setattr(comparing, "_cell", drawn)
-    axes = "run, checkpoint, ema, sampler, steps, guidance, eta, grid, limit, "
-    axes += "interval, rescale, guide_with, classifier, seed, kind"
+    axes = "run, checkpoint, ema, sampler, steps, guidance, grid, eta, limit, sampler_options, "
+    axes += "negative, interval, rescale, guide_with, classifier, seed, kind"
     cases = [
         (("--x", "stepz=1"), f"unknown axis 'stepz'. Valid: {axes}. Did you mean steps?"),
         (("--x", "steps"), "needs the form NAME=VALUE,VALUE"),
@@ -92,7 +94,10 @@ def test_mistakes_are_one_sentence_before_anything_is_drawn(tmp_path, capsys, mo
         (("--x", "steps=5,a"), "steps=a: 'a' is not a whole number"),
         (("--x", "steps=5,0"), "at least 1 step, not 0"),
         (("--x", "steps=1", "--y", "sampler=ddim,magic"), "unknown sampler 'magic'. Valid: dpmpp_2m,"),
-        (("--x", "sampler=ddim,heun", "--eta", "0.5"), "eta is a setting of the ddim sampler; heun has none"),
+        (
+            ("--x", "sampler=ddim,heun", "--eta", "0.5"),
+            "ddim and dpmpp_2m_sde samplers; heun has none",
+        ),
         (("--x", "sampler=ddpm_learned"), "has not learned a variance"),
         (("--x", "kind=hero,orc"), "unknown kind 'orc'. Valid: creature"),
         (("--x", "grid=karras,foo"), "unknown grid 'foo'. Valid: karras"),

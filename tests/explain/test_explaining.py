@@ -23,7 +23,7 @@ from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, sample
 from fogcatcher.diffusion.schedules import CosineSchedule, EDMSchedule, FlowSchedule
 from fogcatcher.drawing.html import chart
 from fogcatcher.drawing.letters import lettered
-from fogcatcher.drawing.settings import Settings
+from fogcatcher.drawing.settings import STEP_BY_STEP, Settings
 from fogcatcher.explain.explaining import even_times, explain, forward, rates, steps, variant, variants
 from fogcatcher.explain.page import page
 from fogcatcher.explain.source_lines import PROJECT, source_lines
@@ -238,7 +238,8 @@ class Parts(HTMLParser):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> tuple[str, Path]:
     model, folder = gaussian_model(lean=0.3, channels=4), tmp_path_factory.mktemp("page")
-    return page(explain(model, count=3), model.config.pictures, "exact", folder, own_picture=False), folder
+    found = explain(model, settings=replace(STEP_BY_STEP, steps=3))
+    return page(found, model.config.pictures, "exact", folder, own_picture=False), folder
 
 
 def test_the_page_holds_everything_itself(written):
@@ -265,7 +266,9 @@ def test_the_page_links_the_lines_of_the_code(written):
 def test_source_lines_are_those_of_the_file():
     at = source_lines(Process.corrupt)
     lines = (PROJECT / at.path).read_text().splitlines()
-    assert at.path == "fogcatcher/process.py" and lines[at.line - 1].strip().startswith("def corrupt")
+    assert at.path == "fogcatcher/diffusion/process.py" and lines[at.line - 1].strip().startswith(
+        "def corrupt"
+    )
     assert at.code.splitlines()[-1] == "    return alpha * x0 + sigma * noise"
 
 

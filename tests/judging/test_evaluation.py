@@ -101,6 +101,8 @@ def test_evaluate_writes_figures_and_a_page(run, capsys):
     assert report["memorisation"]["copied"] == 0 and "no sign of copying" in said
     assert report["comparisons"][0]["features"].startswith("builtin ")
     page = (run / "evaluation" / "report.html").read_text(encoding="utf-8")
+    forced = "(--force gives it all the same)"
+    assert forced in said and forced in report["comparisons"][0]["refused"] and forced in page
     assert "Nearest training pictures" in page and page.count("data:image/png") == 60 + 2 * 24 + 24 + 24
     words = re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     assert "<script" not in words and "FID" not in words

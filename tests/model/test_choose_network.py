@@ -1,6 +1,5 @@
 """Every network by its name: sizes of pictures, the dial, precision, and a run on disk."""
 
-import json
 import math
 import re
 from dataclasses import replace
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.typed_json import typed_fields
 from fogcatcher.model.choose_network import (
     IMPORTED,
     NETWORKS,
@@ -138,7 +138,7 @@ def test_the_dial_gives_about_so_many_parameters(name, said):
         assert off(config.width) <= off(config.width - step)
 
 
-def test_the_dial_of_the_default_network_is_its_measured_recipe():
+def test_the_dial_of_the_default_network_is_its_measured_configuration():
     """Small is the network of docs/experiments.md: width 32, learning rate 2.5e-3; wider: slower."""
     small = choose_network("small", "small", wanted())
     assert (small.width, small.levels, small.patch, learning_rate_of(small)) == (32, 3, 1, 2.5e-3)
@@ -185,4 +185,4 @@ def test_dropout_is_part_of_the_seed(tmp_path):
 
 def test_old_runs_name_no_network(tmp_path):
     tree = {"width": 16, "levels": 3, "blocks": 1, "patch": 1}
-    assert NetworkConfig.from_json(json.loads(json.dumps(tree))) == NetworkConfig("small", 16, 3, 1, 1)
+    assert typed_fields(NetworkConfig, tree) == NetworkConfig("small", 16, 3, 1, 1)

@@ -149,11 +149,12 @@ def test_fields_of_settings_that_come_later_are_taken_from_the_recipe(model, tmp
         negative: Mapping[str, str | Mapping[str, float]] | None = None
 
     monkeypatch.setattr("fogcatcher.drawing.recipe.Settings", Later)
-    path = model.sample(1, steps=2).save(tmp_path)[0]
+    drawing = model.sample(1, steps=2)
+    path, plain = drawing.save(tmp_path)[0], drawing.made[0].settings
     recipe = {**(read_recipe(path) or {}), "interval": [0.2, 3], "negative": {"kind": {"food": 1}}}
     settings = read_file_recipe(rewrite(path, recipe)).pictures[0].settings
-    assert settings["interval"] == (0.2, 3) and settings["negative"] == {"kind": {"food": 1}}
-    with pytest.raises(UserError, match="'interval' is not of the right kind"):
+    assert settings == Later(**vars(plain), interval=(0.2, 3), negative={"kind": {"food": 1}})
+    with pytest.raises(UserError, match="interval must be a list of 2 or null, not a list of 1"):
         read_file_recipe(rewrite(path, {**recipe, "interval": [0.2]}))
 
 
@@ -214,7 +215,7 @@ def test_what_differs_is_said_with_the_reason(model, tmp_path, capsys):
 def test_a_model_that_is_not_there_is_told_by_its_hash(tmp_path, model):
     path = model.sample(1, steps=2).save(tmp_path / "o")[0]
     (tmp_path / "runs").rename(tmp_path / "moved")
-    with pytest.raises(UserError, match=f"no model with weights {model.hash} .*say where it is with --model"):
+    with pytest.raises(UserError, match=f"no model with weights {model.hash} .*say where it is with model"):
         reproduce(path)
     assert reproduce(path, "moved/first").different == 0
     unsaved = random_model().sample(1, steps=2).save(tmp_path / "p")[0]

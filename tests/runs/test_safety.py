@@ -387,9 +387,9 @@ class FullDisk:
 
         from safetensors.torch import save_file as original
 
-        for place in ("training.checkpoints", "model"):
+        for place in ("training.checkpoints", "model.model"):
             monkeypatch.setattr(f"fogcatcher.{place}.save_file", save_file)
-        monkeypatch.setattr("fogcatcher.runs.previews.save_png", save_png)
+        monkeypatch.setattr("fogcatcher.drawing.drawing.save_png", save_png)
         monkeypatch.setattr(RowLog, "add", add_half)
 
 

@@ -12,6 +12,8 @@ import pytest
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.main import main
 from fogcatcher.cli.plot import Curves, around, figure
+from fogcatcher.judging.checks import Check
+from fogcatcher.runs.log import RowLog, read_rows
 from fogcatcher.runs.summary import FEWEST_CHECKS, summary, trend, verdict
 
 
@@ -58,7 +60,7 @@ def test_a_loss_that_only_jumps_stands_still():
 def test_a_held_out_loss_that_rises_while_training_falls_is_memorising():
     found = verdict(checks(RISING, FALLING))
     assert found.word == "memorising" and "rose" in found.why and "training loss fell" in found.why
-    assert "step 600" in found.advice and "--best" in found.advice
+    assert "step 600" in found.advice and "sample best=True" in found.advice
 
 
 def test_a_held_out_loss_that_stands_while_the_gap_opens_is_memorising():
@@ -106,6 +108,12 @@ def test_noise_alone_counts_seldom():
     rows = [[{"step": k, "loss": chance.gauss(1, 0.1)} for k in range(30)] for _ in range(1000)]
     found = [trend(run, "loss", 0.0) for run in rows]
     assert 0.02 < sum(one is not None and one.counts for one in found) / 1000 < 0.1
+
+
+UNMEASURED = {
+    **dict.fromkeys(("kernel_distance", "copied", "chance", "held_out_loss")),
+    **{"step": 0, "training_loss": 9e9},
+}
 
 
 def write(folder, metrics, rows):
@@ -161,6 +169,38 @@ def test_torn_and_odd_logs_are_read_as_far_as_they_go(tmp_path):
     assert summary(tmp_path)[0] == "too short to tell: nothing was checked"
     # Of 98 losses the last nine: the mean of 1/91 ... 1/99.
     assert "training loss: 1 at first, 0.01053 over the last tenth" in summary(tmp_path)
+
+
+def test_a_damaged_line_takes_no_other_with_it(tmp_path):
+    """Neither for those who read the log, nor for a run that goes on with it."""
+    rows = checks(FALLING)
+    write(tmp_path, metrics(), rows)
+    damaged = [
+        b"\x00\xff\xfe",
+        b'{"step": "x", "loss": 1}',
+        b'{"loss": 1}',
+        b'{"step": 45, "loss": "much"}',
+        b'{"step": 45, "levels": [{"sigma": 1}]}',
+        b'{"step": 1' + b"0" * 400 + b"}",
+        b"[" * 10_000,
+        b"7",
+    ]
+    for name in ("checks.jsonl", "metrics.jsonl"):
+        lines = (tmp_path / name).read_bytes().splitlines()
+        (tmp_path / name).write_bytes(b"\n".join([*lines[:3], *damaged, *lines[3:], b""]))
+    assert read_rows(tmp_path / "metrics.jsonl") == metrics() and read_rows(tmp_path / "checks.jsonl") == rows
+    said = summary(tmp_path)
+    assert said[0].startswith("improving") and "1,000 steps in" in said[-1]
+    RowLog(tmp_path / "metrics.jsonl", 500).add({"step": 510, "loss": 0.5})
+    assert len(read_rows(tmp_path / "metrics.jsonl")) == 51
+    assert [
+        check.step
+        for check in Check.of_rows([{"step": 1}, {**UNMEASURED, "step": 2}, {**UNMEASURED, "extra": 1}])
+    ] == [2]
+    (tmp_path / "checks.jsonl").unlink()
+    (tmp_path / "checks.jsonl").mkdir()
+    with pytest.raises(UserError, match="is no log that can be read"):
+        summary(tmp_path)
 
 
 def test_a_folder_without_logs_is_refused(tmp_path):

@@ -259,11 +259,11 @@ def test_a_kill_while_a_preview_is_written_leaves_the_one_before(tmp_path, monke
     list(follow(run))
     before = {p.name: p.read_bytes() for p in (tmp_path / "run" / "samples").iterdir()}
 
-    def die_halfway(image: object, path: Path, recipe: object, parameters: str) -> None:
+    def die_halfway(image: object, path: Path, about: object, parameters: str) -> None:
         path.write_bytes(b"\x89PNG half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fogcatcher.runs.previews.save_png", die_halfway)
+    monkeypatch.setattr("fogcatcher.drawing.drawing.save_png", die_halfway)
     preview = Preview(tmp_path / "run" / "samples", 2, run.conditions)
     with pytest.raises(KeyboardInterrupt):
         preview.add(2, run.model)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.data.conditions.conditions import (
     Attribute,
     Category,
@@ -88,13 +88,13 @@ def _asked(
             name, _, rest = text.partition(":")
             kind, _, share = rest.partition(":")
         if name not in columns:
-            raise unknown_name("condition column", name, columns)
+            raise unknown_name("condition column", name, columns, about="conditions")
         if kind and kind not in KINDS:
-            raise unknown_name(f"type of {name}", kind, KINDS)
+            raise unknown_name(f"type of {name}", kind, KINDS, about="conditions")
         guess = found[name]
         attribute = _as(kind, name, columns[name]) if kind else guess
         if isinstance(attribute, str):
-            raise UserError(f"{name} cannot be a condition: it {attribute}.")
+            raise UserError(f"{name} cannot be a condition: it {attribute}.", about="conditions")
         chosen.append(attribute)
         if share:
             dropout[name] = _share(text, share)
@@ -107,7 +107,13 @@ def _share(text: str, share: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 0.5:
-        raise UserError(f"--condition {text}: the dropout is a share from 0 to 0.5, not {share}.")
+        raise UserError(
+            Message(
+                "{@conditions:{text!r}}: the dropout is a share from 0 to 0.5, not {share}.",
+                text=text,
+                share=share,
+            )
+        )
     return value
 
 
@@ -116,7 +122,8 @@ def _notes(columns: Columns, found: Mapping[str, Attribute | str], chosen: Seque
     names = {attribute.name for attribute in chosen}
     others = [in_words(a) for name, a in found.items() if name not in names and isinstance(a, Attribute)]
     if others:
-        notes.append(f"could be conditions too (--condition NAME, or all): {', '.join(others)}")
+        said = "could be conditions too ({@conditions:'NAME'}, or all): {others}"
+        notes.append(Message(said, others=", ".join(others)))
     unused = [f"{name} ({reason})" for name, reason in found.items() if isinstance(reason, str)]
     if unused:
         notes.append(f"not conditions: {', '.join(name for name in unused if name not in names)}")
@@ -180,6 +187,8 @@ def _kind(name: str, known: Sequence[Value], distinct: int) -> str:
 def _as(kind: str, name: str, values: Sequence[Value]) -> Attribute | str:
     """Return the column as an attribute of this type, or why it cannot be."""
     known = [value for value in values if value is not None]
+    if not known:
+        return "has no values"
     if kind == "tags":
         tags = Counter(tag for value in known for tag in tags_of(value))
         if len(tags) > MOST_CLASSES:

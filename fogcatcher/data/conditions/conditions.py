@@ -7,25 +7,27 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from PIL import ImageColor
 from torch import Tensor
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.oklab import oklab_from_srgb, srgb_from_oklab
+from fogcatcher.base.typed_json import AnyFinite, Length, Range, shown, typed, typed_fields
 from fogcatcher.data.conditions import sentences
-from fogcatcher.data.labels import Value
-
-Wish = Value | Mapping[str, float]
-"""What somebody asks of one attribute: a value, a mix ({"hero": 1, "food": 0.6}), or None for nothing."""
+from fogcatcher.data.files import printable
+from fogcatcher.data.values import Value, Wish
 
 WAVES = 8
 """Cosines that describe a number; the fastest tells values apart that differ by an eighth of the range."""
 COLOUR_WAVES = 4
 LONGEST_TEXT = 32
 UNKNOWN_WORD = 1
+MOST_ATTRIBUTES = 1000
+"""A list of conditions.json is no longer; training with as many would take forever."""
+Names = Annotated[tuple[str, ...], Length(1, 100_000)]
 TAG_SEPARATORS = re.compile(r"\s*[;|,]\s*")
 
 
@@ -63,7 +65,7 @@ class Category(Attribute):
     """One of a few named classes; mixes may be asked for."""
 
     kind: ClassVar[str] = "category"
-    classes: tuple[str, ...]
+    classes: Names
 
     @property
     def features(self) -> int:
@@ -119,7 +121,7 @@ class Tags(Attribute):
     """
 
     kind: ClassVar[str] = "tags"
-    tags: tuple[str, ...]
+    tags: Names
 
     @property
     def features(self) -> int:
@@ -159,8 +161,13 @@ class Number(Attribute):
     """A quantity between two ends: encoded by itself and by cosines over its range."""
 
     kind: ClassVar[str] = "number"
-    low: float
-    high: float
+    low: AnyFinite
+    high: AnyFinite
+
+    def __post_init__(self) -> None:
+        """Raises UserError for a range without an inside."""
+        if not self.low < self.high:
+            raise UserError(f"{self.name} must have a range, not {self.low:g} to {self.high:g}.")
 
     @property
     def features(self) -> int:
@@ -239,7 +246,7 @@ class Text(Attribute):
     """Words in their order; an encoder inside the network learns what they mean from the pictures."""
 
     kind: ClassVar[str] = "text"
-    words: tuple[str, ...]
+    words: Names
     """The vocabulary; word number i is encoded as i + 2 (0 is nothing, 1 any other word)."""
 
     @property
@@ -274,7 +281,7 @@ class Sentence(Attribute):
     kind: ClassVar[str] = "sentence"
     encoder: str
     """The folder of the model; it is needed to draw, too."""
-    width: int
+    width: Annotated[int, Range(1, 65_536)]
     weights: str
     """The start of the hash of its weights: another encoder would mean something else by the same words."""
 
@@ -351,8 +358,11 @@ class ConditionSpec:
         for name in sorted(names - set(known)):
             if not known:
                 raise UserError(
-                    f"this model knows no conditions, so '{name}' cannot be asked of it; "
-                    "train with labels (sub-folders, or --condition COLUMN) to get them."
+                    Message(
+                        "this model knows no conditions, so '{name}' cannot be asked of it; "
+                        "train with labels (sub-folders, or {@conditions:'COLUMN'}) to get them.",
+                        name=name,
+                    )
                 )
             raise unknown_name("condition", name, known)
 
@@ -360,18 +370,19 @@ class ConditionSpec:
         return [attribute.to_json() for attribute in self.attributes]
 
     @staticmethod
-    def from_json(rows: Sequence[Mapping[str, Any]]) -> ConditionSpec:
-        """Raises UserError for an attribute of a type that this version does not know."""
+    def from_json(rows: object, where: object = "conditions.json") -> ConditionSpec:
+        """Raises UserError for what is no list of attributes that this version knows; it names ``where``."""
         try:
-            return ConditionSpec(tuple(_from_json(row) for row in rows))
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"conditions.json holds an attribute this version cannot read: {error}"
-            ) from error
+            attributes = typed(rows, Annotated[list[dict[str, object]], Length(0, MOST_ATTRIBUTES)], "")
+            found = [_from_json(row, f"[{i}]") for i, row in enumerate(attributes)]
+        except ValueError as error:
+            said = printable(str(error))
+            raise UserError(f"{where} holds conditions that this version cannot read: {said}.") from error
+        return ConditionSpec(tuple(found))
 
 
-def _from_json(row: Mapping[str, Any]) -> Attribute:
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
-    }
-    return _KINDS[fields.pop("type")](**fields)
+def _from_json(row: dict[str, object], place: str) -> Attribute:
+    kind = typed(row.get("type"), str, f"{place}.type")
+    if kind not in _KINDS:
+        raise ValueError(f"{place}.type must be {' or '.join(_KINDS)}, not {shown(kind)}")
+    return typed_fields(_KINDS[kind], {key: row[key] for key in row if key != "type"}, place)

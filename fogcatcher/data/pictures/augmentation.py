@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.oklab import oklab_from_srgb, srgb_from_oklab
+from fogcatcher.base.typed_json import Range
 from fogcatcher.data.pictures.store import PictureTensor
 from fogcatcher.data.pictures.twins import SAFE, mirror_scores
 from fogcatcher.diffusion.tensors import Samples
@@ -31,7 +33,7 @@ KINDS = ("shift", "flip", "flip-vertical", "turn", "hue")
 class Augmentation:
     """What may be done to a picture, each with a chance of ``share``."""
 
-    shift: int = 0
+    shift: Annotated[int, Range(0, 4096)] = 0
     """Move by up to so many whole pixels along each axis."""
     flip: bool = False
     """Swap left and right."""
@@ -41,7 +43,7 @@ class Augmentation:
     """Turn by a quarter, a half or three quarters (square pictures only)."""
     hue: bool = False
     """Turn all hues by the same angle, lightness and chroma kept (RGB and RGBA only)."""
-    share: float = 0.3
+    share: Annotated[float, Range(0, 1)] = 0.3
 
     def __bool__(self) -> bool:
         return bool(self.shift or self.flip or self.flip_vertical or self.turn or self.hue)
@@ -128,11 +130,21 @@ def parse(texts: str, shape: tuple[int, int, int]) -> Augmentation:
     channels, height, width = shape
     for kind in kinds:
         if kind not in KINDS:
-            raise UserError(f"--augment knows {', '.join(KINDS)}, none and auto; not '{kind}'.")
+            raise UserError(
+                Message(
+                    "{@augment} knows {kinds}, none and auto; not '{kind}'.",
+                    kinds=", ".join(KINDS),
+                    kind=kind,
+                )
+            )
     if "turn" in kinds and height != width:
-        raise UserError(f"--augment turn needs square pictures, not {width}x{height}.")
+        raise UserError(
+            Message(
+                "{@augment:'turn'} needs square pictures, not {width}x{height}.", width=width, height=height
+            )
+        )
     if "hue" in kinds and channels < 3:
-        raise UserError("--augment hue needs pictures with colours; these are grey.")
+        raise UserError(Message("{@augment:'hue'} needs pictures with colours; these are grey."))
     return Augmentation(
         shift=max(1, min(height, width) // 8) if "shift" in kinds else 0,
         flip="flip" in kinds,
@@ -155,5 +167,8 @@ def choose(asked: str, pictures: PictureTensor, training: int) -> tuple[Augmenta
         return Augmentation(), []
     symmetric = mirror_scores(pictures).get("left-right", 0.0) >= SAFE
     kinds = ["shift", *(["flip"] if symmetric else [])]
-    said = f"augmentation: {' and '.join(kinds)}, for there are few pictures (--augment none does without)"
+    said = Message(
+        "augmentation: {kinds}, for there are few pictures ({@augment:'none'} does without)",
+        kinds=" and ".join(kinds),
+    )
     return parse(",".join(kinds), shape), [said]

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from fogcatcher.base.typed_json import Range
 from fogcatcher.data.pictures.store import PictureTensor
 
 Pictures = UInt8[Tensor, "B C H W"]
+LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
 class PictureSpec:
     """What the pictures of a data set, and so of its model, look like."""
 
-    height: int
-    width: int
-    channels: int
+    height: Annotated[int, Range(1, LARGEST_SIDE)]
+    width: Annotated[int, Range(1, LARGEST_SIDE)]
+    channels: Annotated[int, Range(1, 4)]
     """1 grey, 2 grey and alpha, 3 RGB, 4 RGBA."""
     hard_alpha: bool
     """Alpha was only ever 0 or 255, so generated pictures get no half-transparent pixels."""
-    sigma_data: float
+    sigma_data: Annotated[float, Range(1e-3, 1e3)]
     """Standard deviation of the pictures in [-1, 1]."""
 
     @property

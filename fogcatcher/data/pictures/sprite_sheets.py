@@ -8,17 +8,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 from PIL import Image
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
+from fogcatcher.base.typed_json import Length, Range, typed
 from fogcatcher.data.pictures.picture_files import Unreadable, decode
 
 Rgba = UInt8[np.ndarray, "_ _ 4"]
@@ -28,6 +29,8 @@ Place = tuple[int, int]
 CLEAR: Pixel = (0, 0, 0, 0)
 MOST_CELLS = 65_536
 MOST_PIXELS = 50_000_000
+Pixels = Annotated[int, Range(1, MOST_PIXELS)]
+Gap = Annotated[int, Range(0, MOST_PIXELS)]
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,11 @@ def fixed_layout(rgba: Rgba, cell: tuple[int, int], spacing: int = 0, margin: in
         raise UserError(f"the sheet is {width}x{height}: not one cell of {_size(cell)}{around} fits into it.")
     if rows * columns > MOST_CELLS:
         raise UserError(
-            f"cells of {_size(cell)} would make {rows * columns:,} pictures: give a larger --cell."
+            Message(
+                "cells of {size} would make {pictures:,} pictures: give a larger {@cell}.",
+                size=_size(cell),
+                pictures=rows * columns,
+            )
         )
     layout = Layout(height, width, cell, spacing, margin, rows, columns)
     return Layout(height, width, cell, spacing, margin, rows, columns, _background(rgba, layout))
@@ -290,7 +297,9 @@ def detect_layout(
     codes = _codes(rgba)
     content = codes != _most_common(codes)
     if cell is None and not content.any():
-        raise UserError("the sheet has one flat colour, so there is nothing to find cells by: give --cell.")
+        raise UserError(
+            Message("the sheet has one flat colour, so there is nothing to find cells by: give {@cell}.")
+        )
     lines = _lines(codes, content), _lines(codes.T, content.T)
     spacings = range(MOST_SPACING + 1) if spacing is None else range(spacing, spacing + 1)
     margins = range(MOST_MARGIN + 1) if margin is None else range(margin, margin + 1)
@@ -298,7 +307,12 @@ def detect_layout(
     if cell is None and not fits:
         height, width = codes.shape
         raise UserError(
-            f"no cell size explains this sheet of {width}x{height}: give it, for example --cell 16x16."
+            Message(
+                "no cell size explains this sheet of {width}x{height}: "
+                "give it, for example {@cell:(16, 16)}.",
+                width=width,
+                height=height,
+            )
         )
     if cell is not None and not fits:
         fits = [
@@ -407,25 +421,46 @@ def to_document(sheet: Sheet, names: Mapping[Place, str]) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True)
+class _Cell:
+    file: str
+    row: Annotated[int, Range(0, MOST_CELLS)]
+    column: Annotated[int, Range(0, MOST_CELLS)]
+
+
+@dataclass(frozen=True)
+class _Document:
+    """What sheet.json holds."""
+
+    width: Pixels
+    height: Pixels
+    cell_width: Pixels
+    cell_height: Pixels
+    spacing: Gap
+    margin: Gap
+    columns: Pixels
+    rows: Pixels
+    background: str
+    cells: Annotated[tuple[_Cell, ...], Length(1, MOST_CELLS)]
+    rest: str | None
+    source: str = ""
+    digest: str = ""
+
+
 def from_document(document: object) -> tuple[Layout, dict[Place, str], Rgba | None]:
     """Return the layout, the names of the cells and the rest of the sheet.
 
     Raises ValueError, with what is wrong, where the document does not describe a sheet. The names are names
     of files without any folder.
     """
-    if not isinstance(document, dict):
-        raise ValueError("it is no JSON object")
-    height, width, cell_height, cell_width = (
-        _whole(document, key, 1) for key in ("height", "width", "cell_height", "cell_width")
-    )
-    spacing, margin = _whole(document, "spacing", 0), _whole(document, "margin", 0)
-    rows, columns = _whole(document, "rows", 1), _whole(document, "columns", 1)
-    background = parse_colour(str(document.get("background")))
-    layout = Layout(height, width, (cell_height, cell_width), spacing, margin, rows, columns, background)
-    bottom, right = layout.corner((rows - 1, columns - 1))
-    if bottom + cell_height > height or right + cell_width > width or height * width > MOST_PIXELS:
+    said: _Document = typed(document, _Document, "")
+    height, width, cell = said.height, said.width, (said.cell_height, said.cell_width)
+    background = parse_colour(said.background)
+    layout = Layout(height, width, cell, said.spacing, said.margin, said.rows, said.columns, background)
+    bottom, right = layout.corner((said.rows - 1, said.columns - 1))
+    if bottom + cell[0] > height or right + cell[1] > width or height * width > MOST_PIXELS:
         raise ValueError("its cells do not fit into its size")
-    return layout, _names(document, layout), _rest(document, (height, width, 4))
+    return layout, _names(said.cells, layout), _rest(said.rest, (height, width, 4))
 
 
 def parse_colour(text: str) -> Pixel:
@@ -439,28 +474,13 @@ def parse_colour(text: str) -> Pixel:
     return red, green, blue, alpha
 
 
-def _whole(document: dict[str, object], key: str, least: int) -> int:
-    value = document.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST_PIXELS:
-        raise ValueError(f"'{key}' is no number that can be right")
-    return value
-
-
-def _names(document: dict[str, object], layout: Layout) -> dict[Place, str]:
-    cells = document.get("cells")
-    names: dict[Place, str] = {}
-    for cell in cells if isinstance(cells, list) else ():
-        if not isinstance(cell, dict):
-            raise ValueError("a cell is no JSON object")
-        name, place = cell.get("file"), (_whole(cell, "row", 0), _whole(cell, "column", 0))
-        if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\:\0"):
+def _names(cells: Sequence[_Cell], layout: Layout) -> dict[Place, str]:
+    for cell in cells:
+        if cell.file in ("", ".", "..") or set(cell.file) & set("/\\:\0"):
             raise ValueError("a cell has no file name, or one that leads out of the folder")
-        if place[0] >= layout.rows or place[1] >= layout.columns:
-            raise ValueError(f"the cell {name} lies outside the sheet")
-        names[place] = name
-    if not names:
-        raise ValueError("it lists no cells")
-    return names
+        if cell.row >= layout.rows or cell.column >= layout.columns:
+            raise ValueError(f"the cell {cell.file} lies outside the sheet")
+    return {(cell.row, cell.column): cell.file for cell in cells}
 
 
 def _png(rgba: Rgba) -> bytes:
@@ -469,12 +489,11 @@ def _png(rgba: Rgba) -> bytes:
     return stream.getvalue()
 
 
-def _rest(document: dict[str, object], shape: tuple[int, int, int]) -> Rgba | None:
-    text = document.get("rest")
+def _rest(text: str | None, shape: tuple[int, int, int]) -> Rgba | None:
     if text is None:
         return None
     try:
-        rgba = decode(base64.b64decode(str(text), validate=True))[0][1]
+        rgba = decode(base64.b64decode(text, validate=True))[0][1]
     except (ValueError, Unreadable) as error:
         raise ValueError("the picture of its rest is broken") from error
     if rgba.shape != shape:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import read_json
+from fogcatcher.base.typed_json import Range, typed, typed_fields
 
 IN_MEMORY = 2**30
 """Sets of up to so many bytes are held in memory, larger ones are read from their file."""
@@ -23,7 +28,11 @@ SPOOLED = 2**27
 """Bytes of undecided pictures held in memory before they go to a temporary file."""
 KEPT = 8
 """How many data sets the cache keeps; the ones used longest ago go first."""
-_FORMAT = 1
+MOST_FACTS = 10**9
+"""Bytes of what is known about the pictures of one set."""
+T = TypeVar("T")
+Side = Annotated[int, Range(0, 10**12)]
+_FORMAT = 3
 _CHUNK = 2048
 
 
@@ -134,31 +143,33 @@ def cache_folder() -> Path:
     return Path(named) if named else Path(usual) / "fogcatcher"
 
 
-def cached(key: str) -> tuple[PictureTensor, dict[str, Any]] | None:
-    """Return the pictures and facts stored under a key, or None."""
+def cached(key: str, kind: type[T]) -> tuple[PictureTensor, T] | None:
+    """Return the pictures and facts stored under a key, or None; the facts are a dataclass of this kind."""
     folder = cache_folder() / key
     try:
-        facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        shape = tuple(facts["shape"])
-        if facts["format"] != _FORMAT or (folder / "pictures.bin").stat().st_size != np.prod(shape):
+        facts = read_json(folder / "dataset.json", dict[str, Any], MOST_FACTS, finite=False)
+        shape = typed(facts.pop("shape", None), tuple[Side, Side, Side, Side], "shape")
+        whole = (folder / "pictures.bin").stat().st_size == math.prod(shape)
+        if facts.pop("format", None) != _FORMAT or not whole:
             return None
         os.utime(folder)
-        return open_pictures(folder / "pictures.bin", shape), facts
-    except (OSError, ValueError, KeyError, TypeError):
+        return open_pictures(folder / "pictures.bin", shape), typed_fields(kind, facts)
+    except (OSError, ValueError, UserError):
         return None
 
 
-def store(
-    key: str, fill: Callable[[Path], tuple[PictureTensor, dict[str, Any]]]
-) -> tuple[PictureTensor, dict[str, Any]]:
-    """Let ``fill`` write the pictures into a new folder of the cache; put it in place when it is whole."""
+def store(key: str, fill: Callable[[Path], tuple[PictureTensor, T]]) -> tuple[PictureTensor, T]:
+    """Let ``fill`` write the pictures into a new folder of the cache; put it in place when it is whole.
+
+    The facts are a dataclass of what JSON has, for ``cached``.
+    """
     root = cache_folder()
     root.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
     try:
         pictures, facts = fill(part)
-        facts = {"format": _FORMAT, "shape": list(pictures.shape), **facts}
-        (part / "dataset.json").write_text(json.dumps(facts), encoding="utf-8")
+        tree = {"format": _FORMAT, "shape": list(pictures.shape), **vars(facts)}
+        (part / "dataset.json").write_text(json.dumps(tree), encoding="utf-8")
         shutil.rmtree(root / key, ignore_errors=True)
         os.replace(part, root / key)
     finally:

@@ -17,6 +17,6 @@ EDITS: Mapping[str, type[Edit]] = {
     "vary": Vary,
     "invert": Invert,
     "between": Between,
-    "recolour": Recolor,
+    "recolor": Recolor,
     "tile": Tile,
 }

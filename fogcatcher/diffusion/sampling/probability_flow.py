@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from fogcatcher.diffusion.denoiser import DenoiserLike
+from fogcatcher.diffusion.sampling.options import option
 from fogcatcher.diffusion.sampling.samplers import Answer, Moment, Step
 from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Samples, Times, expand_to
@@ -59,9 +60,9 @@ class RK45(Step):
     A step to data ends at sigma = ``smallest`` alpha, with the answer of the denoiser there.
     """
 
-    rtol: float = 1e-3
-    atol: float = 1e-3
-    smallest: float = 2e-3
+    rtol: float = option(1e-3, 1e-6, 1, "error that is allowed, relative to the values")
+    atol: float = option(1e-3, 1e-6, 1, "error that is allowed where values are near 0")
+    smallest: float = option(2e-3, 1e-4, 1, "sigma / alpha at which the way ends")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         schedule, t, s = now.schedule, now.t, now.s

@@ -3,7 +3,7 @@
 A sampler is a grid of times and a step. A step sees one ``Moment`` of the loop and returns the sample
 at the next time with what the denoiser answered. A moment holds the earlier answers too, so a
 multistep method is a step like any other. Faster steps are in ``solvers.py`` and
-``probability_flow.py``, those that add noise of their own in ``stochastic.py``.
+``probability_flow.py``, those that add noise of their own in ``stochastic.py``; ``table.py`` names them all.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 from fogcatcher.diffusion.denoiser import DenoiserLike
 from fogcatcher.diffusion.posterior import Variance, reverse
 from fogcatcher.diffusion.randomness import Generator, randn_like
+from fogcatcher.diffusion.sampling.options import option
 from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Samples, Times
 
@@ -156,7 +157,7 @@ class DDIM(Step):
     DPM-Solver.
     """
 
-    eta: float = 0.0
+    eta: float = option(0.0, 0, 1, "fresh noise in each step: 0 none, 1 as much as ddpm")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         answer = now.ask()

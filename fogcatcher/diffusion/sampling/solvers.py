@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from fogcatcher.diffusion.sampling.options import option
 from fogcatcher.diffusion.sampling.samplers import Answer, Moment, Step, ddim_move
 from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Samples, Times
@@ -99,7 +100,7 @@ class DPMpp2M(Step):
     adds noise like DDPM (Lu et al. 2022, section 5), and between them is between them.
     """
 
-    eta: float = 0.0
+    eta: float = option(0.0, 0, 1, "fresh noise in each step: 0 none, 1 as much as ddpm")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         answer = now.ask()
@@ -159,7 +160,7 @@ class LMS(Step):
     "Pseudo Numerical Methods for Diffusion Models", equation 9, for any spacing.
     """
 
-    order: int = 4
+    order: int = option(4, 1, 4, "so many answers of the network go into a step")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         schedule, t, s = now.schedule, now.t, now.s

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import torch
 
+from fogcatcher.diffusion.sampling.options import option
 from fogcatcher.diffusion.sampling.samplers import DDPM, Answer, Moment, Step
 from fogcatcher.diffusion.sampling.solvers import Heun
 from fogcatcher.diffusion.tensors import Samples
@@ -25,10 +26,10 @@ class Churn(Step):
     """
 
     calls: ClassVar[int] = 2
-    churn: float = 40.0
-    low: float = 0.05
-    high: float = 50.0
-    noise: float = 1.003
+    churn: float = option(40.0, 0, 1000, "how far noise is raised, over all steps; 0 is heun (S_churn)")
+    low: float = option(0.05, 0, 1000, "least sigma / alpha at which it is raised (S_min)")
+    high: float = option(50.0, 0, 1000, "largest sigma / alpha at which it is raised (S_max)")
+    noise: float = option(1.003, 0, 2, "spread of the noise that is put on (S_noise)")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         schedule, log_snr = now.schedule, now.schedule.log_snr(now.t)
@@ -85,8 +86,8 @@ class PredictorCorrector(Step):
     """
 
     predictor: Step = field(default_factory=DDPM)
-    snr: float = 0.16
-    corrections: int = 1
+    snr: float = option(0.16, 0, 1, "size of the corrections, as signal to noise")
+    corrections: int = option(1, 0, 100, "so many corrections at each time")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         a2 = (now.schedule.alpha(now.t) / now.schedule.alpha(now.s)) ** 2
@@ -107,8 +108,8 @@ class AnnealedLangevin(Step):
     Jolicoeur-Martineau et al. 2021 added.
     """
 
-    size: float = 0.2
-    inner: int = 100
+    size: float = option(0.2, 0, 1, "size of the Langevin steps, for a noise of 1")
+    inner: int = option(100, 1, 1000, "so many Langevin steps at each time")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         schedule = now.schedule

@@ -6,11 +6,11 @@ rule of seeing (``seeing.RULE``) are the same; print them beside every figure.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float64
@@ -20,6 +20,8 @@ from torch import Tensor
 from fogcatcher.base.disk import short_hash
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.oklab import srgb_from_oklab
+from fogcatcher.base.read_json import read_json
+from fogcatcher.base.typed_json import Length
 from fogcatcher.judging.metrics.feature_network import SIZE, FeatureNetwork
 from fogcatcher.judging.metrics.programs import load_program
 from fogcatcher.judging.metrics.seeing import RULE, Pictures, Seen, see
@@ -67,6 +69,13 @@ class Pixels:
         return _in_chunks(pictures, self.size, lambda seen: seen.flatten(1))
 
 
+@dataclass(frozen=True)
+class _Config:
+    """What the shipped ``config.json`` holds."""
+
+    classes: dict[str, Annotated[tuple[str, ...], Length(1, 10_000)]]
+
+
 class Builtin:
     """The shipped network: 64 features, with mean 0 and standard deviation 1 over the built-in sprites.
 
@@ -79,12 +88,9 @@ class Builtin:
 
     def __init__(self, folder: Path = SHIPPED) -> None:
         weights = folder / "model.safetensors"
-        said: dict[str, list[str]] = json.loads((folder / "config.json").read_text(encoding="utf-8"))[
-            "classes"
-        ]
-        self.classes = {name: tuple(names) for name, names in said.items()}
+        self.classes = read_json(folder / "config.json", _Config).classes
         self.hash = short_hash(weights.read_bytes())
-        network = FeatureNetwork({name: len(names) for name, names in said.items()})
+        network = FeatureNetwork({name: len(names) for name, names in self.classes.items()})
         network.load_state_dict(load_file(weights))  # kernels are stored in half precision
         self._network = network.eval()
 

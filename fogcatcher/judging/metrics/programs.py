@@ -20,6 +20,7 @@ import torch
 from torch.export import ExportedProgram
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import parsed
 
 KEPT = re.compile(
     r"archive_version|archive_format|byteorder|\.data/(version|serialization_id)|models/model\.json"
@@ -66,7 +67,7 @@ def _copied(path: Path) -> io.BytesIO:
 
 def _checked(content: bytes) -> bytes:
     """Return JSON without what it tells of the source; ValueError where it asks for more than arithmetic."""
-    tree = json.loads(content)
+    tree = parsed(content, finite=False)
     for key, value in _pairs(tree):
         if key == "metadata":
             value.clear()

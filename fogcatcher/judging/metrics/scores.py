@@ -10,6 +10,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from fogcatcher.base.errors import Message
 from fogcatcher.judging.metrics.bootstrap import jackknife_intervals
 from fogcatcher.judging.metrics.colours import (
     colour_count_distance,
@@ -135,9 +136,12 @@ def compare(
 
 
 def _too_few(n: int, dimensions: int) -> str:
-    return (
-        f"no Frechet distance: {n} pictures in {dimensions} dimensions would say more about their number "
-        f"than about them, {ROWS_PER_DIMENSION * dimensions} are needed (--force gives it all the same)"
+    return Message(
+        "no Frechet distance: {n} pictures in {dimensions} dimensions would say more about their number "
+        "than about them, {enough} are needed ({@force:True} gives it all the same)",
+        n=n,
+        dimensions=dimensions,
+        enough=ROWS_PER_DIMENSION * dimensions,
     )
 
 

@@ -100,6 +100,11 @@ def test_wishes_are_kept_in_one_form():
 def test_a_spec_survives_its_file():
     spec = ConditionSpec(EVERY)
     assert ConditionSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    for bad in ({"name": "a", "type": ["smell"]}, {"name": "a", "type": "number", "low": 1, "high": 1}):
+        with pytest.raises(UserError, match=r"cannot read: .*(type must be|must have a range)"):
+            ConditionSpec.from_json([bad])
+    with pytest.raises(UserError, match="must be a list of 0 to 1,000, not a list of 100,000"):
+        ConditionSpec.from_json([{"name": "a", "type": "colour"}] * 100_000)
     for bad in ({"name": "a", "type": "smell"}, {"name": "a", "type": "number"}, {"type": "colour"}):
         with pytest.raises(UserError, match="cannot read"):
             ConditionSpec.from_json([bad])
@@ -142,7 +147,8 @@ def test_the_usual_label_with_captions_tags_and_colours_is_the_default():
     assert [a.name for a in controls.spec.attributes] == ["kind", "main", "marks", "traits", "caption"]
     said = " | ".join(controls.notes)
     assert (
-        "could be conditions too (--condition NAME, or all): shiny (2 classes), dots (number, 1 to 3)" in said
+        "could be conditions too (conditions='NAME', or all): shiny (2 classes), dots (number, 1 to 3)"
+        in said
     )
     assert "id (has a number of its own for every picture, like an id)" in said
     assert "file (has 40 different values for 40 pictures: too many for classes)" in said

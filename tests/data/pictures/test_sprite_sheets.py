@@ -169,7 +169,7 @@ def test_what_does_not_fit_is_refused():
         join_sheet({}, layout, noise(0, 4, 4))
     with pytest.raises(UserError, match="not one cell of 16x16"):
         fixed_layout(noise(0, 12, 40), (16, 16))
-    with pytest.raises(UserError, match="larger --cell"):
+    with pytest.raises(UserError, match="larger cell"):
         fixed_layout(np.zeros((300, 300, 4), np.uint8), (1, 1))
     with pytest.raises(UserError, match="below 0"):
         new_layout(4, (4, 4), spacing=-1)
@@ -247,7 +247,7 @@ def test_lines_after_every_cell_or_before_every_cell():
 def test_touching_tiles_need_their_size_and_then_have_no_gutters():
     layout = new_layout(12, (16, 16), 4)
     sheet = join_sheet(in_rows([noise(i, 16, 16) for i in range(12)], layout), layout)
-    with pytest.raises(UserError, match="give it, for example --cell 16x16"):
+    with pytest.raises(UserError, match=r"give it, for example cell=\(16, 16\)"):
         detect_layout(sheet)
     assert found(sheet, (16, 16)) == ((16, 16), 0, 0)
 

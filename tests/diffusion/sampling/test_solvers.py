@@ -1,6 +1,7 @@
 """Every solver on the mixture: measured order, marginals, the exact likelihood, any shape of data."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -53,6 +54,30 @@ def run(denoiser, x, times, step: Step, seed: int = 1):
     return last.x
 
 
+@cache
+def flow_from_noise() -> tuple[torch.Tensor, torch.Tensor]:
+    """Eight samples of noise on the flow's grid, and where their exact paths end."""
+    denoiser, times = mixture(FlowSchedule()), KarrasGrid(1e-4, 500)(FlowSchedule(), 2)[:-1]
+    x = denoiser.process.prior(times[0], normal(8))
+    return x, run(denoiser, x, times, RK45(1e-11, 1e-11))
+
+
+def measured_order(step: Step, counts: tuple[int, ...]) -> float:
+    """The slope over some numbers of steps; the ends are flat, so the lower orders there do not count."""
+    # The step alone decides; what a schedule adds is tested beside the samplers.
+    denoiser, grid = mixture(FlowSchedule()), KarrasGrid(1e-4, 500)
+    times = [grid(FlowSchedule(), count + 1)[:-1] for count in counts]
+    x, exact = flow_from_noise()
+    errors = [(run(denoiser, x, t, step) - exact).square().mean().sqrt().item() for t in times]
+    return -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+
+
+@pytest.mark.parametrize(("step", "order"), [(DDIM(), 1), (Heun(), 2), (DPMpp2M(), 2)], ids=name)
+def test_order_of_convergence_between_two_numbers_of_steps(step: Step, order: int):
+    """The quick case of the next."""
+    assert measured_order(step, (60, 120)) == pytest.approx(order, abs=0.15)
+
+
 @pytest.mark.parametrize(
     ("step", "order"),
     [
@@ -65,36 +90,33 @@ def run(denoiser, x, times, step: Step, seed: int = 1):
 )  # fmt: skip
 @pytest.mark.slow
 def test_order_of_convergence(step: Step, order: int):
-    """The slope over four numbers of steps; the ends are flat, so the lower orders there do not count."""
-    # The step alone decides; what a schedule adds is tested beside the samplers.
-    denoiser, grid, counts = mixture(FlowSchedule()), KarrasGrid(1e-4, 500), (160, 254, 403, 640)
-    times = [grid(FlowSchedule(), count + 1)[:-1] for count in counts]
-    x = denoiser.process.prior(times[0][0], normal(8))
-    exact = run(denoiser, x, times[0][[0, -1]], RK45(1e-11, 1e-11))
-    errors = [(run(denoiser, x, t, step) - exact).square().mean().sqrt().item() for t in times]
-    slope = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
-    assert slope == pytest.approx(order, abs=0.15)
+    assert measured_order(step, (160, 254, 403, 640)) == pytest.approx(order, abs=0.15)
+
+
+SLOW_STOCHASTIC = [
+    (EDMSchedule(), DDPM(), KarrasGrid()(EDMSchedule(), 400)),
+    (BetaSchedule(linear_betas(1000)), DDPM("large"), UniformGrid()(EDMSchedule(), 1000)),
+    (CosineSchedule(), DDIM(1.0), UniformGrid()(EDMSchedule(), 400)),
+    (FlowSchedule(), DDIM(0.5), KarrasGrid()(FlowSchedule(), 200)),
+    (EDMSchedule(), Churn(churn=60), KarrasGrid()(EDMSchedule(), 150)),
+    (VPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
+    (SubVPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
+    (VESchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
+    (VESchedule(), PredictorCorrector(snr=0.05), KarrasGrid(0.002, 50)(VESchedule(), 200)),
+    (VPSchedule(), PredictorCorrector(DDIM(), snr=0.05), KarrasGrid()(VPSchedule(), 200)),
+    (VESchedule(), AnnealedLangevin(0.1, 200), LogSNRGrid(0.01, 50)(VESchedule(), 30)),
+]
 
 
 @pytest.mark.parametrize(
     ("schedule", "step", "times"),
     [
-        (EDMSchedule(), DDPM(), KarrasGrid()(EDMSchedule(), 400)),
-        (BetaSchedule(linear_betas(1000)), DDPM("large"), UniformGrid()(EDMSchedule(), 1000)),
-        (CosineSchedule(), DDIM(1.0), UniformGrid()(EDMSchedule(), 400)),
-        (FlowSchedule(), DDIM(0.5), KarrasGrid()(FlowSchedule(), 200)),
         (CosineSchedule(), DPMpp2M(1.0), LogSNRGrid()(CosineSchedule(), 60)),
-        (EDMSchedule(), Churn(churn=60), KarrasGrid()(EDMSchedule(), 150)),
-        (VPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
-        (SubVPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
-        (VESchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
-        (VESchedule(), PredictorCorrector(snr=0.05), KarrasGrid(0.002, 50)(VESchedule(), 200)),
-        (VPSchedule(), PredictorCorrector(DDIM(), snr=0.05), KarrasGrid()(VPSchedule(), 200)),
-        (VESchedule(), AnnealedLangevin(0.1, 200), LogSNRGrid(0.01, 50)(VESchedule(), 30)),
+        (VPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 100)),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW_STOCHASTIC),
     ],
-    ids=name,
+    ids=lambda thing: f"{len(thing) - 1} steps" if isinstance(thing, torch.Tensor) else name(thing),
 )
-@pytest.mark.slow
 def test_stochastic_samplers_reproduce_mean_and_covariance(schedule, step, times):
     """Within four standard errors, and a hundredth for the steps being finite."""
     n = 4000

@@ -1,0 +1,85 @@
+"""Every sampler by its name: the step that it takes, and what a person may set of it.
+
+A step declares its options itself (``options.py``). The files of the steps are imported when a step is asked
+for: they need torch, and the help of the command line, which lists the names, does not wait for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fogcatcher.diffusion.sampling.options import Option, options_of
+
+if TYPE_CHECKING:
+    from fogcatcher.diffusion.sampling import probability_flow, samplers, solvers, stochastic
+    from fogcatcher.diffusion.sampling.samplers import Step
+else:
+
+    class _Later:
+        """A file of this folder, imported when something in it is asked for."""
+
+        def __init__(self, name: str) -> None:
+            self.name = f"{__package__}.{name}"
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(import_module(self.name), name)
+
+    probability_flow, samplers, solvers, stochastic = map(
+        _Later, ("probability_flow", "samplers", "solvers", "stochastic")
+    )
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """One row of the table."""
+
+    usual: Callable[[], Step]
+    """Return the step as it is when nothing is set."""
+    noisy: bool = False
+    """Whether it adds fresh noise on the way."""
+    fixed: tuple[str, ...] = ()
+    """Options of the step that make this row what it is, and are not to be set."""
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """What a person may set, by name."""
+        found = options_of(self.usual())
+        return {name: option for name, option in found.items() if name not in self.fixed}
+
+    def step(self, given: Mapping[str, float]) -> Step:
+        """Return the step with some of its options set.
+
+        Raises KeyError for a name that is none of them, ValueError for a number that cannot be.
+        """
+        options, step = self.options, self.usual()
+        values = {name: options[name].value(number) for name, number in given.items()}
+        return _with(step, values)
+
+
+def _with(step: Any, values: Mapping[str, float]) -> Step:  # noqa: ANN401 - every step is a dataclass
+    return replace(step, **values)
+
+
+SAMPLERS: Mapping[str, Sampler] = {
+    "dpmpp_2m": Sampler(lambda: solvers.DPMpp2M(), fixed=("eta",)),
+    "dpmpp_3m": Sampler(lambda: solvers.DPMpp3M()),
+    "dpmpp_2s": Sampler(lambda: solvers.DPMpp2S()),
+    "unipc_2": Sampler(lambda: solvers.UniPC(2)),
+    "unipc_3": Sampler(lambda: solvers.UniPC(3)),
+    "lms": Sampler(lambda: solvers.LMS()),
+    "heun": Sampler(lambda: solvers.Heun()),
+    "euler": Sampler(lambda: samplers.DDIM(), fixed=("eta",)),
+    "ddim": Sampler(lambda: samplers.DDIM()),
+    "rk45": Sampler(lambda: probability_flow.RK45()),
+    "ddpm": Sampler(lambda: samplers.DDPM(), noisy=True),
+    "ddpm_large": Sampler(lambda: samplers.DDPM("large"), noisy=True),
+    "ddpm_learned": Sampler(lambda: samplers.DDPM("learned"), noisy=True),
+    "dpmpp_2m_sde": Sampler(lambda: solvers.DPMpp2M(eta=1.0), noisy=True),
+    "churn": Sampler(lambda: stochastic.Churn(), noisy=True),
+    "euler_maruyama": Sampler(lambda: stochastic.EulerMaruyama(), noisy=True),
+    "predictor_corrector": Sampler(lambda: stochastic.PredictorCorrector(), noisy=True),
+    "annealed_langevin": Sampler(lambda: stochastic.AnnealedLangevin(), noisy=True),
+}

@@ -1,0 +1,197 @@
+"""Every choice about a training arrives by every road: in Python, on the command line, in the run."""
+
+import inspect
+import json
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+import torch
+import tyro
+
+from fogcatcher.base.errors import UserError
+from fogcatcher.cli.drift import ignored
+from fogcatcher.cli.train import Train
+from fogcatcher.data.conditions.conditions import Sentence
+from fogcatcher.data.options import DataOptions
+from fogcatcher.data.pictures.augmentation import Augmentation
+from fogcatcher.model.presets import PRESETS
+from fogcatcher.runs.follow import follow
+from fogcatcher.runs.record import Run
+from fogcatcher.runs.setup import Choices, Setup
+from fogcatcher.runs.train import train
+from fogcatcher.training.checkpoints import KEPT
+from tests.commands import fogcatcher
+from tests.small_trainings import save_pictures
+
+OPTIONS = DataOptions(
+    size=(24, 32),
+    alpha="composite:#20c0ff",
+    fit="crop",
+    resample="nearest",
+    trim=True,
+    all_frames=True,
+    labels="metadata",
+    unmatched="use",
+    max_bad=0.5,
+    where='label != "x"',
+    classes=("warm", "cold"),
+    limit=19,
+    balance="label",
+    hold_out=0.25,
+    group="name",
+)
+SETUP = Setup(
+    data="pictures",
+    out=Path("somewhere"),
+    minutes=3.0,
+    steps=7,
+    options=OPTIONS,
+    conditions=("label", "tags:tags"),
+    text_encoder="sentences",
+    augment="flip",
+    seed=11,
+    preset="flow",
+    network="course",
+    size_of_model="tiny",
+    width=32,
+    batch_size=6,
+    precision="bfloat16",
+)
+WORDS = [
+    "pictures", "--size", "32x24", "--condition", "label", "--condition", "tags:tags", "--labels", "metadata",
+    "--unmatched", "use", "--where", 'label != "x"', "--classes", "warm, cold", "--limit", "19",
+    "--balance", "label", "--hold-out", "0.25", "--group", "name", "--alpha", "composite:#20c0ff",
+    "--fit", "crop", "--resample", "nearest", "--trim", "--all-frames", "--max-bad", "0.5",
+    "--out", "somewhere", "--minutes", "3", "--steps", "7", "--text-encoder", "sentences",
+    "--augment", "flip", "--seed", "11", "--preset", "flow", "--network", "course",
+    "--size-of-model", "tiny", "--precision", "bfloat16", "--batch-size", "6",
+]  # fmt: skip
+
+
+def named(record: Setup | DataOptions) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def defaults(record: type) -> dict[str, Any]:
+    return {
+        field.name: field.default if field.default_factory is MISSING else field.default_factory()
+        for field in fields(record)
+    }
+
+
+@pytest.fixture
+def arrived(monkeypatch) -> list[Setup]:
+    """The setups that come to ``prepare``, where every road ends; nothing is read."""
+    setups: list[Setup] = []
+
+    def stop(setup: Setup, *arguments, **keywords):
+        setups.append(setup)
+        raise UserError("arrived.")
+
+    monkeypatch.setattr("fogcatcher.runs.prepare.prepare", stop)
+    monkeypatch.setattr("fogcatcher.runs.train.prepare", stop)
+    return setups
+
+
+@pytest.mark.parametrize("record", [SETUP, OPTIONS], ids=["Setup", "DataOptions"])
+def test_these_tests_choose_something_of_everything(record: Setup | DataOptions):
+    usual = defaults(type(record))
+    assert not [name for name, value in named(record).items() if value == usual[name]]
+
+
+def test_every_choice_is_a_keyword_of_train(arrived: list[Setup]):
+    everything = named(SETUP)
+    with pytest.raises(UserError, match="arrived"):
+        train(**everything)
+    with pytest.raises(UserError, match="arrived"):
+        train("pictures", "somewhere", size=20, conditions="label", options=OPTIONS)
+    short = Setup(
+        "pictures", Path("somewhere"), options=replace(OPTIONS, size=(20, 20)), conditions=("label",)
+    )
+    assert arrived == [SETUP, short]
+
+
+def test_editors_know_every_keyword_of_train_and_its_type():
+    other = inspect.signature(train).parameters.keys()
+    expected = {name: hint for name, hint in get_type_hints(Setup).items() if name not in other}
+    assert get_type_hints(Choices) == expected
+
+
+def test_every_choice_is_an_option_of_the_command(arrived: list[Setup], capsys):
+    """But the width of the network, for which the command has its size."""
+    code, _, said = fogcatcher("train", *WORDS, capsys=capsys)
+    assert (code, said) == (2, "fogcatcher: arrived.\n")
+    fogcatcher("train", "pictures", capsys=capsys)
+    assert arrived == [replace(SETUP, width=None), Setup("pictures")]
+
+
+def test_the_command_saves_as_often_as_the_library():
+    said, usual = Train("pictures"), inspect.signature(follow).parameters
+    assert said.checkpoint_seconds == usual["checkpoint_seconds"].default
+    assert said.keep == usual["keep"].default == KEPT
+
+
+def kept(run: Run) -> dict[str, Any]:
+    """What a run says about the choices it was made from, by their names."""
+    config, plan = run.config, run.config.training
+    return {
+        "data": config.data.path,
+        "out": run.folder,
+        "steps": plan.steps,
+        "options": config.data.options,
+        "conditions": config.data.conditions,
+        "text_encoder": [a.encoder for a in run.conditions.attributes if isinstance(a, Sentence)],
+        "augment": config.augmentation,
+        "seed": plan.seed,
+        "preset": config.method,
+        "network": config.network.name,
+        "width": config.network.width,
+        "batch_size": plan.batch_size,
+        "precision": plan.precision,
+    }
+
+
+@pytest.fixture
+def runs(monkeypatch) -> list[Run]:
+    """The runs that ``train`` prepares; none is trained, a step takes a second, sentences are zeros."""
+    prepared: list[Run] = []
+    sentences = "fogcatcher.data.conditions.sentences"
+    monkeypatch.setattr("fogcatcher.runs.train.follow", lambda run, stop_early: prepared.append(run) or [])
+    monkeypatch.setattr("fogcatcher.runs.prepare.time_step", lambda *arguments: 1.0)
+    monkeypatch.setattr(f"{sentences}.width", lambda folder: 3)
+    monkeypatch.setattr(f"{sentences}.fingerprint", lambda folder: "0")
+    monkeypatch.setattr(f"{sentences}.embed", lambda folder, texts: torch.zeros(len(texts), 3))
+    return prepared
+
+
+def write_metadata(folder: Path) -> None:
+    """Label, name and caption of every picture below the folder."""
+    pictures = sorted(folder.glob("*/*.png"))
+    names = {str(p.relative_to(folder)): {"label": p.parent.name, "name": p.stem} for p in pictures}
+    rows = [{"file_name": file, "text": "a picture", **row} for file, row in names.items()]
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+
+def test_every_choice_is_in_the_config_of_the_run(runs: list[Run], tmp_path):
+    save_pictures(tmp_path / "data", 20)
+    write_metadata(tmp_path / "data")
+    asked = {**named(SETUP), "data": str(tmp_path / "data"), "conditions": ("label", "text:text")}
+    del asked["minutes"], asked["size_of_model"]
+    train(**asked)
+    train(asked["data"], minutes=3, size_of_model="tiny")
+    in_full = {"text_encoder": ["sentences"], "augment": Augmentation(flip=True), "preset": PRESETS["flow"]}
+    assert kept(runs[0]) == asked | in_full
+    # 3 minutes are 180 steps of a second, less 5% for checkpoints; tiny is width 16.
+    assert (runs[1].config.training.steps, runs[1].config.network.width) == (171, 16)
+
+
+def test_a_resumed_run_answers_for_every_choice(runs: list[Run], tmp_path):
+    """Whatever is asked of a run that has the defaults, it says what it has instead."""
+    save_pictures(tmp_path / "data", 6)
+    train(tmp_path / "data", steps=3)
+    asked = tyro.cli(Train, args=WORDS, config=(tyro.conf.FlagCreatePairsOff,))
+    flags = [sentence.split()[1] for sentence in ignored(asked, runs[0])]
+    assert sorted(flags) == sorted({word for word in WORDS if word.startswith("--")} - {"--out"})
+    assert ignored(Train("elsewhere", out=Path("elsewhere"), shard=True, keep=7), runs[0]) == []
