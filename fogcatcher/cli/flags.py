@@ -29,6 +29,11 @@ def as_flag(name: str, value: str = "") -> str:
     return flag if value in ("", "True") else f"{flag} {_as_typed(value)}"
 
 
+def field_of(name: str) -> str:
+    """Return the field of a command that holds a parameter: the name of its flag."""
+    return as_flag(name).lstrip("-").replace("-", "_")
+
+
 def _as_typed(value: str) -> str:
     """'none' without its quotes; (height, width) as 24x16; a number as it is."""
     meant = ast.literal_eval(value)

@@ -9,15 +9,10 @@ from typing import Annotated, Any, get_args, get_type_hints
 import tyro
 
 from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_interval, parse_options
+from fogcatcher.cli.flags import field_of
 from fogcatcher.diffusion.sampling.table import SAMPLERS
 from fogcatcher.drawing.settings import NAMES, USUAL, Limit, Settings, Steering, settings_of
 
-FLAGS = {
-    "interval": "guidance_interval",
-    "classifier": "classifier_guidance",
-    "sampler_options": "sampler_option",
-}
-"""Fields whose flag has another name."""
 READ: Mapping[str, Callable[[Any], object]] = {
     "guidance": parse_guidance,
     "negative": lambda texts: parse_condition(texts, "--negative") or None,
@@ -71,7 +66,7 @@ class SettingsArguments:
 
     def settings(self) -> Settings:
         """Return what the flags say. Raises UserError for values that cannot be."""
-        typed = {name: getattr(self, FLAGS.get(name, name)) for name in NAMES}
+        typed = {name: getattr(self, field_of(name)) for name in NAMES}
         return settings_of({name: READ[name](v) if name in READ else v for name, v in typed.items()})
 
 

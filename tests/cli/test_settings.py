@@ -14,9 +14,9 @@ from PIL import Image
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.evaluate import Evaluate
+from fogcatcher.cli.flags import field_of
 from fogcatcher.cli.grid import parse_axis
 from fogcatcher.cli.main import main
-from fogcatcher.cli.settings_arguments import FLAGS
 from fogcatcher.data.reading import Dataset
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.recipe import read_file_recipe
@@ -82,7 +82,7 @@ def meant(chosen: Chosen) -> Settings:
 
 
 def flags(chosen: Chosen) -> list[str]:
-    pairs = ((FLAGS.get(name, name).replace("_", "-"), typed) for name, (typed, _) in chosen.items())
+    pairs = ((field_of(name).replace("_", "-"), typed) for name, (typed, _) in chosen.items())
     return [text for flag, typed in pairs for text in (f"--{flag}", typed)]
 
 
