@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.main import main
 from fogcatcher.data.pictures.palettes import GAMEBOY, PICO8
+from fogcatcher.data.pictures.sheets import RECIPE_KEY, read_recipe, save_png
 from fogcatcher.diffusion.edits.inpainting import Inpaint
 from fogcatcher.diffusion.edits.interpolation import Between
 from fogcatcher.diffusion.edits.variation import Vary
@@ -23,7 +25,7 @@ from fogcatcher.drawing.atlas import Atlas
 from fogcatcher.drawing.finishing import Finish
 from fogcatcher.drawing.recipe import read_file_recipe
 from fogcatcher.drawing.settings import Steering
-from fogcatcher.drawing.sheets import RECIPE_KEY, read_recipe, save_png
+from fogcatcher.model import reproduction
 from fogcatcher.model.build import SAMPLERS
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.reproduction import reproduce
@@ -233,6 +235,13 @@ WILD: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def loaded_once(monkeypatch):
+    """The weights are the same every time, and reading them is most of the work."""
+    monkeypatch.setattr(reproduction, "load", cache(reproduction.load))
+
+
+@pytest.mark.usefixtures("loaded_once")
 def test_a_recipe_of_a_stranger_is_refused_or_harmless(model, tmp_path):
     path = model.sample(1, steps=1).save(tmp_path)[0]
     recipe = read_recipe(path) or {}
@@ -247,6 +256,7 @@ def test_a_recipe_of_a_stranger_is_refused_or_harmless(model, tmp_path):
     assert refused > 200
 
 
+@pytest.mark.usefixtures("loaded_once")
 @pytest.mark.parametrize("edit", ["inpaint", "vary", "between"])
 def test_an_edit_of_a_stranger_is_refused_or_harmless(edit, model, tmp_path):
     picture, mask = model.sample(1, steps=1).pictures, torch.zeros(1, 1, 12, 10, dtype=torch.uint8)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -40,6 +41,11 @@ NOISY: list[Step] = [
 ]  # fmt: skip
 STEPS = SOLVERS + NOISY
 SCHEDULES = [EDMSchedule(), FlowSchedule(), CosineSchedule(), BetaSchedule(linear_betas(1000))]
+
+
+def marked(steps: list[Step]) -> list[Any]:
+    """The adaptive one asks for hundreds of answers: slow."""
+    return [pytest.param(step, marks=pytest.mark.slow) if isinstance(step, RK45) else step for step in steps]
 
 
 def name(thing: object) -> str:
@@ -95,7 +101,7 @@ def test_order_on_every_schedule(schedule: Schedule, step: Step, order: int):
 
 
 @pytest.mark.parametrize("schedule", [*SCHEDULES[1:], BetaSchedule(cosine_betas(4000))], ids=name)
-@pytest.mark.parametrize("step", SOLVERS, ids=name)
+@pytest.mark.parametrize("step", marked(SOLVERS), ids=name)
 def test_uniform_times_from_pure_noise_stay_close_to_the_exact_path(schedule: Schedule, step: Step):
     """Also from where no signal is left (alpha = 0, or 1e-5), with a mean that noise must not hide."""
     x = torch.tensor([[-1.2], [0.3], [1.5]], dtype=torch.float64)
@@ -181,7 +187,7 @@ def test_one_ancestral_step_has_the_variance_it_names(variance, expected):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=name)
-@pytest.mark.parametrize("step", STEPS, ids=name)
+@pytest.mark.parametrize("step", marked(STEPS), ids=name)
 def test_every_sampler_on_every_schedule_finds_both_modes(schedule: Schedule, step: Step):
     """Two narrow modes at -1 and 1 with shares 0.3 and 0.7."""
     means = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
@@ -193,13 +199,17 @@ def test_every_sampler_on_every_schedule_finds_both_modes(schedule: Schedule, st
     assert (x > 0).double().mean().item() == pytest.approx(0.7, abs=0.04)
 
 
-def test_one_point_is_drawn_exactly():
+@pytest.mark.parametrize("step", marked(STEPS), ids=name)
+def test_one_point_is_drawn_exactly(step: Step):
     point = torch.tensor([[0.25, -0.5]], dtype=torch.float64)
     for schedule in SCHEDULES:
-        for step in STEPS:
-            times = KarrasGrid()(schedule, 10)
-            x = run(dataset_denoiser(Process(schedule), point), torch.randn(3, 2).double(), times, step)
-            torch.testing.assert_close(x, point.expand(3, 2), rtol=1e-6, atol=1e-6)
+        x = run(
+            dataset_denoiser(Process(schedule), point),
+            torch.randn(3, 2).double(),
+            KarrasGrid()(schedule, 10),
+            step,
+        )
+        torch.testing.assert_close(x, point.expand(3, 2), rtol=1e-6, atol=1e-6)
 
 
 def test_a_grid_may_climb_again():
@@ -213,7 +223,7 @@ def test_a_grid_may_climb_again():
     assert x.std().item() == pytest.approx(0.5, abs=0.015)
 
 
-@pytest.mark.parametrize("step", STEPS, ids=name)
+@pytest.mark.parametrize("step", marked(STEPS), ids=name)
 def test_a_seed_gets_the_same_noise_alone_and_in_a_batch(step: Step):
     schedule = EDMSchedule()
     denoiser = gaussian_denoiser(Process(schedule), torch.zeros(4, 3, 3, dtype=torch.float64), 0.5)

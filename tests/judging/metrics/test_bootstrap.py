@@ -34,12 +34,14 @@ def coverage(interval, score, truth, d, shift, generator, trials, n=60, repeats=
     return held / trials
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [bootstrap_interval, jackknife_interval])
 def test_both_hold_a_mean_as_often_as_they_say(generator, interval):
     """400 trials scatter by 0.015."""
     assert coverage(interval, gap, 0.3, 1, 0.3, generator, trials=400) == pytest.approx(LEVEL, abs=0.05)
 
 
+@pytest.mark.slow
 def test_only_the_jackknife_holds_a_kernel_distance(generator):
     """|m|^2 = 5 in 20 features: 1.013125. Twins on the diagonal push the bootstrap off."""
     jackknife = coverage(jackknife_interval, mmd2, 1.013125, 20, 0.5, generator, trials=100)
@@ -48,11 +50,13 @@ def test_only_the_jackknife_holds_a_kernel_distance(generator):
     assert bootstrap < 0.75
 
 
+@pytest.mark.slow
 def test_the_kernel_distance_of_equal_distributions_is_held_with_room_to_spare(generator):
     assert coverage(jackknife_interval, mmd2, 0.0, 4, 0.0, generator, trials=40) > 0.9
     assert coverage(bootstrap_interval, mmd2, 0.0, 4, 0.0, generator, trials=40) < 0.6
 
 
+@pytest.mark.slow
 def test_the_jackknife_is_as_long_as_frechet_distances_scatter(generator):
     """From the 5% to the 95% quantile of the figures of 1000 fresh pairs of sets."""
 
