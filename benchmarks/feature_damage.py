@@ -20,8 +20,9 @@ from torch.nn.functional import avg_pool2d, pad
 from train_features import sprite_pictures
 
 from fogcatcher.data.idx import read_idx
+from fogcatcher.data.kind import Extractor
 from fogcatcher.data.sprites import draw_many
-from fogcatcher.judging.metrics.features import Extractor, Pixels, builtin
+from fogcatcher.judging.metrics.features import Pixels, builtin
 from fogcatcher.judging.metrics.frechet import frechet, gaussian
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)

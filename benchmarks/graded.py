@@ -21,11 +21,11 @@ import torch
 from unseen import Judge, combinations
 
 import fogcatcher
+from fogcatcher.data.pictures.sheets import save_png, sheet
 from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.data.reading import Dataset, read_dataset
 from fogcatcher.data.splitting import split
 from fogcatcher.drawing.settings import AS_THE_DATA
-from fogcatcher.drawing.sheets import save_png, sheet
 from fogcatcher.judging.evaluation import Settings, draw
 from fogcatcher.judging.metrics.features import builtin
 from fogcatcher.judging.metrics.scores import Comparison, compare
@@ -61,7 +61,7 @@ def judged(arguments: argparse.Namespace) -> Iterator[tuple[float, int, Comparis
         dataset = read_dataset("sprites", model.config.data.options)
         training = split(dataset, model.config.data.options).train.unique()
         order = training[torch.randperm(len(training), generator=torch.Generator().manual_seed(0))]
-        real, asked = dataset.pictures[order[: 2 * SAMPLES]], order[:SAMPLES]
+        real, asked = dataset.rows[order[: 2 * SAMPLES]], order[:SAMPLES]
         for steps in SAMPLING_STEPS:
             pictures = draw(model, dataset, asked, Settings(SAMPLES, replace(AS_THE_DATA, steps=steps)))
             figures = compare(real, pictures, look, torch.Generator().manual_seed(1), intervals=False)

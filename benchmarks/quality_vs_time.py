@@ -36,9 +36,9 @@ from networks import DenoisingDiffusionPytorch, Diffusers, size_of
 from torch import Tensor
 
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.pictures.sheets import save_png, sheet
 from fogcatcher.data.pictures.spec import Pictures, to_model
 from fogcatcher.data.reading import read_dataset
-from fogcatcher.drawing.sheets import save_png, sheet
 from fogcatcher.judging.metrics.features import builtin
 from fogcatcher.judging.metrics.frechet import frechet, gaussian
 from fogcatcher.runs.prepare import prepare
@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("--sheets", type=Path, help="folder for what they draw")
     a = parser.parse_args()
     torch.manual_seed(0)
-    pictures = read_dataset(a.data, DataOptions(size=(a.side, a.side))).pictures[:]
+    pictures = read_dataset(a.data, DataOptions(size=(a.side, a.side))).rows[:]
     pictures = pictures[torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))]
     look = builtin()
     n = min(SAMPLES, len(pictures) // 2)

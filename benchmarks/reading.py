@@ -45,7 +45,7 @@ run = prepare(Setup(sys.argv[1], Path(sys.argv[2]), steps=20, options=DataOption
 start = time.perf_counter()
 for progress in fit(run.state, run.batches, run.objective, run.config.training): pass
 print(time.perf_counter() - start)
-size = len(run.dataset.pictures) * run.dataset.pictures[:1].numel()
+size = len(run.dataset.rows) * run.dataset.rows[:1].numel()
 print(f"{size / 1e9:.2f} GB of decoded pictures, peak memory {peak_memory_mb():,.0f} MB")
 """
 PEER = """

@@ -28,9 +28,9 @@ from unseen import Judge, combinations
 import fogcatcher
 from fogcatcher.cli.main import main as command
 from fogcatcher.data.conditions.conditions import Wish
+from fogcatcher.data.pictures.sheets import save_png, sheet
 from fogcatcher.data.sprites import KINDS, draw_many
 from fogcatcher.drawing.settings import Steering
-from fogcatcher.drawing.sheets import save_png, sheet
 from fogcatcher.model.model import Model
 
 Choice = tuple[str, float, Steering]

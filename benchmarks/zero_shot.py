@@ -105,7 +105,7 @@ def digits(folder: Path, steps: int) -> None:
         save_digits(data)
     model = trained(data / "train", folder / "digits", steps)
     test = read_dataset(data / "test", model.config.data.options)
-    x0 = to_model(test.pictures[:])
+    x0 = to_model(test.rows[:])
     truth = torch.tensor([int(str(label)) for label in test.columns["label"]])
     print(f"digits: % right of {len(x0)} held-out pictures, mean over {SEEDS} draws of the pairs", flush=True)
     print(f"{'pairs for each class':28}" + "".join(f"{count:8}" for count in PAIRS))
@@ -127,7 +127,7 @@ def digits(folder: Path, steps: int) -> None:
     for row, found in rows.items():
         print(f"{row:28}" + "".join(f"{value:8.1f}" for value in torch.stack(found).mean(0).tolist()))
     for clearly in (2.0, 3.0, 4.0):
-        found = classify(model, test.pictures[:], pairs=PAIRS[-1], clearly=clearly)
+        found = classify(model, test.rows[:], pairs=PAIRS[-1], clearly=clearly)
         right = 100 * (found.choice == truth).double().mean().item()
         calls = found.calls / len(x0)
         print(f"dropped {clearly:g} errors behind: {right:.1f} %, {calls:.0f} calls of {10 * PAIRS[-1]}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from fogcatcher.base.devices import device_of
 from fogcatcher.base.errors import UserError, unknown_name
 from fogcatcher.data.conditions.conditions import Category
 from fogcatcher.data.pictures.spec import spec_of, to_model
@@ -53,7 +54,7 @@ class ClassifierRun:
 def prepare(model: Model, dataset: Dataset, width: int = 32, seed: int = 0) -> ClassifierRun:
     """Return a new classifier for ``model`` and these pictures. Raises UserError where they do not fit."""
     config, attributes = model.config, model.conditions.attributes
-    spec = spec_of(dataset.pictures)
+    spec = spec_of(dataset.rows)
     if spec.shape != config.pictures.shape:
         raise UserError(
             f"the model draws pictures of shape {config.pictures.shape}, and these have {spec.shape}: "
@@ -64,13 +65,13 @@ def prepare(model: Model, dataset: Dataset, width: int = 32, seed: int = 0) -> C
             raise unknown_name("condition of the model in these pictures", attribute.name, dataset.columns)
     process = model.denoiser.process
     classifier = new_classifier(model.conditions, config.pictures, process, width, seed)
-    classifier.network.to(next(model.denoiser.parameters()).device)
+    classifier.network.to(model.device)
     # A run may hold nothing out; the classifier must be judged all the same.
     options = replace(config.data.options, hold_out=config.data.options.hold_out or HOLD_OUT)
     parts = split(dataset, options)
     known = model.conditions.encode_pictures(dataset.columns)
     classes = {a.name: known[a.name] for a in attributes if isinstance(a, Category)}
-    batches = Batches(dataset.pictures, classes, seed, parts.train)
+    batches = Batches(dataset.rows, classes, seed, parts.train)
     times = build_grid(config.method.grid, config.method)(process.schedule, 1000)[:-1]
     return ClassifierRun(classifier, batches, parts.held_out, times, seed)
 
@@ -78,7 +79,7 @@ def prepare(model: Model, dataset: Dataset, width: int = 32, seed: int = 0) -> C
 def fit(run: ClassifierRun, steps: int) -> Iterator[tuple[int, float]]:
     """Train, yielding the steps done and the loss after each. To stop, stop iterating."""
     network = run.classifier.network.train()
-    device = next(network.parameters()).device
+    device = device_of(network)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     batches, plan = run.batches.to(device), Plan(steps, learning_rate=LEARNING_RATE, warmup=100)
     for step in range(steps):
@@ -129,8 +130,8 @@ def accuracy(run: ClassifierRun, levels: Sequence[float] = LEVELS, seed: int = 1
     if not len(rows):
         return []
     schedule = run.classifier.process.schedule
-    device = next(run.classifier.network.parameters()).device
-    x0 = to_model(run.batches.pictures[rows.to(run.batches.pictures.device)]).to(device)
+    device = device_of(run.classifier.network)
+    x0 = to_model(run.batches.data[rows.to(run.batches.data.device)]).to(device)
     cond = {name: known[rows.to(known.device)] for name, known in run.batches.condition.items()}
     found = []
     for level in levels:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from fogcatcher.base.devices import device_of
 from fogcatcher.base.memory import in_parts
 from fogcatcher.data.pictures.spec import Pictures, to_model
 from fogcatcher.diffusion.denoiser import Denoiser
@@ -45,14 +46,14 @@ class Features:
     def __init__(self, model: Model, seed: int = 0) -> None:
         self.denoiser, self.model = model.denoiser, model
         self.stages = decoder_stages(model.denoiser.network)
-        shape = model.config.pictures.shape
+        shape = model.config.kind.shape
         self.noise = torch.randn(len(NOISE), *shape, generator=torch.Generator().manual_seed(seed))
         log_snr = -2 * torch.tensor(NOISE, dtype=torch.float64).log()
         self.times = model.denoiser.process.schedule.t_from_log_snr(log_snr)
 
     def __call__(self, pictures: Pictures) -> PixelFeatures:
         """Return (N, D, H, W) float32 for uint8 pictures of the model's size, on the CPU."""
-        device = next(self.denoiser.parameters()).device
+        device = device_of(self.denoiser)
 
         def act(part: slice) -> Tensor:
             x0 = to_model(pictures[part]).to(device)

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from fogcatcher.base.devices import device_of
 from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.memory import in_parts
 from fogcatcher.data.conditions.conditions import Category, Tags, Wish
@@ -154,11 +155,11 @@ def classify(
     if pairs < 2:
         raise UserError(Message("{@pairs} must be at least 2, not {given}.", given=pairs))
     wishes, denoiser = candidates(model, attribute), model.denoiser
-    device = next(denoiser.parameters()).device
+    device = device_of(denoiser)
     cond = {name: rows.to(device) for name, rows in model.conditions.encode(wishes).items()}
-    times = build_objective(model.config.method, model.config.pictures.sigma_data).times
+    times = build_objective(model.config.method, model.config.kind.sigma_data).times
     generator = torch.Generator().manual_seed(seed)
-    tried = Pairs.draw(pairs, model.config.pictures.shape, times, denoiser.process.schedule, generator)
+    tried = Pairs.draw(pairs, model.config.kind.shape, times, denoiser.process.schedule, generator)
 
     found = []
     for start in range(0, len(pictures), PICTURES):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sys
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -50,6 +50,13 @@ class Length:
 
     def __str__(self) -> str:
         return f" of {self.least:,} to {self.most:,}"
+
+
+@dataclass(frozen=True)
+class Reads:
+    """How a field is read that no hint describes: from its value and its place to what it is."""
+
+    read: Callable[[Any, str], Any]
 
 
 AnyFinite = Annotated[float, Range(-sys.float_info.max, sys.float_info.max)]
@@ -94,6 +101,8 @@ def typed(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401 - the hint s
     Raises ValueError, which names the place, where it does not fit.
     """
     hint, limit = _parted(hint)
+    if isinstance(limit, Reads):
+        return limit.read(value, name)
     if hint is Any or hint is object:
         return value
     if get_origin(hint) in (Union, types.UnionType):
@@ -113,7 +122,7 @@ def typed(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401 - the hint s
     return value
 
 
-def in_words(hint: Any, limit: Range | Length | None = None) -> str:  # noqa: ANN401
+def in_words(hint: Any, limit: Range | Length | Reads | None = None) -> str:  # noqa: ANN401
     """Return what a hint asks for, as a sentence says it: "a whole number from 1 to 4,096"."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
@@ -209,12 +218,12 @@ def _entries(value: list[Any], hint: Any, name: str) -> Iterator[tuple[Any, Any,
         yield entry, parts[number if one_by_one else 0], f"{name}[{number}]"
 
 
-def _parted(hint: Any) -> tuple[Any, Range | Length | None]:  # noqa: ANN401
+def _parted(hint: Any) -> tuple[Any, Range | Length | Reads | None]:  # noqa: ANN401
     """A hint, and the limit that stands beside it."""
     if get_origin(hint) is not Annotated:
         return hint, None
     inner, *notes = get_args(hint)
-    return inner, next((note for note in notes if isinstance(note, Range | Length)), None)
+    return inner, next((note for note in notes if isinstance(note, Range | Length | Reads)), None)
 
 
 @cache

@@ -55,9 +55,7 @@ class Classify:
             options = model.config.data.options
             dataset = read_for_model(self.pictures, model.config.pictures, options, progress)
         with sampling_bar() as progress:
-            found = classify(
-                model, dataset.pictures[:], self.attribute, self.pairs, self.seed, progress=progress
-            )
+            found = classify(model, dataset.rows[:], self.attribute, self.pairs, self.seed, progress=progress)
         labels = _labels(dataset, next(iter(wishes[0])), found.classes)
         for line in [*_lines(dataset, found), *_summary(dataset, found), *_judged(found, labels)]:
             print(line)

@@ -203,7 +203,7 @@ def _on(background: Pixel, rgba: Rgba) -> Rgba:
 def _save(rgba: Rgba, path: Path) -> None:
     from PIL import Image
 
-    from fogcatcher.drawing.sheets import save_png
+    from fogcatcher.data.pictures.sheets import save_png
 
     save_png(Image.fromarray(rgba), path)
 

@@ -18,6 +18,8 @@ class DataArguments:
     """Folder of pictures, zip or tar archive, .npy or .npz arrays, folder of IDX files or of tar shards,
     'train-{000..012}.tar' (in quotes), saved Hugging Face data set, hub:NAME, or "sprites", the built-in
     set."""
+    kind: Annotated[str, tyro.conf.arg(metavar="KIND")] = DataOptions.kind
+    """What the data are: pictures, signals (numbers in .npy, .npz and .csv files), or auto."""
     size: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None
     """Size of the pictures: 16, or 24x32 for width x height. Default: one that suits nearly all, up to 64."""
     condition: tyro.conf.UseAppendAction[

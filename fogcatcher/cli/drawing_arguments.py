@@ -71,7 +71,7 @@ class DrawingArguments(SteeringArguments):
             )
         folder = self.out or Path(out)
         drawing.save(folder, COLUMNS)
-        print(f"{len(seeds)} pictures: {folder}, all in one: {folder / 'sheet.png'}")
+        print(f"{len(seeds)} {model.config.kind.name}: {folder}, all in one: {folder / 'sheet.png'}")
         return drawing
 
 
@@ -79,8 +79,8 @@ def wish_for(model: Model, condition: tuple[str, ...], picture: Path) -> dict[st
     """Return the wish of --condition; else that of the picture's own recipe, if this model understands it."""
     from fogcatcher.base.errors import UserError
     from fogcatcher.cli.arguments import parse_condition
+    from fogcatcher.data.pictures.sheets import read_recipe
     from fogcatcher.drawing.recipe import PictureRecipe
-    from fogcatcher.drawing.sheets import read_recipe
 
     if condition:
         return dict(parse_condition(condition))

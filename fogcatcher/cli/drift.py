@@ -63,7 +63,7 @@ def _is_so(name: str, wanted: Any, has: Any, run: Run) -> bool:  # noqa: ANN401 
         case "size":
             return wanted == (config.pictures.height, config.pictures.width)
         case "augment":
-            return choose(wanted, run.dataset.pictures, len(run.parts.train))[0] == config.augmentation
+            return choose(wanted, run.dataset.rows, len(run.parts.train))[0] == config.augmentation
         case "preset":
             return PRESETS.get(wanted) == config.method
         case "size_of_model":

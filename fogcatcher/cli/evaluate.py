@@ -15,10 +15,10 @@ from fogcatcher.drawing.settings import AS_THE_DATA
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
+    from fogcatcher.data.kind import Extractor, Kind
     from fogcatcher.data.reading import Dataset
     from fogcatcher.data.splitting import Split
     from fogcatcher.judging.evaluation import Evaluation, Settings
-    from fogcatcher.judging.metrics.features import Extractor
     from fogcatcher.model.model import Model
 
 NLL_PICTURES = 64
@@ -92,7 +92,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
             raise UserError("name at least one run directory.")
         if self.samples < 1 or self.steps < 1:
             raise UserError("--samples and --steps must be at least 1.")
-        looks, evaluations = self._looks(), []
+        evaluations = []
         for folder in self.models:
             model = load(folder, self.best, self.ema)
             dataset, parts = self._data(model)
@@ -106,7 +106,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
                 dataset,
                 parts,
                 self._settings(),
-                looks,
+                self._looks(model.config.kind),
                 told=lambda what: print(f"  {what} ...", flush=True),
                 processes=processes,
             )
@@ -129,28 +129,24 @@ class Evaluate(SettingsArguments, JudgingArguments):
 
         return Settings(self.samples, self.settings(), self.seed, self.quick, self.force)
 
-    def _looks(self) -> tuple[Extractor, ...]:
-        from fogcatcher.judging.metrics.features import Inception, Module, Pixels, builtin
+    def _looks(self, kind: Kind) -> tuple[Extractor, ...]:
+        from fogcatcher.judging.evaluation import usual_look
+        from fogcatcher.judging.metrics.features import Inception, Module, Pixels
 
         mine = [Module(path) for path in self.features]
         true_fid = [Inception(self.inception)] if self.inception else []
-        return (builtin(), *mine, *true_fid, *([Pixels()] if self.pixels else []))
+        return (usual_look(kind), *mine, *true_fid, *([Pixels()] if self.pixels else []))
 
     def _data(self, model: Model) -> tuple[Dataset, Split]:
         """The pictures and their parts, as the model was trained on them."""
         from fogcatcher.cli.bars import reading_bar
-        from fogcatcher.data.reading import read_dataset
+        from fogcatcher.data.kinds import read_of_kind
         from fogcatcher.data.splitting import split
 
         options = model.config.data.options
         with reading_bar() as progress:
-            dataset = read_dataset(self.against or model.config.data.path, options, progress)
-        (c, h, w), (channels, height, width) = dataset.pictures.shape[1:], model.config.pictures.shape
-        if (c, h, w) != (channels, height, width):
-            raise UserError(
-                f"these pictures are {w}x{h} with {c} channels, and the model draws {width}x{height} with "
-                f"{channels}: judge it by pictures like those it was trained on."
-            )
+            path = self.against or model.config.data.path
+            dataset = read_of_kind(model.config.kind, path, options, progress)
         missing = [a.name for a in model.conditions.attributes if a.name not in dataset.columns]
         if missing:
             raise UserError(
@@ -170,13 +166,14 @@ def _print_bits(model: Model, dataset: Dataset, parts: Split, seed: int) -> None
     from fogcatcher.cli.bars import sampling_bar
     from fogcatcher.judging.bits import bits_of
 
+    _ = model.config.pictures  # which says so where a model draws none: bits are those of bytes
     held_out = parts.held_out[:NLL_PICTURES]
     if not len(held_out):
         raise UserError("this run held no pictures out of training, so nothing honest can be measured.")
     known = model.conditions.encode_pictures(dataset.columns)
     with sampling_bar() as progress:
         chosen = {name: rows[held_out] for name, rows in known.items()}
-        bits = bits_of(model, dataset.pictures[held_out], chosen, seed=seed, progress=progress)
+        bits = bits_of(model, dataset.rows[held_out], chosen, seed=seed, progress=progress)
     print(f"bits per dimension of {bits.pictures} held-out pictures, lower is better:")
     print(f"  probability-flow ODE   {bits.flow:.3f} +- {bits.flow_error:.3f}")
     print(f"  bound of {bits.steps:4} steps     {bits.bound:.3f} +- {bits.bound_error:.3f}")

@@ -58,9 +58,9 @@ class Explain:
             raise UserError(f"--seed must be 0 or more, not {self.seed}.")
         times = self._times()
         model = load(self.model)
-        own = None
+        own, pictures = None, model.config.pictures  # which says so where a model draws none
         if self.picture is not None:
-            own = read_for_model(self.picture, model.config.pictures, model.config.data.options).pictures[:1]
+            own = read_for_model(self.picture, pictures, model.config.data.options).rows[:1]
         with sampling_bar() as progress:
             found = explain(
                 model,
@@ -74,7 +74,7 @@ class Explain:
         name = Path(self.model).resolve().name
         out = self.out or Path(f"explain-{name}")
         out.mkdir(parents=True, exist_ok=True)
-        text = page(found, model.config.pictures, name, out, own is not None)
+        text = page(found, pictures, name, out, own is not None)
         write_atomically(out / "explain.html", lambda part: part.write_text(text, encoding="utf-8"))
         self._save_pictures(model, found, out)
         print(f"page: {out / 'explain.html'}, with strips as PNG and denoising.gif beside it")
@@ -96,7 +96,7 @@ class Explain:
     def _save_pictures(self, model: Model, found: Explanation, out: Path) -> None:
         """Write each strip, with how it was made inside, and the animation."""
         from fogcatcher.base.disk import write_atomically
-        from fogcatcher.drawing.sheets import save_gif
+        from fogcatcher.data.pictures.sheets import save_gif
         from fogcatcher.explain.strips import frames, strips
 
         made_by = {"model": model.hash, "seed": found.seed, "condition": dict(found.wish)}
@@ -108,6 +108,6 @@ class Explain:
 
 def _save(path: Path, image: Image.Image, about: Mapping[str, object]) -> None:
     from fogcatcher.base.disk import write_atomically
-    from fogcatcher.drawing.sheets import save_png
+    from fogcatcher.data.pictures.sheets import save_png
 
     write_atomically(path, lambda part: save_png(image, part, about))

@@ -127,7 +127,7 @@ def save(cells: list[Cell], axes: list[Axis], out: Path) -> None:
     import json
 
     from fogcatcher.base.disk import write_atomically
-    from fogcatcher.drawing.sheets import save_png
+    from fogcatcher.data.pictures.sheets import save_png
     from fogcatcher.explain.comparison_picture import comparison_picture
 
     columns, rows = len(axes[-1].values), len(axes[-2].values) if len(axes) > 1 else 1

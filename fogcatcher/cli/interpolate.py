@@ -97,7 +97,7 @@ class Interpolate(SteeringArguments):
             )
 
     def _save(self, drawing: Drawing, folder: Path) -> None:
-        from fogcatcher.drawing.sheets import save_gif, sheet
+        from fogcatcher.data.pictures.sheets import save_gif, sheet
 
         pictures = drawing.pictures
         drawing.save_singles(folder, [f"frame-{k:03d}" for k in range(len(pictures))])

@@ -85,7 +85,7 @@ class Apply:
         from PIL import Image
 
         from fogcatcher.data.pictures.palettes import apply_palette, colours_per_picture, off_palette_share
-        from fogcatcher.drawing.sheets import save_png
+        from fogcatcher.data.pictures.sheets import save_png
 
         pictures = PictureFiles(self.path)
         targets = _targets(pictures, self.out, self.path)
@@ -215,7 +215,7 @@ def _targets(pictures: PictureFiles, out: Path, source: Path) -> dict[str, Path]
 
 
 def _is_ours(path: Path) -> bool:
-    from fogcatcher.drawing.sheets import read_recipe
+    from fogcatcher.data.pictures.sheets import read_recipe
 
     try:
         return MARK in (read_recipe(path) or {})

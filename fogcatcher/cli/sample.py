@@ -80,6 +80,8 @@ class Sample(SteeringArguments):
         shown = min(len(seeds), max(ON_SHEET, columns * rows))
         Finish(zoom=self.zoom)  # a mistake is told before drawing
         model = self.load()
+        if self.atlas or self.hard_alpha or self.zoom > 1 or self.palette != "none":
+            _ = model.config.pictures  # which says so where a model draws none
         palette = asked_palette(self.palette, model.palette)
         together = self.gif or self.gif_each or self.atlas or isinstance(palette, int)
         if together and (processes.count > 1 or shown < len(seeds)):
@@ -106,7 +108,8 @@ class Sample(SteeringArguments):
                 draw_to_disk(seeds, draw, out, columns, shown, processes, metadata=self.metadata)
         seconds = time.perf_counter() - start
         what = "all" if shown == len(seeds) else f"the first {shown:,}"
-        print(f"{len(seeds)} pictures in {seconds:.1f} s: {out}, {what} in one: {out / 'sheet.png'}")
+        drawn = f"{len(seeds)} {model.config.kind.name} in {seconds:.1f} s"
+        print(f"{drawn}: {out}, {what} in one: {out / 'sheet.png'}")
         if self.atlas:
             print(f"where each picture lies in it: {out / 'sheet.json'}")
         if self.gif:

@@ -61,7 +61,7 @@ class Segment:
             print(f"learnt from one half of them, the other half has a mean IoU of {iou:.2f} (1 is perfect)")
         segmenter = learn(features, known.pictures, known.masks, self.seed)
         with sampling_bar() as progress:
-            masks = segmenter(dataset.pictures[:], progress)
+            masks = segmenter(dataset.rows[:], progress)
         self._write(dataset, masks, known)
         print(f"{len(masks):,} masks in {self.out}, and {SHEET}")
 
@@ -69,13 +69,13 @@ class Segment:
         import torch
 
         from fogcatcher.data.masks import MARK, paint
-        from fogcatcher.drawing.sheets import save_png, sheet, to_image
+        from fogcatcher.data.pictures.sheets import save_png, sheet, to_image
 
         self.out.mkdir(parents=True, exist_ok=True)
         painted = torch.stack([paint(mask, known.colours) for mask in masks])
         for name, mask in zip(_file_names(dataset.names), painted, strict=True):
             save_png(to_image(mask[None]), self.out / f"{name}{MARK}")
-        save_png(sheet(_side_by_side(dataset.pictures[:SHOWN], painted[:SHOWN]), columns=9), self.out / SHEET)
+        save_png(sheet(_side_by_side(dataset.rows[:SHOWN], painted[:SHOWN]), columns=9), self.out / SHEET)
 
 
 def _without_masks(dataset: Dataset) -> Dataset:
@@ -89,9 +89,7 @@ def _without_masks(dataset: Dataset) -> Dataset:
     kept = [i for i, name in enumerate(dataset.names) if not name.endswith(MARK)]
     if not kept:
         raise UserError("all of these pictures are masks: give the pictures that want one.")
-    return replace(
-        dataset, pictures=dataset.pictures[torch.tensor(kept)], names=[dataset.names[i] for i in kept]
-    )
+    return replace(dataset, rows=dataset.rows[torch.tensor(kept)], names=[dataset.names[i] for i in kept])
 
 
 def _file_names(names: list[str]) -> list[str]:

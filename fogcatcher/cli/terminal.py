@@ -6,8 +6,8 @@ import os
 import shutil
 import sys
 
+from fogcatcher.data.pictures.sheets import PAPER, to_image
 from fogcatcher.data.pictures.spec import Pictures
-from fogcatcher.drawing.sheets import PAPER, to_image
 
 
 def show(pictures: Pictures) -> None:

@@ -68,14 +68,16 @@ class Train(TrainArguments):
 
 def describe_run(run: Run, verbose: bool = False) -> None:
     """Print what was read and what will be trained."""
-    from fogcatcher.data.inspection import describe, facts
+    from fogcatcher.data.kinds import KINDS
 
-    for line in [*describe(facts(run.dataset), verbose, in_flags), *map(in_flags, run.notes)]:
+    read = KINDS[run.config.kind.name].describe(run.dataset, verbose, in_flags)
+    for line in [*read, *map(in_flags, run.notes)]:
         print(line)
     plan = run.config.training
     millions = sum(p.numel() for p in run.state.denoiser.parameters()) / 1e6
     among = f", divided among {run.processes.count} processes" if run.processes.count > 1 else ""
-    print(f"network: {millions:.2f} M parameters; {plan.steps:,} steps of {plan.batch_size} pictures{among}")
+    steps = f"{plan.steps:,} steps of {plan.batch_size} {run.config.kind.name}{among}"
+    print(f"network: {millions:.2f} M parameters; {steps}")
 
 
 def loggers_of(run: Run, tensorboard: bool, wandb: bool) -> list[Logger]:

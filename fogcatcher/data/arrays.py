@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.labels import Value
+from fogcatcher.data.pictures.store import has_alpha
 
-_LABEL_WORDS = ("label", "target", "class", "y_")
+LABEL_WORDS = ("label", "target", "class", "y_")
+"""What the names of arrays and columns of labels contain."""
 _LARGEST = 16 * 2**30
 
 
@@ -39,18 +41,19 @@ def read_arrays(path: Path) -> PictureArray | None:
     files = [path] if path.is_file() else sorted([*path.glob("*.npz"), *path.glob("*.npy")])
     arrays: dict[str, NDArray[Any]] = {}
     for file in files:
-        arrays |= _load(file)
+        arrays |= load_arrays(file)
     if not arrays:
         return None
     if path.suffix == ".npy":
         # The labels of one array lie in another beside it.
         for file in sorted(path.parent.glob("*.npy")):
-            if file != path and any(word in file.stem.lower() for word in _LABEL_WORDS):
-                arrays |= _load(file)
+            if file != path and any(word in file.stem.lower() for word in LABEL_WORDS):
+                arrays |= load_arrays(file)
     return _choose(arrays, path)
 
 
-def _load(file: Path) -> dict[str, NDArray[Any]]:
+def load_arrays(file: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a .npy or .npz file. Raises UserError for what is damaged, or holds objects."""
     try:
         loaded = np.load(file, allow_pickle=False, mmap_mode="r" if file.suffix == ".npy" else None)
         if isinstance(loaded, np.ndarray):
@@ -70,7 +73,7 @@ def _load(file: Path) -> dict[str, NDArray[Any]]:
 
 def _choose(arrays: Mapping[str, NDArray[Any]], path: Path) -> PictureArray:
     """Take the array of pictures (the training part, then the longest), and what is as long as it."""
-    possible = {name: a for name, a in arrays.items() if a.ndim in (3, 4) and a.size and _is_number(a)}
+    possible = {name: a for name, a in arrays.items() if a.ndim in (3, 4) and a.size and is_number(a)}
     if not possible:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise UserError(f"{path} holds no array of pictures, (N, H, W) or (N, H, W, C); it holds {shapes}.")
@@ -90,13 +93,14 @@ def _choose(arrays: Mapping[str, NDArray[Any]], path: Path) -> PictureArray:
             and array.shape[:1] == pictures.shape[:1]
             and part in other.lower()
         ):
-            columns |= _columns(other, np.asarray(array))
+            columns |= columns_of(other, np.asarray(array))
     n, height, width = pictures.shape[:3]
     listed = f"; labels: {', '.join(columns)}" if columns else "; labels: none"
     return PictureArray((n, height, width), picture, columns, f"arrays: {name}, {axes}{said}{listed}")
 
 
-def _is_number(array: NDArray[Any]) -> bool:
+def is_number(array: NDArray[Any]) -> bool:
+    """Return whether an array holds truth values, whole numbers or floats."""
     return array.dtype.kind in "buif"
 
 
@@ -142,14 +146,15 @@ def to_rgba(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width, channels = picture.shape
     rgba = np.full((height, width, 4), 255, np.uint8)
     rgba[..., :3] = picture[..., :3] if channels >= 3 else picture[..., :1]
-    if channels in (2, 4):
+    if has_alpha(channels):
         rgba[..., 3] = picture[..., -1]
         rgba[rgba[..., 3] == 0] = 0
     return rgba
 
 
-def _columns(name: str, array: NDArray[Any]) -> dict[str, list[Value]]:
-    column = "label" if any(word in f"{name.lower()}_" for word in _LABEL_WORDS) else name
+def columns_of(name: str, array: NDArray[Any]) -> dict[str, list[Value]]:
+    """Return the columns of labels in an array of numbers or words, (N,) or (N, K)."""
+    column = "label" if any(word in f"{name.lower()}_" for word in LABEL_WORDS) else name
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:

@@ -12,6 +12,7 @@ from torch import Tensor
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.picture_files import SUFFIXES
 from fogcatcher.data.pictures.spec import Pictures, PictureSpec
+from fogcatcher.data.pictures.store import has_alpha
 from fogcatcher.data.reading import Dataset, Reading, read_dataset, read_picture_file
 
 LUMA = (0.299, 0.587, 0.114)
@@ -38,7 +39,7 @@ def read_for_model(
     )
     alone = Path(path).is_file() and Path(path).suffix.lower() in SUFFIXES
     dataset = read_picture_file(Path(path), options) if alone else read_dataset(path, options, progress)
-    return replace(dataset, pictures=with_channels(dataset.pictures[:], spec.channels))
+    return replace(dataset, rows=with_channels(dataset.rows[:], spec.channels))
 
 
 def with_channels(pictures: Pictures, channels: int) -> UInt8[Tensor, "B {channels} H W"]:
@@ -50,7 +51,7 @@ def with_channels(pictures: Pictures, channels: int) -> UInt8[Tensor, "B {channe
     has = pictures.shape[1]
     if has == channels:
         return pictures
-    colours = pictures[:, : has - (has in (2, 4))]
+    colours = pictures[:, : has - has_alpha(has)]
     if channels >= 3:
         colours = colours.expand(-1, 3, -1, -1)
     elif colours.shape[1] == 3:
@@ -58,5 +59,5 @@ def with_channels(pictures: Pictures, channels: int) -> UInt8[Tensor, "B {channe
         colours = (colours * luma).sum(1, keepdim=True).round().to(torch.uint8)
     if channels in (1, 3):
         return colours
-    alpha = pictures[:, -1:] if has in (2, 4) else torch.full_like(pictures[:, :1], 255)
+    alpha = pictures[:, -1:] if has_alpha(has) else torch.full_like(pictures[:, :1], 255)
     return torch.cat([colours, alpha], 1)

@@ -20,7 +20,7 @@ from fogcatcher.data.conditions.conditions import class_name
 from fogcatcher.data.files import printable
 from fogcatcher.data.labels import Value
 from fogcatcher.data.pictures.palettes import as_rgba, count_colours
-from fogcatcher.data.pictures.store import PictureTensor
+from fogcatcher.data.pictures.store import PictureTensor, has_alpha
 from fogcatcher.data.pictures.twins import (
     MOST_COMPARED,
     SAFE,
@@ -144,7 +144,7 @@ def _as_json(value: object) -> Any:  # noqa: ANN401
 
 def facts(dataset: Dataset) -> Facts:
     """Return what is known without looking at any picture again."""
-    count, channels, height, width = dataset.pictures.shape
+    count, channels, height, width = dataset.rows.shape
     return Facts(
         pictures=count,
         height=height,
@@ -161,9 +161,14 @@ def facts(dataset: Dataset) -> Facts:
     )
 
 
+def describe_pictures(dataset: Dataset, verbose: bool = False, told: Callable[[str], str] = str) -> list[str]:
+    """Return what was read and what became of every file, in sentences."""
+    return list(describe(facts(dataset), verbose, told))
+
+
 def inspect_dataset(dataset: Dataset, sample: int = 2000) -> Findings:
     """Find out about a data set; at most ``sample`` of its pictures are examined for colours."""
-    pictures = dataset.pictures
+    pictures = dataset.rows
     chosen = spread(len(pictures), sample)
     near = near_duplicates(pictures)
     transparent, soft = _transparency(pictures, chosen)
@@ -200,7 +205,7 @@ def _examples(near: Sequence[tuple[int, int, float]], names: Sequence[str]) -> t
 def _transparency(pictures: PictureTensor, chosen: Numbers) -> tuple[float, float]:
     """Return the shares of pictures with any pixel that is not opaque, and with a half-transparent one."""
     transparent = soft = 0
-    if pictures.shape[1] in (2, 4):
+    if has_alpha(pictures.shape[1]):
         for part in chosen.split(CHUNK):
             alpha = pictures[part][:, -1].flatten(1)
             transparent += int((alpha < 255).any(dim=1).sum())
@@ -383,6 +388,6 @@ def _about_colours(findings: Findings) -> Iterator[str]:
         f"{shades} per picture: {c.least:,} to {c.most:,}, half have up to {c.median:,}, "
         f"95% up to {c.usual:,}; {c.distinct:,} in all{of}"
     )
-    if findings.channels in (2, 4):
+    if has_alpha(findings.channels):
         edges = f"half-transparent pixels in {findings.soft:.0%}" if findings.soft else "hard edges in all"
         yield f"transparency: in {findings.transparent:.0%} of the pictures, {edges}{of}"

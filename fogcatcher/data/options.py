@@ -19,6 +19,8 @@ COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 class DataOptions:
     """All choices about a data set; the defaults suit a folder of sprites."""
 
+    kind: str = "auto"
+    """What the data are: pictures, signals, or auto, by what lies there."""
     size: tuple[int, int] | None = None
     """(height, width) to fit pictures to; None takes the usual one."""
     alpha: str = "keep"

@@ -57,15 +57,15 @@ class _Facts:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Decoded pictures with what is known about them."""
+    """Decoded pictures, or rows of another kind of data, with what is known about them."""
 
-    pictures: PictureTensor
-    """(N, C, H, W) uint8."""
+    rows: PictureTensor
+    """(N, C, H, W) uint8 for pictures; else floats, (N, C, ...)."""
     columns: dict[str, list[Value]]
     """Column -> one value per picture; None where it is missing."""
     names: list[str]
     """Where each picture came from, relative to the data set."""
-    sizes: Counter[tuple[int, int]]
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     """How many pictures had each (height, width) before fitting."""
     modes: Counter[str] = field(default_factory=Counter)
     """How many pictures had each mode: RGBA, P, L, I;16 ..."""
@@ -93,7 +93,7 @@ class Dataset:
         """Return what was read and what became of every file, as JSON has it."""
         return {
             "pictures": len(self),
-            "shape": list(self.pictures.shape[1:]),
+            "shape": list(self.rows.shape[1:]),
             "sizes": {f"{w}x{h}": count for (h, w), count in self.sizes.most_common()},
             "modes": dict(self.modes.most_common()),
             "fitted": dict(self.fitted.most_common()),
@@ -133,8 +133,8 @@ def _from_source(source: Source, options: DataOptions, progress: Reading | None)
     return dataset
 
 
-def check_bad(dataset: Dataset, max_bad: float) -> None:
-    """Raises UserError when more than the share ``max_bad`` of the pictures could not be used."""
+def check_bad(dataset: Dataset, max_bad: float, kind: str = "pictures") -> None:
+    """Raises UserError when more than the share ``max_bad`` of the rows could not be used."""
     bad = dataset.skipped
     total = len(dataset) + len(bad) + len(dataset.duplicates)
     share = len(bad) / total
@@ -143,10 +143,11 @@ def check_bad(dataset: Dataset, max_bad: float) -> None:
         more = Message("; and {number} more", number=len(bad) - 3) if len(bad) > 3 else ""
         raise UserError(
             Message(
-                "{bad} of {total} pictures ({share:.0%}) cannot be used, and at most {most:.0%} may be bad: "
+                "{bad} of {total} {kind} ({share:.0%}) cannot be used, and at most {most:.0%} may be bad: "
                 "{listed}{more}. Mend or remove them, or allow more with {@max_bad:{enough:.2f}}.",
                 bad=len(bad),
                 total=total,
+                kind=kind,
                 share=share,
                 most=max_bad,
                 listed=listed,
@@ -165,13 +166,20 @@ def _source(path: str | Path, options: DataOptions) -> Source:
 
 def _key(source: Source, options: DataOptions) -> str:
     """Everything that decides what is read; not what only decides how it is used."""
-    used = {**asdict(options), "balance": None, "hold_out": None, "group": None, "max_bad": None}
+    used = {
+        **asdict(options),
+        "kind": "pictures",
+        "balance": None,
+        "hold_out": None,
+        "group": None,
+        "max_bad": None,
+    }
     return hashlib.sha256(f"{source.fingerprint}\n{used}".encode()).hexdigest()[:32]
 
 
 def _dataset(pictures: PictureTensor, facts: _Facts, source: Source) -> Dataset:
     return Dataset(
-        pictures=pictures,
+        rows=pictures,
         columns=facts.columns,
         names=facts.names,
         sizes=Counter({(h, w): count for h, w, count in facts.sizes}),

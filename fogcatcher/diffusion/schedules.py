@@ -33,6 +33,10 @@ class Schedule(ABC):
     def t_from_log_snr(self, log_snr: Times) -> Times:
         """The time with this log-SNR; what lies outside the schedule gives its nearest end."""
 
+    def t_from_noise_ratio(self, ratio: Times) -> Times:
+        """Return the times at which sigma / alpha has these values."""
+        return self.t_from_log_snr(-2 * ratio.log())
+
     def log_snr(self, t: Times) -> Times:
         """log(alpha^2 / sigma^2): +inf at t = 0, falling; -inf where no signal is left."""
         return 2 * (self.log_alpha(t) - self.sigma(t).log())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 Samples = Float[Tensor, "B *S"]
@@ -22,6 +22,9 @@ PerSample = Float[Tensor, "B"]
 
 Bytes = UInt8[Tensor, "B *S"]
 """8-bit data, before they are scaled to [-1, 1]."""
+
+Rows = Shaped[Tensor, "B *S"]
+"""Data as they lie on disk, before they are scaled to [-1, 1]: bytes of pictures, floats of signals."""
 
 OnePicture = UInt8[Tensor, "1 _ _ _"]
 """One 8-bit picture, or mask, of any size: (1, C, H, W)."""

@@ -1,4 +1,4 @@
-"""Generated pictures, with how each was made."""
+"""Generated pictures, or data of another kind, with how each was made."""
 
 from __future__ import annotations
 
@@ -9,32 +9,43 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
+from torch import Tensor
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.data.conditions.conditions import Wish
-from fogcatcher.data.pictures.spec import Pictures
+from fogcatcher.data.kind import Kind
+from fogcatcher.data.pictures.sheets import save_gif, save_png, save_sprite_gif, sheet, to_image
+from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.data.pictures.store import Pictures
 from fogcatcher.diffusion.tensors import Samples
 from fogcatcher.drawing.atlas import Atlas
 from fogcatcher.drawing.finishing import Finish
 from fogcatcher.drawing.recipe import FileRecipe, PictureRecipe
 from fogcatcher.drawing.recipe_text import parameters_text
 from fogcatcher.drawing.sheet_forms import Columns, Laid, SheetForm
-from fogcatcher.drawing.sheets import save_gif, save_png, save_sprite_gif, sheet, to_image
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Generated pictures with the recipe of each."""
+    """What a model drew, with the recipe of each."""
 
-    pictures: Pictures
-    """(N, C, H, W) uint8."""
+    kind: Kind
+    """What was drawn."""
+    rows: Tensor
+    """The drawings as they lie on disk: pictures are (N, C, H, W) uint8, signals (N, C, L) floats."""
     raw: Samples
-    """The same before quantisation, (N, C, H, W), about [-1, 1]."""
+    """The same before quantisation, (N, C, ...), about [-1, 1]."""
     made: list[PictureRecipe]
-    """How each picture was made; enough to make it again."""
-    frames: list[Pictures]
-    """What was there after every sampling step, if it was asked for."""
+    """How each was made; enough to make it again."""
+    frames: list[Tensor]
+    """The rows after every sampling step, if they were asked for."""
     finish: Finish = field(default_factory=Finish)
-    """What was done to ``pictures`` and ``frames`` after drawing, and is done to ``images``: zoom."""
+    """What was done to ``rows`` and ``frames`` after drawing, and is done to ``images``: zoom."""
+
+    @property
+    def pictures(self) -> Pictures:
+        """The drawings for people, (N, C, H, W) uint8: pictures themselves, or pictures of other data."""
+        return self.kind.shown(self.rows)
 
     @property
     def recipes(self) -> list[dict[str, object]]:
@@ -44,27 +55,35 @@ class Drawing:
     @property
     def images(self) -> list[Image.Image]:
         """The pictures for Pillow."""
-        return self._images(self.pictures)
+        return self._images(self.rows)
 
-    def _images(self, pictures: Pictures) -> list[Image.Image]:
-        return [self.finish.enlarged(to_image(pictures[i : i + 1])) for i in range(len(pictures))]
+    def _images(self, rows: Tensor) -> list[Image.Image]:
+        pictures = self.kind.shown(self.finish.enlarged(rows))
+        return [to_image(picture[None]) for picture in pictures]
 
     @property
     def names(self) -> list[str]:
         return names_of([made.seed for made in self.made])
 
     def finished(self, finish: Finish) -> Drawing:
-        """Return the drawing with this alpha, these colours, this zoom; ``raw`` stays."""
+        """Return the drawing with this alpha, these colours, this zoom; ``raw`` stays.
+
+        Raises UserError where any is asked for and no pictures were drawn.
+        """
+        if finish == Finish():
+            return self
+        if not isinstance(self.kind, PictureSpec):
+            raise UserError(f"palette, alpha and zoom are for pictures; these are {self.kind.name}.")
         return replace(
             self,
-            pictures=finish(self.pictures),
+            rows=finish(self.rows),
             frames=[finish(frame) for frame in self.frames],
             finish=finish,
         )
 
-    def sheet(self, columns: int = 8, frame: Pictures | None = None) -> Image.Image:
-        """All pictures in one, enlarged, or one of ``frames``; rows of one class carry its name."""
-        return sheet(self.pictures if frame is None else frame, columns, rows=self._row_names(columns))
+    def sheet(self, columns: int = 8, frame: Tensor | None = None) -> Image.Image:
+        """All drawings in one picture, or those of one of ``frames``; rows of one class carry its name."""
+        return self.kind.sheet(self.rows if frame is None else frame, columns, names=self._row_names(columns))
 
     def _row_names(self, columns: int) -> list[str]:
         """What each row was asked for, if that differs between rows and not within them."""
@@ -79,9 +98,9 @@ class Drawing:
     # --- files ----------------------------------------------------------------------------------
 
     def save(self, folder: Path, columns: int = 8, *, metadata: bool = True) -> list[Path]:
-        """Write one PNG per picture, named by its seed, and ``sheet.png``; return all paths.
+        """Write one file per drawing, named by its seed, and ``sheet.png``; return all paths.
 
-        Every PNG carries its recipe, unless ``metadata`` is off.
+        Every PNG carries its recipe, unless ``metadata`` is off; signals have theirs in the sheet.
         """
         paths = self.save_singles(folder, metadata=metadata)
         self.save_sheet(folder / "sheet.png", columns, metadata=metadata)
@@ -90,11 +109,13 @@ class Drawing:
     def save_singles(
         self, folder: Path, names: Sequence[str] | None = None, *, metadata: bool = True
     ) -> list[Path]:
-        """Write one PNG per picture, named by its seed, into ``folder``, which is made."""
+        """Write one file per drawing, named by its seed, into ``folder``, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{name}.png" for name in names or self.names]
-        for image, path, made in zip(self.images, paths, self.made, strict=True):
-            self.write(image, path, FileRecipe([made], self.finish) if metadata else None)
+        paths = [folder / f"{name}{self.kind.suffix}" for name in names or self.names]
+        rows = self.finish.enlarged(self.rows)
+        for number, (path, made) in enumerate(zip(paths, self.made, strict=True)):
+            recipe = FileRecipe([made], self.finish) if metadata else None
+            self.kind.save(rows[number : number + 1], path, *self.chunks(recipe))
         return paths
 
     def save_sheet(self, path: Path, columns: int = 8, *, metadata: bool = True) -> None:
@@ -136,11 +157,13 @@ class Drawing:
 
     def write(self, image: Image.Image, path: Path, recipe: FileRecipe | None) -> None:
         """Write a PNG of this drawing with its recipe inside, or without any where it has none."""
+        save_png(image, path, *self.chunks(recipe))
+
+    def chunks(self, recipe: FileRecipe | None) -> tuple[dict[str, object] | None, str]:
+        """Return what a PNG says of itself: its recipe as JSON, and as the line that other programs show."""
         if recipe is None:
-            save_png(image, path)
-            return
-        height, width = self.pictures.shape[-2:]
-        save_png(image, path, recipe.to_json(), parameters_text(recipe.pictures[0], (width, height)))
+            return None, ""
+        return recipe.to_json(), parameters_text(recipe.pictures[0], self.rows.shape[:1:-1])
 
 
 def names_of(seeds: Sequence[object]) -> list[str]:

@@ -21,9 +21,9 @@ from fogcatcher.base.errors import UserError, named
 from fogcatcher.base.typed_json import typed, typed_fields
 from fogcatcher.data.conditions.conditions import Wish
 from fogcatcher.data.pictures.picture_files import Unreadable, decode
+from fogcatcher.data.pictures.sheets import MODES, to_image
 from fogcatcher.diffusion.edits.edit import Edit
 from fogcatcher.diffusion.edits.kinds import EDITS
-from fogcatcher.drawing.sheets import MODES, to_image
 
 CHANNELS = {"L": [0], "LA": [0, 3], "RGB": [0, 1, 2], "RGBA": [0, 1, 2, 3]}
 """Which of red, green, blue and alpha make up a picture of this mode."""

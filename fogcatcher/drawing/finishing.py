@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from torch import Tensor
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import UserError
@@ -22,7 +22,7 @@ from fogcatcher.data.pictures.palettes import (
     snap_pictures,
 )
 from fogcatcher.data.pictures.spec import Pictures
-from fogcatcher.data.pictures.store import PictureTensor
+from fogcatcher.data.pictures.store import PictureTensor, has_alpha
 
 MOST_ZOOM = 100
 PALETTE_FILE = "palette.hex"
@@ -59,17 +59,16 @@ class Finish:
         colours = np.array([list(bytes.fromhex(colour)) for colour in self.palette]).tolist()
         return snap_pictures(pictures, Palette("palette", tuple((r, g, b) for r, g, b in colours)))
 
-    def enlarged(self, image: Image.Image) -> Image.Image:
-        """Return the picture with pixels of ``zoom`` x ``zoom``."""
+    def enlarged(self, pictures: Tensor) -> Tensor:
+        """Return (N, C, H, W) with pixels of ``zoom`` x ``zoom``."""
         if self.zoom == 1:
-            return image
-        size = (image.width * self.zoom, image.height * self.zoom)
-        return image.resize(size, Image.Resampling.NEAREST)
+            return pictures
+        return pictures.repeat_interleave(self.zoom, -2).repeat_interleave(self.zoom, -1)
 
 
 def with_hard_alpha(pictures: Pictures) -> Pictures:
     """Return (N, C, H, W) uint8 with alpha 0 or 255, and colour 0 under alpha 0."""
-    if pictures.shape[1] not in (2, 4):
+    if not has_alpha(pictures.shape[1]):
         return pictures
     there = pictures[:, -1:] >= 128
     alpha = there.to(torch.uint8) * 255

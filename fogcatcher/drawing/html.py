@@ -12,8 +12,9 @@ from html import escape
 
 from fogcatcher.data.conditions.conditions import class_name
 from fogcatcher.data.files import printable
+from fogcatcher.data.pictures.sheets import to_image
 from fogcatcher.data.pictures.spec import Pictures
-from fogcatcher.drawing.sheets import to_image
+from fogcatcher.data.pictures.store import has_alpha
 
 PICTURE_SIDE = 64
 """Pictures are shown about so many pixels wide, each of theirs a whole number of the page's."""
@@ -207,7 +208,7 @@ def image(picture: Pictures, name: str, side: int = PICTURE_SIDE) -> str:
     zoom = max(1, round(side / max(height, width)))
     file = io.BytesIO()
     to_image(picture).save(file, format="PNG")
-    clear = ' class="clear"' if channels in (2, 4) else ""
+    clear = ' class="clear"' if has_alpha(channels) else ""
     return (
         f'<img{clear} src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}" '
         f'width="{width * zoom}" height="{height * zoom}" alt="{text(name, 80)}" title="{text(name, 80)}">'

@@ -14,10 +14,10 @@ from pathlib import Path
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.typed_json import LARGEST_NUMBER, needed, typed, typed_fields, whole
 from fogcatcher.data.conditions.conditions import Wish
+from fogcatcher.data.pictures.sheets import RECIPE_KEY, read_recipe
 from fogcatcher.drawing.finishing import Finish
 from fogcatcher.drawing.settings import OF_THE_SAME_RUN, Settings
 from fogcatcher.drawing.sheet_forms import MOST_PICTURES, Columns, SheetForm, form_from_json, form_to_json
-from fogcatcher.drawing.sheets import RECIPE_KEY, read_recipe
 
 FORM = 2
 """The form that this version writes. Form 1, of before there were numbers, is the same but for them."""

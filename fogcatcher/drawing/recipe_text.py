@@ -10,12 +10,12 @@ around values that hold a comma, a colon or a new line. The whole recipe is the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fogcatcher.drawing.recipe import PictureRecipe
 
 
-def parameters_text(recipe: PictureRecipe, size: tuple[int, int]) -> str:
+def parameters_text(recipe: PictureRecipe, size: Sequence[int]) -> str:
     """Return the text for a picture drawn at this (width, height).
 
     Guidance per attribute is told as "Guidance", since a CFG scale is one number.
@@ -29,7 +29,7 @@ def parameters_text(recipe: PictureRecipe, size: tuple[int, int]) -> str:
         "CFG scale": how.guidance if one_scale else None,
         "Guidance": None if one_scale else _in_words(how.guidance),
         "Seed": recipe.seed,
-        "Size": f"{size[0]}x{size[1]}",
+        "Size": "x".join(map(str, size)),
         "Model hash": recipe.model,
         "Model": recipe.name or None,
         "Training step": recipe.step,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from fogcatcher.base.typed_json import typed, whole
+from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS
 from fogcatcher.drawing.atlas import Atlas
-from fogcatcher.drawing.sheets import PREVIEW_COLUMNS
 
 MOST_PICTURES = 10_000
 MOST_REPEATS = 10

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.drawing.drawing import Drawing, names_of
-from fogcatcher.drawing.finishing import Finish
 from fogcatcher.drawing.recipe import PictureRecipe
 
 AT_ONCE = 64
@@ -39,28 +36,24 @@ def draw_to_disk(
     Memory holds ``AT_ONCE`` pictures, and those of the sheet.
     """
     parts, paths, done = processes.dealt(len(seeds), AT_ONCE), [], 0
-    names, finish, made = names_of(seeds), Finish(), dict[int, PictureRecipe]()
+    names, made, last = names_of(seeds), dict[int, PictureRecipe](), None
     for part in parts:
-        drawing = draw(seeds[part], done, sum(part.stop - part.start for part in parts))
-        paths += drawing.save_singles(folder, names[part], metadata=metadata)
-        done, finish = done + len(drawing.pictures), drawing.finish
-        made |= zip(range(part.start, min(part.stop, on_sheet)), drawing.made, strict=False)
+        last = draw(seeds[part], done, sum(part.stop - part.start for part in parts))
+        paths += last.save_singles(folder, names[part], metadata=metadata)
+        done += len(last.rows)
+        made |= zip(range(part.start, min(part.stop, on_sheet)), last.made, strict=False)
     by_all = {place: one for theirs in processes.gathered(made) for place, one in theirs.items()}
-    if processes.is_first:
+    if processes.is_first and last is not None:
         # A sheet without recipes does not name its rows either.
         recipes = [by_all[place] for place in sorted(by_all)] if metadata else []
         paths.append(folder / "sheet.png")
-        _read(folder, names[:on_sheet], recipes, finish).save_sheet(paths[-1], columns, metadata=metadata)
+        _read(folder, names[:on_sheet], recipes, last).save_sheet(paths[-1], columns, metadata=metadata)
     return paths
 
 
-def _read(folder: Path, names: Sequence[str], recipes: list[PictureRecipe], finish: Finish) -> Drawing:
-    """Pictures that any process wrote; their raw numbers are gone."""
-    pictures = []
-    for path in (folder / f"{name}.png" for name in names):
-        with Image.open(path) as image:
-            array = np.array(image)[:: finish.zoom, :: finish.zoom]
-        rows = array[..., None] if array.ndim == 2 else array
-        pictures.append(torch.from_numpy(rows).permute(2, 0, 1))
-    stack = torch.stack(pictures)
-    return Drawing(stack, stack / 127.5 - 1, recipes, [], finish)
+def _read(folder: Path, names: Sequence[str], recipes: list[PictureRecipe], like: Drawing) -> Drawing:
+    """What any process wrote, of the kind and finish of a drawing; the raw numbers are gone."""
+    kind, zoom = like.kind, like.finish.zoom
+    rows = torch.cat([kind.read(folder / f"{name}{kind.suffix}", 1) for name in names])
+    rows = rows[..., ::zoom, ::zoom] if zoom > 1 else rows
+    return Drawing(kind, rows, kind.to_model(rows), recipes, [], like.finish)

@@ -41,6 +41,7 @@ def to_onnx(model: Model, path: Path) -> None:
         raise UserError(
             f"writing ONNX needs the '{error.name}' library: pip install 'fogcatcher[onnx]'."
         ) from error
+    _ = model.config.pictures  # which says so where a model draws none
     graph = _graph(model)
     onnx.helper.set_model_props(graph, facts(model))
     onnx.checker.check_model(graph, full_check=True)

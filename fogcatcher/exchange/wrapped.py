@@ -35,7 +35,7 @@ def program_of(model: Model) -> ExportedProgram:
     attributes = model.conditions.attributes
     # torch.export.save wants the weights in the plain order of memory.
     denoiser = copy.deepcopy(model.denoiser).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    x_t = torch.zeros(2, *model.config.pictures.shape)
+    x_t = torch.zeros(2, *model.config.kind.shape)
     t = torch.full((2,), 0.5, dtype=torch.float64)
     conditions = [torch.zeros(2, a.features) for a in attributes]
     rows = {0: Dim("batch")}

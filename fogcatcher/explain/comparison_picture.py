@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fogcatcher.drawing.sheets import INK, PAPER, sheet
+from fogcatcher.data.pictures.sheets import INK, PAPER, sheet
 from fogcatcher.explain.comparing import Cell
 
 SIDE = 48

@@ -105,7 +105,7 @@ class _Shown:
 
     def image(self, x: Samples, said: str, side: int = LARGE) -> str:
         """One picture, (1, C, H, W), of the model's numbers."""
-        return self.of_pictures(self.pictures.to_pictures(x), said, side)
+        return self.of_pictures(self.pictures.from_model(x), said, side)
 
     def of_pictures(self, picture: Pictures, said: str, side: int = LARGE) -> str:
         return html.image(picture, said, max(side, self.least))

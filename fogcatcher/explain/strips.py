@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from PIL import Image
 
+from fogcatcher.data.pictures.sheets import sheet
 from fogcatcher.data.pictures.spec import PictureSpec
-from fogcatcher.drawing.sheets import sheet
 from fogcatcher.explain.explaining import Explanation, Steps, Variant
 
 
@@ -19,8 +19,8 @@ def strips(found: Explanation, pictures: PictureSpec) -> dict[str, Image.Image]:
     steps = found.steps
     three = torch.cat([steps.seen, steps.x0_hat, steps.eps_hat])
     made = {
-        "forward": sheet(soft.to_pictures(found.forward.seen), len(found.forward.t)),
-        "steps": sheet(soft.to_pictures(three), len(steps.t), rows=["x_t", "x0_hat", "eps_hat"]),
+        "forward": sheet(soft.from_model(found.forward.seen), len(found.forward.t)),
+        "steps": sheet(soft.from_model(three), len(steps.t), rows=["x_t", "x0_hat", "eps_hat"]),
     }
     counts = len({variant.settings.steps for variant in found.samplers})
     made["samplers"] = _rows(found.samplers, counts, [v.settings.sampler for v in found.samplers[::counts]])
@@ -45,4 +45,4 @@ def frames(steps: Steps, pictures: PictureSpec) -> list[Image.Image]:
     soft = replace(pictures, hard_alpha=False)
     pairs = [torch.stack(pair) for pair in zip(steps.seen, steps.x0_hat, strict=True)]
     pairs.append(torch.cat([steps.answer, steps.answer]))
-    return [sheet(soft.to_pictures(pair), 2) for pair in pairs]
+    return [sheet(soft.from_model(pair), 2) for pair in pairs]

@@ -49,7 +49,7 @@ def bits_of(
     They are those of the model as it draws: its answers are kept within [-1, 1].
     ``progress`` hears how many of all pictures are done.
     """
-    device = next(model.denoiser.parameters()).device
+    device = model.device
     generator = torch.Generator().manual_seed(seed)
     flow, bounds = [], []
     for start in range(0, len(pictures), BATCH):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from fogcatcher.base.typed_json import AnyFloat, typed_fields
-from fogcatcher.data.pictures.spec import to_model
+from fogcatcher.data.kind import Kind
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
 from fogcatcher.diffusion.baselines import Baselines
@@ -19,15 +19,17 @@ from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.drawing.settings import AS_THE_DATA
 from fogcatcher.judging.evaluation import (
     NOISE_LEVELS,
-    PIXELS,
     Rows,
     Settings,
+    copies,
     draw,
     errors_at,
     known_little,
+    usual_look,
 )
-from fogcatcher.judging.metrics import features, memorisation
+from fogcatcher.judging.metrics import memorisation
 from fogcatcher.judging.metrics.kernel import mmd2
+from fogcatcher.judging.metrics.rows import Features
 from fogcatcher.model.model import Model
 from fogcatcher.training.fit import Plan
 
@@ -96,8 +98,9 @@ class Check:
 class Monitor:
     """Checks a model at a few steps known beforehand, so that a resumed run checks at the same ones."""
 
-    def __init__(self, dataset: Dataset, parts: Split, objective: Objective, plan: Plan) -> None:
-        self._dataset, self._objective, self._seed = dataset, objective, plan.seed
+    def __init__(self, kind: Kind, dataset: Dataset, parts: Split, objective: Objective, plan: Plan) -> None:
+        self._kind, self._dataset = kind, dataset
+        self._objective, self._seed = objective, plan.seed
         # Training takes about three passes of a picture through the network, drawing one pass a step.
         passes = SHARE * 3 * plan.steps * plan.batch_size
         self._pictures = min(int(passes / (CHECKS * SAMPLING_STEPS)), MOST)
@@ -111,15 +114,15 @@ class Monitor:
         """Draw with ``model`` and measure; nothing of the training is touched."""
         asked = self._training[torch.arange(self._pictures) % len(self._training)]
         settings = Settings(drawing=replace(AS_THE_DATA, steps=SAMPLING_STEPS), seed=self._seed)
-        samples, look = draw(model, self._dataset, asked, settings), features.builtin()
-        pictures = self._dataset.pictures
+        samples, look = draw(model, self._dataset, asked, settings), usual_look(self._kind)
+        rows = self._dataset.rows
         copied = None
         if len(self._held_out):
-            copied = memorisation.measure(
+            copied = copies(
+                self._kind,
                 samples,
-                pictures[self._training[:JUDGES]],
-                pictures[self._held_out[:JUDGES]],
-                features.Pixels(PIXELS),
+                rows[self._training[:JUDGES]],
+                rows[self._held_out[:JUDGES]],
                 torch.Generator().manual_seed(self._seed),
             )
         return Check(
@@ -145,22 +148,22 @@ class Monitor:
         return found
 
     @cached_property
-    def _real(self) -> features.Features:
+    def _real(self) -> Features:
         """Of the real pictures that drawn ones are compared with, the same at every check."""
         judges = self._held_out if len(self._held_out) >= FEWEST else self._training
-        return features.builtin()(self._dataset.pictures[judges[:JUDGES]])
+        return usual_look(self._kind)(self._dataset.rows[judges[:JUDGES]])
 
     @cached_property
     def _simple(self) -> Baselines:
-        return known_little(self._dataset, self._training, self._held_out[:LOSSES])
+        return known_little(self._kind, self._dataset, self._training, self._held_out[:LOSSES])
 
     def _loss(self, model: Model, rows: Rows) -> float:
         """The mean of the objective, with the same times and noise every time."""
         generator = torch.Generator().manual_seed(self._seed)
         known = model.conditions.encode_pictures(self._dataset.columns)
-        device, total, count = next(model.denoiser.parameters()).device, 0.0, 0
+        device, total, count = model.device, 0.0, 0
         for part in rows[:LOSSES].split(64):
-            x0 = to_model(self._dataset.pictures[part]).to(device)
+            x0 = self._kind.to_model(self._dataset.rows[part]).to(device)
             cond = {name: values[part].to(device) for name, values in known.items()}
             with torch.no_grad():
                 total += len(part) * self._objective(model.denoiser, x0, cond, generator).item()

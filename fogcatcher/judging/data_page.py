@@ -54,7 +54,7 @@ def page(
 
 
 def _sheet(dataset: Dataset, numbers: Sequence[int]) -> str:
-    pictures = dataset.pictures[torch.tensor(numbers, dtype=torch.int64)]
+    pictures = dataset.rows[torch.tensor(numbers, dtype=torch.int64)]
     return html.sheet(pictures, [dataset.names[number] for number in numbers])
 
 
@@ -116,7 +116,7 @@ def _twins(findings: Findings, dataset: Dataset) -> str:
         return ""
     figures = []
     for pair in findings.near:
-        both = dataset.pictures[torch.tensor([pair.first, pair.second])]
+        both = dataset.rows[torch.tensor([pair.first, pair.second])]
         images = "".join(html.image(both[k : k + 1], name) for k, name in enumerate(pair.names))
         names = "<br>".join(html.text(name, 60) for name in pair.names)
         figures.append(f'<figure><div class="pair">{images}</div><figcaption>{names}</figcaption></figure>\n')
@@ -132,7 +132,7 @@ def _flips(findings: Findings, dataset: Dataset) -> str:
     if not findings.mirrors:
         return ""
     numbers = _evenly(range(len(dataset)), MIRRORED)
-    chosen = dataset.pictures[torch.tensor(numbers)]
+    chosen = dataset.rows[torch.tensor(numbers)]
     parts = []
     for axis, score in findings.mirrors.items():
         turned = MIRRORS[axis](chosen)

@@ -14,8 +14,9 @@ from torch import Tensor
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec, Wish
+from fogcatcher.data.kind import Extractor, Kind
 from fogcatcher.data.labels import Value
-from fogcatcher.data.pictures.spec import Pictures, to_model
+from fogcatcher.data.pictures.spec import Pictures, PictureSpec
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
 from fogcatcher.diffusion.baselines import MANY, Baselines, baselines
@@ -24,7 +25,6 @@ from fogcatcher.drawing.settings import AS_THE_DATA
 from fogcatcher.drawing.settings import Settings as DrawingSettings
 from fogcatcher.drawing.to_disk import AT_ONCE
 from fogcatcher.judging.metrics import features, memorisation
-from fogcatcher.judging.metrics.features import Extractor
 from fogcatcher.judging.metrics.kernel import mmd2
 from fogcatcher.judging.metrics.membership import Membership, membership
 from fogcatcher.judging.metrics.memorisation import Memorisation
@@ -49,7 +49,7 @@ CURVE_SAMPLES = 256
 
 Rows = Int64[Tensor, " _"]
 Some = UInt8[Tensor, "_ C H W"]
-"""Any number of pictures of one shape."""
+"""Any number of pictures of one shape: what was drawn, or curves of it."""
 Told = Callable[[str], None]
 
 
@@ -102,6 +102,8 @@ class Evaluation:
     """All that was measured of one run."""
 
     run: str
+    kind: str
+    """The name of the kind of data."""
     model: str
     """The hash of its weights."""
     settings: Settings
@@ -133,6 +135,7 @@ class Evaluation:
         return {
             "fogcatcher": __version__,
             "run": self.run,
+            "kind": self.kind,
             "model": self.model,
             "settings": self.settings.to_json(),
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
@@ -177,25 +180,25 @@ def evaluate(
     start, generator = time.perf_counter(), torch.Generator().manual_seed(settings.seed)
     training = parts.train.unique()
     order = training[torch.randperm(len(training), generator=generator)]
-    told(f"drawing {settings.samples:,} pictures")
+    kind = model.config.kind
+    told(f"drawing {settings.samples:,} {kind.name}")
     asked = order[torch.arange(settings.samples) % len(order)]
     samples = draw(model, dataset, asked, settings, processes)
-    real = dataset.pictures[order[: 2 * settings.samples]]
-    looks = looks or (features.builtin(),)
+    real = dataset.rows[order[: 2 * settings.samples]]
+    looks = looks or (usual_look(kind),)
     comparisons = []
     for look in looks:
-        told(f"comparing them with {len(real):,} training pictures ({look.name})")
+        told(f"comparing them with {len(real):,} training {kind.name} ({look.name})")
         comparison = compare(
-            real, samples, look, generator, force=settings.force, intervals=not settings.quick
+            real, samples, look, generator, kind=kind, force=settings.force, intervals=not settings.quick
         )
         comparisons.append(comparison)
     told("looking for copies")
     searched = order[: QUICK_TRAINING if settings.quick else MOST_TRAINING]
     copied = None
     if len(parts.held_out):
-        pixels = features.Pixels(PIXELS)
-        held_out = dataset.pictures[parts.held_out]
-        copied = memorisation.measure(samples, dataset.pictures[searched], held_out, pixels, generator)
+        held_out = dataset.rows[parts.held_out]
+        copied = copies(kind, samples, dataset.rows[searched], held_out, generator)
     drawn, rows = looks[0](samples), looks[0](real)
     strange, missed = _outliers(samples, drawn, real, rows)
     main, by_class, right = model.conditions.main, (), None
@@ -205,13 +208,14 @@ def evaluate(
         right = _class_accuracy(numbers, dataset, asked, drawn, order, parts.held_out, looks[0])
     levels, tells, curve = (), None, {}
     if not settings.quick and len(parts.held_out):
-        told("measuring the loss on training and held-out pictures")
+        told(f"measuring the loss on training and held-out {kind.name}")
         levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
     if not settings.quick and len(real) > 1:
         told("drawing with fewer and more steps")
         curve = dict(_curve(model, dataset, asked, rows, looks[0], settings, processes))
     return Evaluation(
         name,
+        kind.name,
         model.hash,
         settings,
         tuple(comparisons),
@@ -224,28 +228,47 @@ def evaluate(
         tells,
         curve,
         time.perf_counter() - start,
-        samples,
-        dataset.pictures[searched[copied.nearest]] if copied else samples[:0],
-        strange,
-        missed,
+        kind.shown(samples),
+        kind.shown(dataset.rows[searched[copied.nearest]] if copied else samples[:0]),
+        kind.shown(strange),
+        kind.shown(missed),
     )
 
 
 def draw(
     model: Model, dataset: Dataset, asked: Rows, settings: Settings, processes: Processes = ALONE
-) -> Pictures:
-    """Return one picture for each of these rows, asked for what is known of that row."""
+) -> Tensor:
+    """Return one drawn row for each of these rows, asked for what is known of that row."""
     wishes = [wish_of(model.conditions, dataset.columns, row) for row in asked.tolist()]
     first = settings.seed * 1_000_000
-    drawn = torch.zeros(len(wishes), *model.config.pictures.shape, dtype=torch.uint8)
+    drawn = torch.zeros(len(wishes), *model.config.kind.shape, dtype=dataset.rows[:0].dtype)
     for part in processes.dealt(len(wishes), AT_ONCE):
         drawn[part] = model.sample(
             condition=wishes[part],
             settings=settings.drawing,
             seeds=range(first + part.start, first + part.stop),
-        ).pictures
+        ).rows
     processes.sum([drawn])
     return drawn
+
+
+def usual_look(kind: Kind) -> Extractor:
+    """Return the features by which rows of this kind are judged."""
+    return kind.look() or features.builtin()
+
+
+def copies(
+    kind: Kind, samples: Tensor, training: Tensor, held_out: Tensor, generator: torch.Generator
+) -> Memorisation:
+    """Return how many samples are copies: of pictures also flipped or moved ones, of all else equal ones."""
+    if isinstance(kind, PictureSpec):
+        return memorisation.measure(samples, training, held_out, features.Pixels(PIXELS), generator)
+
+    def values(rows: Tensor) -> Features:
+        return kind.to_model(rows).double().flatten(1)
+
+    found = memorisation.measure(samples, training, held_out, values, generator, lambda rows: (rows,))
+    return replace(found, kind=kind.name)
 
 
 def wish_of(conditions: ConditionSpec, columns: Mapping[str, list[Value]], row: int) -> dict[str, Wish]:
@@ -264,7 +287,7 @@ def losses(
     sides = (training[:n], held_out[torch.linspace(0, len(held_out) - 1, n).round().long()])
     known, simple = (
         model.conditions.encode_pictures(dataset.columns),
-        known_little(dataset, training, sides[1]),
+        known_little(model.config.kind, dataset, training, sides[1]),
     )
     found, weighed = [], [torch.zeros(n, dtype=torch.float64) for _ in sides]
     for number, sigma in enumerate(NOISE_LEVELS):
@@ -277,10 +300,10 @@ def losses(
     return tuple(found), membership(weighed[0], weighed[1])
 
 
-def known_little(dataset: Dataset, training: Rows, judged: Rows) -> Baselines:
-    """Return what denoisers get on the pictures ``judged`` that know next to nothing of the training ones."""
-    pictures = dataset.pictures
-    return baselines(to_model(pictures[training[:MANY]]), to_model(pictures[judged]))
+def known_little(kind: Kind, dataset: Dataset, training: Rows, judged: Rows) -> Baselines:
+    """Return what denoisers get on the rows ``judged`` that know next to nothing of the training ones."""
+    known, others = dataset.rows[training[:MANY]], dataset.rows[judged]
+    return baselines(kind.to_model(known), kind.to_model(others))
 
 
 def errors_at(
@@ -291,10 +314,10 @@ def errors_at(
     ``known`` are the conditions of the whole data set. The same seed puts the same noise on the k-th picture.
     """
     schedule, generator = model.denoiser.process.schedule, torch.Generator().manual_seed(seed)
-    t = schedule.t_from_log_snr(-2 * torch.tensor(sigma, dtype=torch.float64).log())
-    device, found = next(model.denoiser.parameters()).device, []
+    t = schedule.t_from_noise_ratio(torch.tensor(sigma, dtype=torch.float64))
+    device, found = model.device, []
     for part in rows.split(64):
-        x0 = to_model(dataset.pictures[part]).to(device)
+        x0 = model.config.kind.to_model(dataset.rows[part]).to(device)
         noise = torch.randn(x0.shape, generator=generator).to(x0)
         cond = {name: values[part].to(device) for name, values in known.items()}
         with torch.no_grad():
@@ -314,11 +337,11 @@ def _curve(
 ) -> Iterator[tuple[int, float]]:
     for steps in STEPS_OF_CURVE:
         asked_less = replace(settings, drawing=replace(settings.drawing, steps=steps))
-        pictures = draw(model, dataset, asked[:CURVE_SAMPLES], asked_less, processes)
-        yield steps, mmd2(real[:SAMPLES], look(pictures))
+        rows = draw(model, dataset, asked[:CURVE_SAMPLES], asked_less, processes)
+        yield steps, mmd2(real[:SAMPLES], look(rows))
 
 
-def _outliers(samples: Some, drawn: Features, real: Some, rows: Features) -> tuple[Some, Some]:
+def _outliers(samples: Tensor, drawn: Features, real: Tensor, rows: Features) -> tuple[Tensor, Tensor]:
     """Drawn pictures outside of the real ones, and real ones that were missed, the furthest first.
 
     ``drawn`` and ``rows`` are the features of both.
@@ -364,8 +387,8 @@ def _class_accuracy(
     if not min(len(judges), int(known.sum()), len(held)):
         return None
     labels = numbers.argmax(1)
-    rows = look(dataset.pictures[judges])
+    rows = look(dataset.rows[judges])
     return (
         class_accuracy(rows, labels[judges], drawn[known], labels[asked[known]]),
-        class_accuracy(rows, labels[judges], look(dataset.pictures[held]), labels[held]),
+        class_accuracy(rows, labels[judges], look(dataset.rows[held]), labels[held]),
     )

@@ -37,9 +37,10 @@ def lines(done: Evaluation) -> Iterator[str]:
         yield f"  {done.membership.verdict}"
     if done.class_accuracy:
         drawn, real = done.class_accuracy
-        yield f"  class as asked for: {drawn:.1%} of samples, {real:.1%} of held-out pictures (same judge)"
+        yield f"  class as asked for: {drawn:.1%} of samples, {real:.1%} of held-out {done.kind} (same judge)"
     for comparison in done.comparisons:
-        yield f"  {comparison.fake:,} drawn against {comparison.real:,} real pictures; {comparison.features}"
+        compared = f"{comparison.fake:,} drawn against {comparison.real:,} real {done.kind}"
+        yield f"  {compared}; {comparison.features}"
         if comparison.refused:
             yield f"    {comparison.refused}"
         if comparison.scores:
@@ -108,7 +109,7 @@ def _sections(done: Evaluation, prefix: str, checks: Rows) -> Iterator[str]:
     words = [line.strip() for line in lines(done) if not line.startswith("    ")]
     yield html.section(_heading(prefix, "in words"), html.bullets(words))
     for comparison in done.comparisons:
-        yield _scores(comparison, prefix)
+        yield _scores(comparison, done.kind, prefix)
     yield _quality_and_variety(done, prefix)
     if done.by_class:
         yield _by_class(done, prefix)
@@ -127,7 +128,7 @@ def _sections(done: Evaluation, prefix: str, checks: Rows) -> Iterator[str]:
         yield _levels(done, prefix)
 
 
-def _scores(comparison: Comparison, prefix: str) -> str:
+def _scores(comparison: Comparison, kind: str, prefix: str) -> str:
     rows = [
         {
             "figure": score.name,
@@ -142,9 +143,9 @@ def _scores(comparison: Comparison, prefix: str) -> str:
         for score in comparison.scores
     ]
     said = (
-        f"{comparison.fake:,} drawn against {comparison.real:,} real pictures; features: "
-        f"{comparison.features}. The floor is what other real pictures get, as many of them. Figures of "
-        "another number of pictures or of other features cannot be compared with these."
+        f"{comparison.fake:,} drawn against {comparison.real:,} real {kind}; features: "
+        f"{comparison.features}. The floor is what other real {kind} get, as many of them. "
+        f"Figures of another number of {kind} or of other features cannot be compared with these."
     )
     refused = html.note(comparison.refused) if comparison.refused else ""
     return html.section(_heading(prefix, "figures"), html.note(said), refused, html.grid(rows))
@@ -168,9 +169,9 @@ def _quality_and_variety(done: Evaluation, prefix: str) -> str:
     for pictures, said in (
         (
             done.strange,
-            f"drawn pictures that lie outside of the real ones: {len(done.strange):,}; the furthest:",
+            f"drawn {done.kind} that lie outside of the real ones: {len(done.strange):,}; the furthest:",
         ),
-        (done.missed, f"real pictures that no drawn one is near: {len(done.missed):,}; the furthest:"),
+        (done.missed, f"real {done.kind} that no drawn one is near: {len(done.missed):,}; the furthest:"),
     ):
         if len(pictures):
             parts += [html.note(said), html.sheet(pictures[:PAIRS], [""] * PAIRS)]
@@ -232,9 +233,10 @@ def _nearest(done: Evaluation, prefix: str) -> str:
         both = [(done.samples[k : k + 1], f"seed {k}"), (done.training[k : k + 1], "nearest in training")]
         images = "".join(html.image(picture, name) for picture, name in both)
         pairs.append(f'<figure><div class="pair">{images}</div><figcaption>{mark}</figcaption></figure>\n')
+    variants = ", also mirrored and moved by a pixel" if done.kind == "pictures" else ""
     said = (
-        f"{copied.verdict}. Searched: {done.searched:,} training pictures, also mirrored and moved by a "
-        f"pixel; judged by {done.held_out:,} held-out pictures. Left drawn, right the training picture."
+        f"{copied.verdict}. Searched: {done.searched:,} training {done.kind}{variants}; judged by "
+        f"{done.held_out:,} held-out {done.kind}. Left drawn, right the nearest of training."
     )
     return html.section(
         _heading(prefix, "nearest training pictures"),

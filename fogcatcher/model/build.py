@@ -66,7 +66,7 @@ from fogcatcher.diffusion.schedules import (
     sigmoid_betas,
     zero_terminal_snr,
 )
-from fogcatcher.model.choose_network import Wanted, build_network, kind_of
+from fogcatcher.model.choose_network import Wanted, build_network, row_of
 from fogcatcher.model.config import Method, RunConfig
 from fogcatcher.networks.embeddings import Vector, Words
 
@@ -132,7 +132,7 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
     """
     method = config.method
     schedule = build_schedule(method)
-    prediction = named("prediction", method.prediction, PREDICTIONS)(config.pictures.sigma_data)
+    prediction = named("prediction", method.prediction, PREDICTIONS)(config.kind.sigma_data)
     prediction = replace(prediction, label=_label(config, schedule))
     if isinstance(prediction, PredictEps) and schedule.signal_left < 1e-6:
         raise UserError(
@@ -150,11 +150,10 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
 
 def wanted_of(config: RunConfig, conditions: ConditionSpec) -> Wanted:
     """Return what the network of a config is built from."""
-    pictures = config.pictures
     return Wanted(
         config.network,
-        pictures.channels,
-        (pictures.height, pictures.width),
+        config.kind.shape[0],
+        config.kind.shape[1:],
         _inputs(config, conditions),
         answers=2 if config.method.loss == "hybrid" else 1,
     )
@@ -164,7 +163,7 @@ def _label(config: RunConfig, schedule: Schedule) -> Label:
     """How the network is told the noise level; its own way is the one that its waves are made for."""
     steps = schedule.steps if isinstance(schedule, BetaSchedule) else 1000
     label = config.method.label
-    if label == "own" and kind_of(config.network.name).counts_steps:
+    if label == "own" and row_of(config.network.name).counts_steps:
         return StepLabel(steps) if isinstance(schedule, BetaSchedule) else SPREAD
     labels: Mapping[str, Label] = {
         "own": LogSNRLabel(),

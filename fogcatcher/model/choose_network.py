@@ -21,7 +21,7 @@ from fogcatcher.networks.embeddings import Vector, Words
 from fogcatcher.networks.magnitude_preserving import MPUNet
 from fogcatcher.networks.song_unet import ddpmpp, ncsnpp
 from fogcatcher.networks.thesis_unet import ThesisUNet
-from fogcatcher.networks.transformer import DiT, Pictures
+from fogcatcher.networks.transformer import DiT, Pictures, Tokens
 from fogcatcher.networks.unet import UNet
 
 SIZES = {"tiny": 0.45e6, "small": 1.8e6, "medium": 7.2e6, "large": 28.8e6}
@@ -37,14 +37,14 @@ class Wanted:
 
     config: NetworkConfig
     channels: int
-    size: tuple[int, int]
-    """Height and width."""
+    size: tuple[int, ...]
+    """(height, width) of pictures."""
     inputs: Mapping[str, Vector | Words]
     answers: int = 1
 
 
 @dataclass(frozen=True)
-class Kind:
+class NetworkRow:
     """A network by name: how it is built, and what its dial says when nobody turns it."""
 
     build: Callable[[Wanted], nn.Module]
@@ -60,15 +60,23 @@ class Kind:
 
 def _small(w: Wanted) -> nn.Module:
     c = w.config
-    widths = [c.width * 2**level for level in range(c.levels)]
-    return UNet(w.channels, w.size, widths, c.blocks, c.patch, w.inputs, w.answers)
+    return UNet(w.channels, _sides(w), _widths(c), c.blocks, c.patch, w.inputs, w.answers)
+
+
+def _widths(config: NetworkConfig) -> list[int]:
+    return [config.width * 2**level for level in range(config.levels)]
+
+
+def _sides(w: Wanted) -> tuple[int, int]:
+    height, width = w.size
+    return height, width
 
 
 def _ddpm_line(
     shape: Callable[[Sequence[int], int, Sequence[float]], UNetShape], multipliers: Sequence[float]
 ) -> Callable[[Wanted], nn.Module]:
     def build(w: Wanted) -> nn.Module:
-        chosen = shape(w.size, w.config.width, multipliers[: _levels(w.size, len(multipliers))])
+        chosen = shape(_sides(w), w.config.width, multipliers[: _levels(_sides(w), len(multipliers))])
         return DDPMUNet(w.channels, chosen, w.inputs, w.answers)
 
     return build
@@ -78,22 +86,25 @@ def _song(network: Callable[..., nn.Module]) -> Callable[[Wanted], nn.Module]:
     def build(w: Wanted) -> nn.Module:
         told = (augmentation.NAME,)
         width = w.config.width
-        return network(w.channels, w.size, width, attributes=w.inputs, answers=w.answers, as_given=told)
+        return network(w.channels, _sides(w), width, attributes=w.inputs, answers=w.answers, as_given=told)
 
     return build
 
 
 def _edm2(w: Wanted) -> nn.Module:
-    multipliers = (1, 2, 3, 4)[: _levels(w.size, 4)]
+    multipliers = (1, 2, 3, 4)[: _levels(_sides(w), 4)]
     return MPUNet(
-        w.channels, w.size, w.config.width, multipliers, attributes=w.inputs or None, answers=w.answers
+        w.channels, _sides(w), w.config.width, multipliers, attributes=w.inputs or None, answers=w.answers
     )
 
 
 def _transformer(w: Wanted) -> nn.Module:
+    return _dit(w, Pictures(4 if min(w.size) >= 64 else 2))
+
+
+def _dit(w: Wanted, tokens: Tokens) -> nn.Module:
     width = w.config.width
     depth = min(12, width // 32) if width <= 768 else 24 if width <= 1024 else 28
-    tokens = Pictures(4 if min(w.size) >= 64 else 2)
     return DiT(w.channels, tokens, width, depth, width // 64, w.inputs, w.answers)
 
 
@@ -104,42 +115,45 @@ def _imported(w: Wanted) -> nn.Module:
 
 
 IMPORTED = "imported"
-NETWORKS: Mapping[str, Kind] = {
-    "small": Kind(_small, 32, 16, 2.5e-3),
-    "ddpm": Kind(_ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
-    "iddpm": Kind(_ddpm_line(ddpm_unet.iddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
-    "adm": Kind(_ddpm_line(ddpm_unet.adm, (1, 2, 3, 4)), 192, 64, 5e-4, True),
-    "ddpmpp": Kind(_song(ddpmpp), 128, 32, 5e-4),
-    "ncsnpp": Kind(_song(ncsnpp), 128, 32, 5e-4),
-    "edm2": Kind(_edm2, 128, 64, 5e-3),
-    "transformer": Kind(_transformer, 384, 64, 3e-4),
-    "course": Kind(
-        lambda w: ContextUnet(w.channels, w.size, w.config.width, w.inputs, w.answers), 64, 8, 1e-3
+NETWORKS: Mapping[str, NetworkRow] = {
+    "small": NetworkRow(_small, 32, 16, 2.5e-3),
+    "ddpm": NetworkRow(_ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
+    "iddpm": NetworkRow(_ddpm_line(ddpm_unet.iddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
+    "adm": NetworkRow(_ddpm_line(ddpm_unet.adm, (1, 2, 3, 4)), 192, 64, 5e-4, True),
+    "ddpmpp": NetworkRow(_song(ddpmpp), 128, 32, 5e-4),
+    "ncsnpp": NetworkRow(_song(ncsnpp), 128, 32, 5e-4),
+    "edm2": NetworkRow(_edm2, 128, 64, 5e-3),
+    "transformer": NetworkRow(_transformer, 384, 64, 3e-4),
+    "course": NetworkRow(
+        lambda w: ContextUnet(w.channels, _sides(w), w.config.width, w.inputs, w.answers), 64, 8, 1e-3
     ),
-    "annotated": Kind(
-        lambda w: AnnotatedUNet(w.channels, w.size, w.config.width, attributes=w.inputs, answers=w.answers),
+    "annotated": NetworkRow(
+        lambda w: AnnotatedUNet(
+            w.channels, _sides(w), w.config.width, attributes=w.inputs, answers=w.answers
+        ),
         28,
         4,
         1e-3,
         True,
     ),
-    "thesis": Kind(
-        lambda w: ThesisUNet(w.channels, w.size, w.config.width, attributes=w.inputs, answers=w.answers),
+    "thesis": NetworkRow(
+        lambda w: ThesisUNet(w.channels, _sides(w), w.config.width, attributes=w.inputs, answers=w.answers),
         64,
         16,
         5e-4,
         True,
     ),
-    IMPORTED: Kind(_imported, 0, 1, 5e-4, True),
+    IMPORTED: NetworkRow(_imported, 0, 1, 5e-4, True),
 }
 
 
 def build_network(wanted: Wanted) -> nn.Module:
     """Return the untrained network. Raises UserError for an unknown name, or a size that it cannot have."""
-    return kind_of(wanted.config.name).build(wanted)
+    row = row_of(wanted.config.name)
+    return row.build(wanted)
 
 
-def kind_of(name: str) -> Kind:
+def row_of(name: str) -> NetworkRow:
     """Raises UserError that lists the valid names."""
     if name not in NETWORKS:
         raise unknown_name(
@@ -156,12 +170,12 @@ def choose_network(
     The size is tiny, small, medium, large or a number of parameters such as 3M; None is the published one.
     ``width`` says it outright. Raises UserError for anything else, and for pictures it cannot be built for.
     """
-    kind = kind_of(name)
-    if width is not None and (width < kind.multiple or width % kind.multiple):
-        raise UserError(f"the width of {name} must be a multiple of {kind.multiple}, not {width}.")
-    config = replace(_for_pictures(*wanted.size), name=name, width=width or kind.width)
+    row = row_of(name)
+    if width is not None and (width < row.multiple or width % row.multiple):
+        raise UserError(f"the width of {name} must be a multiple of {row.multiple}, not {width}.")
+    config = replace(_for_size(wanted.size), name=name, width=width or row.width)
     if width is None and size_of_model is not None:
-        config = replace(config, width=_nearest_width(kind, config, _parameters_in(size_of_model), wanted))
+        config = replace(config, width=_nearest_width(row, config, _parameters_in(size_of_model), wanted))
     parameters_of(replace(wanted, config=config))  # refuses what cannot be built
     return config
 
@@ -173,12 +187,17 @@ def parameters_of(wanted: Wanted) -> int:
 
 def learning_rate_of(config: NetworkConfig) -> float:
     """Return the highest learning rate of a network."""
-    kind = kind_of(config.name)
-    if not kind.width:
-        return kind.learning_rate
+    row = row_of(config.name)
+    if not row.width:
+        return row.learning_rate
     # Narrower ones than published may learn faster, but not faster than the small one.
-    highest = max(kind.learning_rate, NETWORKS["small"].learning_rate)
-    return min(kind.learning_rate * math.sqrt(kind.width / config.width), highest)
+    highest = max(row.learning_rate, NETWORKS["small"].learning_rate)
+    return min(row.learning_rate * math.sqrt(row.width / config.width), highest)
+
+
+def _for_size(size: tuple[int, ...]) -> NetworkConfig:
+    """Patches and depth of the small network for data of this size: (height, width) or (length,)."""
+    return _for_pictures(*size)
 
 
 def _for_pictures(height: int, width: int) -> NetworkConfig:
@@ -211,15 +230,15 @@ def _parameters_in(said: str) -> float:
     return float(number[1]) * {"": 1, "k": 1e3, "m": 1e6}[number[2].lower()]
 
 
-def _nearest_width(kind: Kind, config: NetworkConfig, parameters: float, wanted: Wanted) -> int:
+def _nearest_width(row: NetworkRow, config: NetworkConfig, parameters: float, wanted: Wanted) -> int:
     """The width whose number of parameters is nearest to the one asked for, by halving the range."""
 
     def count(steps: int) -> int:
-        return parameters_of(replace(wanted, config=replace(config, width=steps * kind.multiple)))
+        return parameters_of(replace(wanted, config=replace(config, width=steps * row.multiple)))
 
     low, high = 1, MOST_STEPS_OF_WIDTH
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if count(middle) <= parameters else (low, middle)
     nearer = min((low, high), key=lambda steps: abs(math.log(count(steps) / parameters)))
-    return nearer * kind.multiple
+    return nearer * row.multiple

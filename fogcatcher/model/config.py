@@ -12,17 +12,19 @@ from typing import Annotated, Any
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import read_json
-from fogcatcher.base.typed_json import Length, Range, shown, typed, typed_fields
+from fogcatcher.base.typed_json import Length, Range, Reads, shown, typed, typed_fields
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.files import printable
+from fogcatcher.data.kind import Kind
+from fogcatcher.data.kinds import KINDS
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.networks.ddpm_unet import UNetShape
 from fogcatcher.training.fit import Plan
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 """The weights of the lowest held-out loss."""
@@ -86,11 +88,21 @@ class DataConfig:
     options: DataOptions = field(default_factory=DataOptions)
 
 
+def _kind(value: object, place: str) -> Kind:
+    """Raises ValueError for a kind that is unknown, or fields that do not fit it."""
+    tree = dict(typed(value, dict[str, object], place))
+    name = tree.pop("name", None)
+    if not isinstance(name, str) or name not in KINDS:
+        raise ValueError(f"{place}.name must be one of {', '.join(KINDS)}, not {shown(name)}")
+    return typed_fields(KINDS[name].spec, tree, place)
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that determines a run, but the pictures themselves."""
 
-    pictures: PictureSpec
+    kind: Annotated[Kind, Reads(_kind)]
+    """What the model draws."""
     method: Method
     network: NetworkConfig
     training: Plan
@@ -98,7 +110,16 @@ class RunConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def to_json(self) -> dict[str, Any]:
-        return {"fogcatcher": __version__, "format": FORMAT, **dataclasses.asdict(self)}
+        tree = dataclasses.asdict(self)
+        tree["kind"] = {"name": self.kind.name, **tree["kind"]}
+        return {"fogcatcher": __version__, "format": FORMAT, **tree}
+
+    @property
+    def pictures(self) -> PictureSpec:
+        """What the pictures look like. Raises UserError where the model draws another kind of data."""
+        if not isinstance(self.kind, PictureSpec):
+            raise UserError(f"this model draws {self.kind.name}, and what was asked for is about pictures.")
+        return self.kind
 
     @staticmethod
     def from_json(tree: object, where: object = CONFIG) -> RunConfig:
@@ -110,10 +131,12 @@ class RunConfig:
             version, number = str(fields.pop("fogcatcher", "(unknown)")), fields.pop("format", None)
             if number == 1:
                 fields = _from_format_1(fields)
+            if number in (1, 2):
+                fields = _from_format_2(fields)
             elif number != FORMAT:
                 raise UserError(
                     f"this model was written by fogcatcher {printable(version, 40)} in format "
-                    f"{shown(number)}; this is {__version__}, which reads formats 1 and {FORMAT}."
+                    f"{shown(number)}; this is {__version__}, which reads formats 1 to {FORMAT}."
                 )
             return typed_fields(RunConfig, fields)
         except ValueError as error:
@@ -126,6 +149,13 @@ def _from_format_1(tree: dict[str, object]) -> dict[str, object]:
     column = data.pop("column", None)
     data |= {"conditions": [column] if column else [], "options": {"hold_out": 0.0}}
     return {**tree, "data": data, "augmentation": {}}
+
+
+def _from_format_2(tree: dict[str, object]) -> dict[str, object]:
+    """Format 2 knew no data but pictures."""
+    pictures = typed(tree.get("pictures"), dict[str, object], "pictures")
+    rest = {name: value for name, value in tree.items() if name != "pictures"}
+    return {**rest, "kind": {"name": "pictures", **pictures}}
 
 
 def write_config(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:

@@ -15,14 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
-from fogcatcher.base.devices import best_device, computed_by
+from fogcatcher.base.devices import best_device, computed_by, device_of
 from fogcatcher.base.disk import short_hash, write_atomically
 from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.memory import in_parts
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import ConditionSpec, Wish
 from fogcatcher.data.pictures.palettes import BUILT_IN, Palette
-from fogcatcher.data.pictures.spec import to_model
 from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
 from fogcatcher.diffusion.edits.edit import Edit, Host
 from fogcatcher.diffusion.guidance import Clipped, Conditioned, Thresholded
@@ -79,6 +78,11 @@ class Model:
         self.folder = folder
         self._weaker: dict[str, Model] = {}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return device_of(self.denoiser)
+
     def sample(
         self,
         n: int | None = None,
@@ -122,16 +126,17 @@ class Model:
         # The last bits of a network's answer depend on the place in its batch.
         places = [(place, len(batch[-1])) for batch in batches for place in range(len(batch[-1]))]
         made_by = self._made_by(settings)
-        to_pictures = self.config.pictures.to_pictures
-        pictures = edit.finish(to_pictures(raw))
+        to_rows = self.config.kind.from_model
+        rows = edit.finish(to_rows(raw))
         return Drawing(
-            pictures=pictures,
-            raw=raw,
+            self.config.kind,
+            rows,
+            raw,
             made=[
                 replace(made_by, seed=seed, condition=dict(wish), batch=place, edit=edit_recipe(edit, i))
                 for i, (seed, wish, place) in enumerate(zip(seeds, wishes, places, strict=True))
             ],
-            frames=[*(to_pictures(x) for x in earlier), pictures] if keep_frames else [],
+            frames=[*(to_rows(x) for x in earlier), rows] if keep_frames else [],
         )
 
     def _made_by(self, settings: Settings) -> PictureRecipe:
@@ -147,7 +152,7 @@ class Model:
             condition={},
             settings=settings,
             version=__version__,
-            computed_by=computed_by(next(self.denoiser.parameters()).device),
+            computed_by=computed_by(self.device),
             **self._hashes(steering),
             **self.origin,
         )
@@ -204,13 +209,12 @@ class Model:
         """
         edit, settings = edit or Edit(), self._checked(settings)
         wishes = [self.conditions.clean(wish) for wish in wishes]
-        device = next(self.denoiser.parameters()).device
-        host = Host(self.denoiser.process, to_model, partial(self._led_only, settings))
+        host = Host(self.denoiser.process, self.config.kind.to_model, partial(self._led_only, settings))
         step, times = build_sampler(settings.sampler, settings.step_options), self.times(settings, edit)
         generator = SampleGenerator(seeds)
-        shape = edit.shape(self.config.pictures.shape)
-        check_canvas(self.denoiser, self.config.pictures, shape)
-        noise = generator.randn_like(torch.empty(len(seeds), *shape, device=device))
+        shape = edit.shape(self.config.kind.shape)
+        check_canvas(self.denoiser, self.config.kind, shape)
+        noise = generator.randn_like(torch.empty(len(seeds), *shape, device=self.device))
         try:
             denoiser = edit.denoiser(host, self.steered(wishes, settings))
             x = edit.start(host, noise, times)
@@ -248,14 +252,13 @@ class Model:
         )
 
     def _encoded(self, wishes: Sequence[Mapping[str, Wish]]) -> Condition:
-        device = next(self.denoiser.parameters()).device
-        return {name: weights.to(device) for name, weights in self.conditions.encode(wishes).items()}
+        return {name: weights.to(self.device) for name, weights in self.conditions.encode(wishes).items()}
 
     @cached_property
     def classifier(self) -> TrainedClassifier:
         """The classifier in the folder of this model. Raises UserError when there is none."""
         found = load_classifier(self.folder, self.conditions, self.config.pictures, self.denoiser.process)
-        found.network.to(next(self.denoiser.parameters()).device)
+        found.network.to(self.device)
         return found
 
     def weaker(self, name: str) -> Model:
@@ -288,7 +291,7 @@ class Model:
         """All in which a model that guides this one must be like it."""
         method = self.config.method
         return {
-            "sizes of the pictures": self.config.pictures.shape,
+            f"sizes of the {self.config.kind.name}": self.config.kind.shape,
             "conditions": self.conditions,
             "noise schedules": (method.schedule, method.betas, method.shift),
         }

@@ -40,16 +40,14 @@ def model_card(
     ``usage`` is Python; ``sheet`` is the file of a picture beside the card; ``licence`` is that of the
     weights, which whoever trained them decides. Nothing in it tells where the pictures lay.
     """
-    spec = config.pictures
-    kind = {1: "grey", 2: "grey, transparent", 3: "RGB", 4: "RGBA"}[spec.channels]
     parts = [
         _front_matter(
             {"license": licence, "library_name": library, "tags": ["fogcatcher", "diffusion", *tags]}
         ),
         f"# {title}",
-        f"It draws pictures of {spec.width} x {spec.height} pixels ({kind}). It was trained with fogcatcher "
-        f"{__version__} on {config.data.pictures:,} pictures for {config.training.steps:,} steps.",
-        f"![Pictures that it drew]({sheet})" if sheet else "",
+        f"It draws {config.kind.in_words}. It was trained with fogcatcher {__version__} on "
+        f"{config.data.pictures:,} {config.kind.name} for {config.training.steps:,} steps.",
+        f"![{config.kind.name.capitalize()} that it drew]({sheet})" if sheet else "",
         f"## Use\n\n```python\n{usage.strip()}\n```",
         _what_can_be_asked(conditions.attributes),
         _how_it_was_made(config.method),

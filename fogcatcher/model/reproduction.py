@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from fogcatcher.base.devices import computed_by
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.version import __version__
 from fogcatcher.data.pictures.picture_files import Unreadable, read_picture
+from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS, preview_names, sheet
 from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.diffusion.edits.edit import Edit
 from fogcatcher.drawing.atlas import Atlas
@@ -24,7 +26,6 @@ from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.edit_recipe import edit_from_json
 from fogcatcher.drawing.recipe import FileRecipe, PictureRecipe, read_file_recipe
 from fogcatcher.drawing.sheet_forms import Columns, Laid, PreviewRow, SheetForm
-from fogcatcher.drawing.sheets import preview_sheet
 from fogcatcher.model.config import BEST, CONFIG, WEIGHTS
 from fogcatcher.model.model import SHIPPED, Model, file_hash, folder_of, load
 from fogcatcher.training.post_hoc import AVERAGES
@@ -83,7 +84,8 @@ def reproduce(
         pixels = read_picture(path)
     except Unreadable as error:
         raise UserError(f"{path} {error}.") from error
-    drawn_by = {made.model: find_model(made, model) for made in recipe.pictures}
+    one_of_each = {made.model: made for made in recipe.pictures}
+    drawn_by = {hash: find_model(made, model) for hash, made in one_of_each.items()}
     _check_size(recipe, drawn_by, pixels)
     drawing = _draw(recipe.pictures, drawn_by, progress).finished(recipe.finish)
     image, about = _as_file(recipe, drawing, pixels)
@@ -149,7 +151,7 @@ def _with_hash(folder: Path, made: PictureRecipe) -> Model | None:
 
 def _check_size(recipe: FileRecipe, drawn_by: dict[str, Model], pixels: Rgba) -> None:
     """A small file must not ask for more pictures than it can show."""
-    smallest = min(model.config.pictures.height * model.config.pictures.width for model in drawn_by.values())
+    smallest = min(math.prod(model.config.kind.shape[1:]) for model in drawn_by.values())
     if len(recipe.pictures) * smallest > pixels.shape[0] * pixels.shape[1]:
         raise UserError(
             Message(
@@ -172,11 +174,11 @@ def _draw(
         if progress:
             progress(number + 1, len(batches))
     first = drawings[0]
-    if len({drawing.pictures.shape[1:] for drawing in drawings}) > 1:
+    if len({drawing.rows.shape[1:] for drawing in drawings}) > 1:
         raise UserError("the pictures of this recipe have several sizes, which no sheet of this program has.")
     return replace(
         first,
-        pictures=torch.cat([drawing.pictures for drawing in drawings]),
+        rows=torch.cat([drawing.rows for drawing in drawings]),
         raw=torch.cat([drawing.raw for drawing in drawings]),
         made=[made for drawing in drawings for made in drawing.made],
     )
@@ -214,7 +216,7 @@ def _draw_batch(batch: Sequence[PictureRecipe], model: Model) -> Drawing:
     places = [made.batch[0] for made in batch]
     return replace(
         drawing,
-        pictures=drawing.pictures[places],
+        rows=drawing.rows[places],
         raw=drawing.raw[places],
         made=[drawing.made[place] for place in places],
     )
@@ -257,7 +259,7 @@ def _preview(form: PreviewRow, pictures: Pictures) -> tuple[Image.Image, Mask]:
     def with_row(row: Pictures) -> Image.Image:
         blank = torch.zeros_like(row)
         rows = [row if number == form.row else blank for number in range(len(form.due))]
-        return preview_sheet(torch.cat(rows), form.due)
+        return sheet(torch.cat(rows), PREVIEW_COLUMNS, rows=preview_names(form.due))
 
     white = np.asarray(with_row(torch.full_like(pictures, 255)))
     return with_row(pictures), (white != np.asarray(with_row(torch.zeros_like(pictures)))).any(-1)
@@ -280,7 +282,7 @@ def _reasons(recipe: FileRecipe, drawn_by: dict[str, Model], furthest: int) -> l
             found.append(f"the picture was drawn by weights {hash}, and these are {model.hash}")
     if made.version != __version__:
         found.append(f"it was drawn by fogcatcher {made.version}, and this is {__version__}")
-    if made.computed_by != computed_by(next(drawn_by[made.model].denoiser.parameters()).device):
+    if made.computed_by != computed_by(drawn_by[made.model].device):
         before = made.computed_by or "an older version, which did not say by what"
         found.append(f"it was computed by {before}, which rounds in other ways")
     if not found:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from fogcatcher.base.devices import device_of
 from fogcatcher.base.errors import UserError
+from fogcatcher.data.kind import Kind
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.denoiser import Denoiser
 
@@ -12,22 +14,24 @@ MOST = 4
 """Times its own width or height that a model is let draw; far more, and it only repeats what it knows."""
 
 
-def check_canvas(denoiser: Denoiser, pictures: PictureSpec, shape: tuple[int, ...]) -> None:
-    """Raise UserError where a model of such ``pictures`` cannot draw samples of this shape, (C, H, W)."""
-    if shape == pictures.shape:
+def check_canvas(denoiser: Denoiser, kind: Kind, shape: tuple[int, ...]) -> None:
+    """Raise UserError where a model of this ``kind`` of data cannot draw samples of this shape, (C, ...)."""
+    if shape == kind.shape:
         return
+    if not isinstance(kind, PictureSpec):
+        raise UserError(f"this model draws {kind.name} of one size alone.")
     channels, height, width = shape
-    own, asked = f"{pictures.width}x{pictures.height}", f"{width}x{height}"
-    if channels != pictures.channels:
+    own, asked = f"{kind.width}x{kind.height}", f"{width}x{height}"
+    if channels != kind.channels:
         raise UserError(
-            f"the picture has {channels} channels and this model draws {pictures.channels}: convert it."
+            f"the picture has {channels} channels and this model draws {kind.channels}: convert it."
         )
-    if height > MOST * pictures.height or width > MOST * pictures.width:
+    if height > MOST * kind.height or width > MOST * kind.width:
         raise UserError(
             f"{asked} is too large for a model that learned {own} pictures: a side may be at most {MOST} "
             "times its own. Is the picture enlarged? Then scale it down to its true pixels."
         )
-    device = next(denoiser.parameters()).device
+    device = device_of(denoiser)
     try:
         with torch.no_grad():
             answer = denoiser(torch.zeros(1, *shape, device=device), torch.ones(1, dtype=torch.float64))

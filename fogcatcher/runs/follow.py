@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from fogcatcher.base.disk import remove_leftovers, write_atomically
+from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.drawing.finishing import palette_of, write_training_palette
 from fogcatcher.judging.checks import reason_to_stop
 from fogcatcher.model.config import (
@@ -90,7 +91,7 @@ def _open_folder(run: Run) -> None:
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}
     write_atomically(run.folder / "data_report.json", lambda part: write_json(part, report))
-    palette = palette_of(run.dataset.pictures)
+    palette = palette_of(run.dataset.rows) if isinstance(run.config.kind, PictureSpec) else None
     if palette:
         write_training_palette(palette, run.folder)
     card = model_card(run.config, run.conditions, usage_of(str(run.folder)), run.folder.name, PREVIEW)

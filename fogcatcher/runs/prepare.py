@@ -11,9 +11,11 @@ from fogcatcher.base.devices import best_device
 from fogcatcher.base.errors import Message, UserError, named
 from fogcatcher.data.conditions.column_types import choose_controls
 from fogcatcher.data.conditions.conditions import ConditionSpec, Tags
-from fogcatcher.data.pictures.augmentation import choose
-from fogcatcher.data.pictures.spec import spec_of
-from fogcatcher.data.reading import Dataset, Reading, read_dataset
+from fogcatcher.data.kind import Kind
+from fogcatcher.data.kinds import read_any, read_of_kind
+from fogcatcher.data.pictures.augmentation import Augmentation, choose
+from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.data.reading import Dataset, Reading
 from fogcatcher.data.splitting import Split, split
 from fogcatcher.model.build import build_denoiser, build_objective, wanted_of, warnings_of
 from fogcatcher.model.choose_network import (
@@ -48,13 +50,13 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     """
     check(setup)
     with devices.processes.first_of_each_machine_first():
-        dataset = read_dataset(setup.data, setup.options, progress)
+        row, dataset = read_any(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
-    pictures = spec_of(dataset.pictures)
+    kind = row.measure(dataset.rows)
     parts = split(dataset, setup.options)
-    augmentation, said = choose(setup.augment, dataset.pictures, len(parts.train))
+    augmentation, said = _augmentation(setup, kind, dataset, parts)
     config = RunConfig(
-        pictures=pictures,
+        kind=kind,
         method=named("preset", setup.preset, PRESETS, about="preset"),
         network=NetworkConfig(),
         training=Plan(
@@ -93,16 +95,17 @@ def resume(folder: Path, data: str, progress: Reading | None = None, devices: De
     """
     config, conditions = read_config(folder)
     with devices.processes.first_of_each_machine_first():
-        dataset = read_dataset(data, config.data.options, progress)
+        dataset = read_of_kind(config.kind, data, config.data.options, progress)
     parts = split(dataset, config.data.options)
     if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
         raise UserError(
             Message(
-                "{data} is not what {folder} was trained on ({now} pictures now, {then} then): "
+                "{data} is not what {folder} was trained on ({now} {kind} now, {then} then): "
                 "give the same data, or start a new run with another {@out}.",
                 data=data,
                 folder=folder,
                 now=len(dataset),
+                kind=config.kind.name,
                 then=config.data.pictures,
             ),
             about="data",
@@ -136,6 +139,15 @@ def _check_size(folder: Path, config: RunConfig, conditions: ConditionSpec) -> N
         )
 
 
+def _augmentation(setup: Setup, kind: Kind, dataset: Dataset, parts: Split) -> tuple[Augmentation, list[str]]:
+    """What is done to make more of few pictures, and what to say of it; other kinds stay as they are."""
+    if isinstance(kind, PictureSpec):
+        return choose(setup.augment, dataset.rows, len(parts.train))
+    if setup.augment not in ("auto", "none"):
+        raise UserError(Message("{@augment} is for pictures; these are {kind}.", kind=kind.name))
+    return Augmentation(), []
+
+
 def _with_network(config: RunConfig, conditions: ConditionSpec, setup: Setup) -> RunConfig:
     """The config with the network that was asked for, and the learning rate and batch that suit it."""
     wanted = wanted_of(config, conditions)
@@ -167,12 +179,13 @@ def _assemble(
     devices.check(plan.batch_size, config.network.name)
     denoiser = build_denoiser(config, conditions)
     batches = Batches(
-        dataset.pictures,
+        dataset.rows,
         conditions.encode_pictures(dataset.columns),
         plan.seed,
         parts.train,
         ConditionDropout(plan.condition_dropout, plan.attribute_dropout, plan.single_dropout),
         config.augmentation,
+        config.kind.to_model,
     )
     gathered = None
     if devices.shard:
@@ -181,7 +194,7 @@ def _assemble(
     else:
         state = TrainingState.start(denoiser.to(best_device()), plan)
     state.setbacks = replace(state.setbacks, micro_batch=devices.micro_batch)
-    objective = build_objective(config.method, config.pictures.sigma_data)
+    objective = build_objective(config.method, config.kind.sigma_data)
     return Run(
         folder,
         config,

@@ -116,7 +116,7 @@ class Record:
         self._failing: set[str] = set()
         self._incidents = RowLog(run.folder / INCIDENTS, run.config.training.steps)
         self._open_logs()
-        self.monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
+        self.monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, run.config.training)
         self._preview = Preview(run.folder / "samples", run.config.training.steps, run.conditions)
         self._micro_batch = run.state.setbacks.micro_batch
         if run.state.step == 0:
@@ -272,7 +272,7 @@ class Companion:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
+        self.monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, run.config.training)
 
     def add(self, progress: Progress) -> None:
         """The first writes it down."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -20,23 +21,26 @@ WHOLE = slice(None)
 
 @dataclass
 class Batches:
-    """A data set, (N, C, H, W) uint8: on the device that trains, or on disk if it is too large for memory.
+    """A data set, (N, C, ...): on the device that trains, or on disk if it is too large for memory.
 
     Pass after pass in random order, without a last short batch: a set of 3 serves batches of 64.
     """
 
-    pictures: PictureTensor
+    data: PictureTensor
+    """Rows of any kind of data; uint8 pictures unless ``to_model`` says otherwise."""
     condition: Condition
     seed: int = 0
     rows: Tensor | None = None
-    """Picture numbers of one pass, (M,), some perhaps several times; None is every picture once."""
+    """Numbers of one pass, (M,), some perhaps several times; None is every row of the data once."""
     dropout: ConditionDropout = NO_DROPOUT
     augmentation: Augmentation = field(default_factory=Augmentation)
+    to_model: Callable[[Tensor], Samples] = to_model
+    """From rows to samples, about [-1, 1]."""
     _pass: tuple[int, Tensor] = field(default=(-1, torch.empty(0, dtype=torch.long)), repr=False)
 
     def indices(self, step: int, size: int) -> Tensor:
-        """Return the (size,) picture numbers of step 0, 1, ...: a slice of all passes laid end to end."""
-        n = len(self.pictures) if self.rows is None else len(self.rows)
+        """Return the (size,) row numbers of step 0, 1, ...: a slice of all passes laid end to end."""
+        n = len(self.data) if self.rows is None else len(self.rows)
         parts, position = [], step * size
         while position < (step + 1) * size:
             number, start = divmod(position, n)
@@ -52,14 +56,14 @@ class Batches:
     def at(
         self, step: int, size: int, device: torch.device | None = None, share: slice = WHOLE
     ) -> tuple[Samples, Condition]:
-        """Return x0, (size, C, H, W) in [-1, 1], and the condition of one step, on ``device``.
+        """Return x0, (size, C, ...) in [-1, 1], and the condition of one step, on ``device``.
 
         Pictures are augmented, and the condition says how; other attributes are dropped at random. ``share``
         are the rows of the batch that are wanted: they are the same whether the others are or not.
         """
         device = device or torch.device("cpu")
         chosen = self.indices(step, size)
-        x0 = to_model(self.pictures[chosen[share].to(self.pictures.device)].to(device))
+        x0 = self.to_model(self.data[chosen[share].to(self.data.device)].to(device))
         condition = {name: rows[chosen.to(rows.device)].to(device) for name, rows in self.condition.items()}
         condition = self.dropout(condition, step_generator(self.seed, step, "dropout", device))
         condition = {name: rows[share] for name, rows in condition.items()}
@@ -71,7 +75,5 @@ class Batches:
 
     def to(self, device: torch.device) -> Batches:
         """Move what is in memory to the device."""
-        pictures = self.pictures.to(device) if isinstance(self.pictures, Tensor) else self.pictures
-        return replace(
-            self, pictures=pictures, condition={name: c.to(device) for name, c in self.condition.items()}
-        )
+        data = self.data.to(device) if isinstance(self.data, Tensor) else self.data
+        return replace(self, data=data, condition={name: c.to(device) for name, c in self.condition.items()})

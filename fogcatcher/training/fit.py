@@ -13,6 +13,7 @@ from typing import Annotated
 import torch
 from torch import nn
 
+from fogcatcher.base.devices import device_of
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.memory import free_memory, is_out_of_memory
 from fogcatcher.base.processes import ALONE, Processes
@@ -251,7 +252,7 @@ def _gradient_if_it_fits(
     processes: Processes,
 ) -> torch.Tensor | None:
     """Return the loss of this process's share, over the whole batch; None where memory is too small."""
-    device = next(state.denoiser.parameters()).device
+    device = device_of(state.denoiser)
     generator = step_generator(plan.seed, state.step, "noise", device)
     share = processes.share(plan.batch_size)
     try:

@@ -45,7 +45,7 @@ def save_pictures(folder: Path, n: int) -> Path:
 
 def new_model(dataset: Dataset, data: Path, conditions: ConditionSpec = LABEL) -> Model:
     config = RunConfig(
-        spec_of(dataset.pictures),
+        spec_of(dataset.rows),
         PRESETS["default"],
         NetworkConfig(width=16),
         Plan(steps=10),

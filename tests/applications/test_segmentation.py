@@ -27,7 +27,7 @@ KINDS = ConditionSpec((Category("kind", ("a", "b")),))
 
 def untrained(network: str, height: int, width: int) -> Model:
     config = RunConfig(
-        pictures=PictureSpec(height, width, 3, False, 0.5),
+        kind=PictureSpec(height, width, 3, False, 0.5),
         method=PRESETS["default"],
         network=NetworkConfig(
             name=network, width=NETWORKS[network].multiple * (2 if network == "small" else 1)

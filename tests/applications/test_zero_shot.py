@@ -159,7 +159,7 @@ SPEC = ConditionSpec(
 
 def model(spec: ConditionSpec) -> Model:
     config = RunConfig(
-        pictures=PictureSpec(8, 8, 1, False, 0.5),
+        kind=PictureSpec(8, 8, 1, False, 0.5),
         method=PRESETS["v_cosine"],
         network=NetworkConfig(),
         training=Plan(steps=1),

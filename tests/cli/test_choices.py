@@ -26,6 +26,7 @@ from tests.commands import fogcatcher
 from tests.small_trainings import save_pictures
 
 OPTIONS = DataOptions(
+    kind="pictures",
     size=(24, 32),
     alpha="composite:#20c0ff",
     fit="crop",
@@ -60,7 +61,8 @@ SETUP = Setup(
     precision="bfloat16",
 )
 WORDS = [
-    "pictures", "--size", "32x24", "--condition", "label", "--condition", "tags:tags", "--labels", "metadata",
+    "pictures", "--kind", "pictures", "--size", "32x24", "--condition", "label",
+    "--condition", "tags:tags", "--labels", "metadata",
     "--unmatched", "use", "--where", 'label != "x"', "--classes", "warm, cold", "--limit", "19",
     "--balance", "label", "--hold-out", "0.25", "--group", "name", "--alpha", "composite:#20c0ff",
     "--fit", "crop", "--resample", "nearest", "--trim", "--all-frames", "--max-bad", "0.5",

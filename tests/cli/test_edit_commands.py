@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from fogcatcher.data.pictures.sheets import RECIPE_KEY, read_recipe
 from fogcatcher.drawing.recipe import read_file_recipe
-from fogcatcher.drawing.sheets import RECIPE_KEY, read_recipe
 from fogcatcher.model.build import SAMPLERS
 from tests.commands import fogcatcher, refused
 from tests.edit_models import small_model

@@ -17,11 +17,11 @@ from fogcatcher.cli.evaluate import Evaluate
 from fogcatcher.cli.flags import field_of
 from fogcatcher.cli.grid import parse_axis
 from fogcatcher.cli.main import main
+from fogcatcher.data.pictures.sheets import read_recipe
 from fogcatcher.data.reading import Dataset
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.recipe import read_file_recipe
 from fogcatcher.drawing.settings import NAMES, USUAL, Choices, Settings, Steering, choices_of, settings_of
-from fogcatcher.drawing.sheets import read_recipe
 from fogcatcher.explain import explaining
 from fogcatcher.explain.comparing import Request, compare
 from fogcatcher.judging import evaluation

@@ -3,7 +3,7 @@
 import torch
 
 from fogcatcher.cli.terminal import as_text
-from fogcatcher.drawing.sheets import PAPER
+from fogcatcher.data.pictures.sheets import PAPER
 
 
 def test_a_character_is_two_pixels():

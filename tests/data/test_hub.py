@@ -38,7 +38,7 @@ def rows():
 
 def check(path: object) -> None:
     dataset = read_dataset(str(path))
-    pixels = dataset.pictures[:].permute(0, 2, 3, 1).numpy()
+    pixels = dataset.rows[:].permute(0, 2, 3, 1).numpy()
     np.testing.assert_array_equal(pixels, np.stack([picture(i) for i in range(5)]))
     assert dataset.columns["label"] == CLASSES and dataset.columns["hp"] == [3, None, 5, 6, 7]
     assert dataset.columns["tags"][2] == ["wet", "dark"] and "Hugging Face" in dataset.notes[0]

@@ -103,7 +103,7 @@ LAYOUTS: list[Callable[[Path], None]] = [
 
 def table(dataset: Dataset) -> dict[bytes, object]:
     """Pixels -> label."""
-    pictures = dataset.pictures[:].permute(0, 2, 3, 1).numpy()
+    pictures = dataset.rows[:].permute(0, 2, 3, 1).numpy()
     return {rgba.tobytes(): label for rgba, label in zip(pictures, dataset.columns["label"], strict=True)}
 
 

@@ -95,7 +95,7 @@ def test_channels_follow_the_content(tmp_path):
     seen = grey.copy()
     seen[:4] = 0
     save(tmp_path / "grey and alpha" / "a.png", seen)
-    found = {folder.name: read_dataset(folder).pictures.shape[1] for folder in tmp_path.iterdir()}
+    found = {folder.name: read_dataset(folder).rows.shape[1] for folder in tmp_path.iterdir()}
     assert found == {"grey": 1, "grey and alpha": 2, "rgb": 3, "rgba": 4}
 
 
@@ -109,7 +109,7 @@ def test_alpha_can_be_kept_dropped_or_painted_over(tmp_path):
         Image.fromarray(rgba, "RGBA").save(tmp_path / f"{i}.png")
 
     def first(alpha: str) -> torch.Tensor:
-        return read_dataset(tmp_path, DataOptions(alpha=alpha)).pictures[:1][0]
+        return read_dataset(tmp_path, DataOptions(alpha=alpha)).rows[:1][0]
 
     assert first("keep")[:, 0, 0].tolist() == [0, 0, 0, 0]
     painted = first("composite:#0a0b0c")
@@ -128,7 +128,7 @@ def test_enlarged_art_is_brought_back_and_its_size_is_the_default(tmp_path):
     for i, pixels in enumerate(drawn):
         save(tmp_path / f"{i:02}.png", pixels.repeat(8, 0).repeat(8, 1))
     dataset = read_dataset(tmp_path)
-    np.testing.assert_array_equal(dataset.pictures[:].permute(0, 2, 3, 1).numpy(), np.stack(drawn))
+    np.testing.assert_array_equal(dataset.rows[:].permute(0, 2, 3, 1).numpy(), np.stack(drawn))
     assert dataset.fitted == Counter({"restored 8x": 12}) and dataset.sizes == Counter({(128, 128): 12})
 
 
@@ -137,7 +137,7 @@ def test_the_default_size_holds_nearly_all_pixel_art(tmp_path):
         big = np.pad(pixels, ((0, 8), (0, 4), (0, 0))) if i % 4 == 0 else pixels
         save(tmp_path / f"{i:02}.png", np.pad(big, ((8, 8), (8, 8), (0, 0))) if i == 1 else big)
     dataset = read_dataset(tmp_path)
-    assert dataset.pictures.shape[2:] == (24, 20)
+    assert dataset.rows.shape[2:] == (24, 20)
     assert dataset.fitted["padded"] == 30 and dataset.fitted["shrunk"] == 1
 
 
@@ -148,12 +148,12 @@ def test_photographs_take_the_most_common_size_up_to_64(tmp_path):
             (40, 30) if i else (90, 80)
         )
         smooth.save(tmp_path / f"{i}.png")
-    assert read_dataset(tmp_path).pictures.shape[2:] == (30, 40)
+    assert read_dataset(tmp_path).rows.shape[2:] == (30, 40)
     (tmp_path / "a").mkdir()
     Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8)).resize((300, 300)).save(
         tmp_path / "a" / "x.png"
     )
-    assert read_dataset(tmp_path / "a").pictures.shape[2:] == (32, 32)
+    assert read_dataset(tmp_path / "a").rows.shape[2:] == (32, 32)
 
 
 # --- selection on the way -----------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_a_large_set_is_read_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr("fogcatcher.data.reading._Collector.add", fail)
     again = read_dataset(tmp_path / "a.npz")
-    assert again.pictures[:].equal(first.pictures[:]) and set(cache_folder().iterdir()) == entries
+    assert again.rows[:].equal(first.rows[:]) and set(cache_folder().iterdir()) == entries
     assert (again.columns, again.names, again.sizes, again.digest) == (
         first.columns, first.names, first.sizes, first.digest,
     )  # fmt: skip
@@ -213,9 +213,9 @@ def test_a_damaged_cache_is_made_again(tmp_path):
     first, before = read_dataset(tmp_path / "a.npy"), set(cache_folder().iterdir())
     entry = max(before, key=lambda folder: folder.stat().st_mtime_ns)
     (entry / "pictures.bin").write_bytes(b"short")
-    assert read_dataset(tmp_path / "a.npy").pictures[:].equal(first.pictures[:])
+    assert read_dataset(tmp_path / "a.npy").rows[:].equal(first.rows[:])
     (entry / "dataset.json").write_text("{")
-    assert read_dataset(tmp_path / "a.npy").pictures[:].equal(first.pictures[:])
+    assert read_dataset(tmp_path / "a.npy").rows[:].equal(first.rows[:])
 
 
 def test_a_store_reads_what_is_asked_for(tmp_path):
@@ -260,7 +260,7 @@ def test_arrays_of_every_scale(tmp_path, scale, expected):
     pictures = np.random.default_rng(0).integers(0, 256, (9, 8, 10, 3), np.uint8)
     pictures[0, 0, 0, 0], pictures[0, 0, 0, 1] = 0, 255
     np.save(tmp_path / "a.npy", scale(pictures))
-    found = read_dataset(tmp_path / "a.npy").pictures[:].permute(0, 2, 3, 1).numpy()
+    found = read_dataset(tmp_path / "a.npy").rows[:].permute(0, 2, 3, 1).numpy()
     assert np.abs(found.astype(int) - pictures).max() <= expected
 
 
@@ -289,9 +289,9 @@ def test_idx_pairs(tmp_path, suffix):
     write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", pictures)
     write_idx(tmp_path / f"train-labels-idx1-ubyte{suffix}", labels)
     dataset = read_dataset(tmp_path)
-    np.testing.assert_array_equal(dataset.pictures[:][:, 0].numpy(), pictures)
+    np.testing.assert_array_equal(dataset.rows[:][:, 0].numpy(), pictures)
     assert dataset.columns == {"label": [str(i) for i in range(7)]}
-    assert read_dataset(tmp_path, DataOptions(size=(32, 32))).pictures.shape == (7, 1, 32, 32)
+    assert read_dataset(tmp_path, DataOptions(size=(32, 32))).rows.shape == (7, 1, 32, 32)
 
 
 def test_damaged_idx_files_are_refused(tmp_path):
@@ -309,13 +309,13 @@ def test_damaged_idx_files_are_refused(tmp_path):
 def test_quantisation_is_the_inverse_of_scaling():
     every = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     spec = PictureSpec(16, 16, 1, hard_alpha=False, sigma_data=0.5)
-    assert spec.to_pictures(to_model(every)).equal(every)
+    assert spec.from_model(to_model(every)).equal(every)
 
 
 def test_generated_alpha_is_hard_where_the_data_was():
     x = torch.linspace(-1.2, 1.2, 2 * 4 * 8 * 8).reshape(2, 4, 8, 8)
     for hard in (True, False):
-        pictures = PictureSpec(8, 8, 4, hard, 0.5).to_pictures(x)
+        pictures = PictureSpec(8, 8, 4, hard, 0.5).from_model(x)
         assert (set(pictures[:, 3].unique().tolist()) <= {0, 255}) == hard
         assert not (pictures[:, :3] * (pictures[:, 3:] == 0)).any()
 

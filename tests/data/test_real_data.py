@@ -19,7 +19,7 @@ def test_a_real_folder_of_sprites(tmp_path):
     with zipfile.ZipFile(SPRITES) as archive:
         archive.extractall(tmp_path)
     dataset = read_dataset(tmp_path)
-    assert dataset.pictures.shape == (4078, 4, 32, 32)
+    assert dataset.rows.shape == (4078, 4, 32, 32)
     assert len(set(dataset.columns["category"])) == 8 and not dataset.skipped
 
 
@@ -44,6 +44,6 @@ def test_near_twins_stay_on_one_side(tmp_path):
 @pytest.mark.slow
 def test_fashion_mnist():
     dataset = read_dataset(FASHION)
-    assert dataset.pictures.shape == (60_000, 1, 28, 28)
+    assert dataset.rows.shape == (60_000, 1, 28, 28)
     labels = dataset.columns["label"]
     assert [labels.count(str(digit)) for digit in range(10)] == [6000] * 10

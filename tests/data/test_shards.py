@@ -28,7 +28,7 @@ def write(path, samples) -> None:
 
 
 def labels_by_grey(dataset) -> dict[int, object]:
-    greys = dataset.pictures[:, 0, 0, 0].tolist()
+    greys = dataset.rows[:, 0, 0, 0].tolist()
     return dict(zip(greys, dataset.columns["label"], strict=True))
 
 

@@ -120,10 +120,10 @@ def test_checks_and_the_judge_give_the_loss_beside_the_baselines(tmp_path):
     for level in losses(model, run.dataset, training, held_out, 0)[0]:
         assert level.held_out == pytest.approx(level.zero, rel=1e-5)
         assert 0 < level.gaussian < level.zero
-    monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
+    monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, run.config.training)
     found = monitor.check(1, model)
     assert [row["sigma"] for row in found.levels] == list(NOISE_LEVELS[::2])
-    pictures = run.dataset.pictures
+    pictures = run.dataset.rows
     simple = baselines(to_model(pictures[training]), to_model(pictures[held_out]))
     for row in found.levels:
         assert row["zero"] == pytest.approx(simple.zero) and row["held_out"] == pytest.approx(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.data.pictures.sheets import read_recipe
 from fogcatcher.diffusion.edits.edit import Edit
 from fogcatcher.diffusion.edits.inpainting import Inpaint
 from fogcatcher.diffusion.edits.interpolation import Between
@@ -15,7 +16,6 @@ from fogcatcher.diffusion.edits.recoloring import Recolor
 from fogcatcher.diffusion.edits.tiling import Tile
 from fogcatcher.diffusion.edits.variation import Vary
 from fogcatcher.drawing.edit_recipe import edit_from_json, edit_to_json
-from fogcatcher.drawing.sheets import read_recipe
 from tests.edit_models import random_picture, small_model
 
 PICTURE = random_picture(4, (16, 8))

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.data.pictures.sheets import RECIPE_KEY, read_recipe
 from fogcatcher.diffusion.edits.inpainting import Inpaint
 from fogcatcher.diffusion.edits.recoloring import Recolor
 from fogcatcher.drawing.atlas import Atlas
@@ -18,7 +19,6 @@ from fogcatcher.drawing.finishing import Finish
 from fogcatcher.drawing.recipe import FileRecipe, PictureRecipe
 from fogcatcher.drawing.settings import Settings, Steering
 from fogcatcher.drawing.sheet_forms import Columns, Laid, PreviewRow
-from fogcatcher.drawing.sheets import RECIPE_KEY, read_recipe
 
 EARLIER: dict[str, Any] = json.loads(
     Path(__file__).with_name("recipes_of_form_1.json").read_text(encoding="utf-8")

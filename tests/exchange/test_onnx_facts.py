@@ -38,6 +38,7 @@ def test_our_own_facts_are_read(told):
     ("name", "tree", "said"),
     [
         ("config", {"pictures": {"height": "x"}}, r"config\.pictures\.width is missing"),
+        ("config", {"kind": {"height": "x"}}, r"config\.pictures\.width is missing"),
         ("config", 7, "config must be an object, not 7"),
         ("conditions", [{"name": "kind", "type": "category"}], r"conditions\[0\]\.classes must be a list"),
         ("conditions", [], "its graph takes something else than it says"),

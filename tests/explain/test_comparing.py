@@ -11,9 +11,10 @@ from PIL import Image
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.grid import parse_axis
 from fogcatcher.cli.main import main
+from fogcatcher.data.pictures.sheets import read_recipe
+from fogcatcher.data.pictures.spec import spec_of
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.settings import Settings, Steering
-from fogcatcher.drawing.sheets import read_recipe
 from fogcatcher.explain import comparing
 from fogcatcher.explain.comparing import Axis, Cell, Request, compare
 from fogcatcher.explain.comparison_picture import columns_for, comparison_picture
@@ -157,7 +158,7 @@ def test_a_stop_leaves_nothing_half_written(tmp_path, capsys, monkeypatch):
 
 def coloured(labels: tuple[str, ...], colour: tuple[int, int, int]) -> Cell:
     pictures = torch.tensor(colour, dtype=torch.uint8)[None, :, None, None].expand(1, 3, 16, 16)
-    return Cell(labels, Request("a"), Drawing(pictures, pictures / 255, [], []), 5, 1.0)
+    return Cell(labels, Request("a"), Drawing(spec_of(pictures), pictures, pictures / 255, [], []), 5, 1.0)
 
 
 def box_of(image: Image.Image, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:

@@ -303,7 +303,7 @@ def test_a_picture_of_ones_own_gets_the_form_of_the_models(tmp_path):
     Image.fromarray(art).resize((32, 32), Image.Resampling.NEAREST).save(tmp_path / "a.png")
 
     def read(spec):
-        return read_for_model(tmp_path / "a.png", spec, DataOptions()).pictures[:]
+        return read_for_model(tmp_path / "a.png", spec, DataOptions()).rows[:]
 
     clear = read(PictureSpec(8, 8, 4, True, 0.5))
     assert (clear[0].permute(1, 2, 0).numpy() == art).all()

@@ -66,15 +66,15 @@ def run(tmp_path):
 
 def test_checks_stand_at_ten_steps_known_beforehand(run):
     plan = run.config.training
-    monitor = Monitor(run.dataset, run.parts, run.objective, plan)
+    monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, plan)
     assert monitor.due == [140 * k for k in range(1, 11)] and len(monitor.due) == CHECKS
-    short = Monitor(run.dataset, run.parts, run.objective, type(plan)(steps=100))
+    short = Monitor(run.config.kind, run.dataset, run.parts, run.objective, type(plan)(steps=100))
     assert short.due == []
 
 
 def test_a_model_that_knows_only_its_training_pictures_is_seen(run):
     """The exact denoiser of the training set draws copies, and its loss is low there and high elsewhere."""
-    pictures = run.dataset.pictures[run.parts.train.unique()]
+    pictures = run.dataset.rows[run.parts.train.unique()]
     exact = dataset_denoiser(run.model.denoiser.process, to_model(pictures))
 
     class Copyist(Denoiser):
@@ -83,7 +83,7 @@ def test_a_model_that_knows_only_its_training_pictures_is_seen(run):
 
     network, process, preconditioning = run.state.denoiser.network, exact.process, PredictX0()
     copyist = Model(Copyist(network, process, preconditioning), run.config, run.conditions)
-    monitor = Monitor(run.dataset, run.parts, run.objective, run.config.training)
+    monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, run.config.training)
     learnt = monitor.check(1, copyist)
     untrained = monitor.check(1, run.model)
     assert learnt.copied == 1.0 and learnt.is_copying and untrained.copied == 0.0

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.drawing.sheets import read_recipe
+from fogcatcher.data.pictures.sheets import read_recipe
 from fogcatcher.model.build import SAMPLERS, build_denoiser
 from fogcatcher.model.model import load
 from fogcatcher.model.presets import PRESETS
@@ -119,6 +119,6 @@ def test_folders_without_a_model_are_refused_with_a_reason(tmp_path):
     (run / "model.safetensors").unlink()
     with pytest.raises(UserError, match="no checkpoint yet"):
         load(run)
-    (run / "config.json").write_text((run / "config.json").read_text().replace('"format": 2', '"format": 9'))
+    (run / "config.json").write_text((run / "config.json").read_text().replace('"format": 3', '"format": 9'))
     with pytest.raises(UserError, match="format 9"):
         load(run)

@@ -13,9 +13,9 @@ import fogcatcher
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.main import main
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec
+from fogcatcher.data.pictures.sheets import read_recipe
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.drawing.settings import Settings, Steering
-from fogcatcher.drawing.sheets import read_recipe
 from fogcatcher.model.build import build_denoiser
 from fogcatcher.model.config import DataConfig, NetworkConfig, RunConfig
 from fogcatcher.model.model import Model, load

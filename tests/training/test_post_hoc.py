@@ -13,10 +13,10 @@ from scipy.integrate import quad
 from torch import nn
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.data.pictures.sheets import RECIPE_KEY
 from fogcatcher.diffusion.denoiser import Denoiser, EDMPreconditioning
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.schedules import EDMSchedule
-from fogcatcher.drawing.sheets import RECIPE_KEY
 from fogcatcher.model.model import load
 from fogcatcher.runs.prepare import prepare
 from fogcatcher.runs.setup import Setup

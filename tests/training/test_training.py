@@ -71,10 +71,10 @@ def test_every_pass_shows_every_picture_once(n: int):
     assert len(order) == steps * 64
     for number in range(len(order) // n):
         assert order[number * n : (number + 1) * n].sort().values.equal(torch.arange(n))
-    again = Batches(batches.pictures, {}, seed=5)
+    again = Batches(batches.data, {}, seed=5)
     assert again.indices(steps - 1, 64).equal(order[-64:])  # needs no history
     if n > 3:
-        assert not Batches(batches.pictures, {}, seed=6).indices(0, 64).equal(order[:64])
+        assert not Batches(batches.data, {}, seed=6).indices(0, 64).equal(order[:64])
 
 
 def test_learning_rate_rises_then_falls_to_nothing():
@@ -199,7 +199,7 @@ def test_run_directory_says_what_it_is(tmp_path):
     run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=3, width=16))
     list(follow(run))
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["pictures"]["width"] == 12 and config["pictures"]["height"] == 10
+    assert config["kind"]["width"] == 12 and config["kind"]["height"] == 10
     assert config["training"]["steps"] == 3
     conditions = json.loads((tmp_path / "run" / "conditions.json").read_text())
     assert conditions == ConditionSpec((Category("label", ("cold", "warm")),)).to_json()
@@ -235,7 +235,7 @@ def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     run = prepare(setup)
     losses = [p.loss for p in fit(run.state, run.batches, run.objective, run.config.training)]
     variance = run.config.pictures.sigma_data**2
-    mean_square = (run.dataset.pictures[:].double() / 127.5 - 1).square().mean().item()
+    mean_square = (run.dataset.rows[:].double() / 127.5 - 1).square().mean().item()
     bounds = {
         "default": (1, mean_square / variance),
         "edm": (1, mean_square / variance),  # unit variance, but the data have a mean as well

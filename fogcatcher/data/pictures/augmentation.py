@@ -18,7 +18,7 @@ from torch import Tensor
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.oklab import oklab_from_srgb, srgb_from_oklab
 from fogcatcher.base.typed_json import Range
-from fogcatcher.data.pictures.store import PictureTensor
+from fogcatcher.data.pictures.store import PictureTensor, has_alpha
 from fogcatcher.data.pictures.twins import SAFE, mirror_scores
 from fogcatcher.diffusion.tensors import Samples
 
@@ -103,7 +103,7 @@ def _shifted(x: Samples, steps: Tensor) -> Samples:
     inside = ((rows >= 0) & (rows < h))[:, :, None] & ((columns >= 0) & (columns < w))[:, None, :]
     moved = x[picture, :, rows.clamp(0, h - 1)[:, :, None], columns.clamp(0, w - 1)[:, None, :]]
     moved = moved.permute(0, 3, 1, 2).contiguous()
-    return torch.where(inside[:, None], moved, -1.0) if channels in (2, 4) else moved
+    return torch.where(inside[:, None], moved, -1.0) if has_alpha(channels) else moved
 
 
 def _turn_hue(x: Samples, angle: Tensor) -> Samples:

@@ -24,6 +24,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.base.oklab import oklab_from_srgb
 from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, read_picture
 from fogcatcher.data.pictures.spec import Pictures
+from fogcatcher.data.pictures.store import has_alpha
 from fogcatcher.data.sprites import palettes as sprite_ramps
 
 Rgb = tuple[int, int, int]
@@ -165,7 +166,7 @@ def snap_pictures(pictures: Pictures, palette: Palette) -> UInt8[Tensor, "B _ H 
     Alpha stays. Grey pictures come back as RGB, grey with alpha as RGBA, since a palette has colours.
     """
     snapped = apply_palette(as_rgba(pictures), palette)
-    channels = 4 if pictures.shape[1] in (2, 4) else 3
+    channels = 4 if has_alpha(pictures.shape[1]) else 3
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(snapped[..., :channels], -1, 1)))
 
 
@@ -175,7 +176,7 @@ def as_rgba(pictures: Pictures) -> UInt8[np.ndarray, "B H W 4"]:
     channels = array.shape[-1]
     rgba = np.full((*array.shape[:-1], 4), 255, np.uint8)
     rgba[..., :3] = array[..., :3] if channels >= 3 else array[..., :1]
-    if channels in (2, 4):
+    if has_alpha(channels):
         rgba[..., 3] = array[..., -1]
     return rgba
 

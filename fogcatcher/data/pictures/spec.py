@@ -1,24 +1,33 @@
-"""The border between pictures and the mathematics: uint8 outside, [-1, 1] inside."""
+"""What the pictures of a data set look like: uint8 outside, [-1, 1] for the mathematics."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from PIL import Image
 from torch import Tensor
 
 from fogcatcher.base.typed_json import Range
-from fogcatcher.data.pictures.store import PictureTensor
+from fogcatcher.data.kind import Kind
+from fogcatcher.data.pictures.sheets import save_png, to_image
+from fogcatcher.data.pictures.store import Pictures, PictureTensor, has_alpha
 
-Pictures = UInt8[Tensor, "B C H W"]
+__all__ = ["PictureSpec", "Pictures", "spec_of", "to_model"]
 LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
-class PictureSpec:
+class PictureSpec(Kind):
     """What the pictures of a data set, and so of its model, look like."""
+
+    name: ClassVar[str] = "pictures"
+    suffix: ClassVar[str] = ".png"
 
     height: Annotated[int, Range(1, LARGEST_SIDE)]
     width: Annotated[int, Range(1, LARGEST_SIDE)]
@@ -35,9 +44,17 @@ class PictureSpec:
 
     @property
     def has_alpha(self) -> bool:
-        return self.channels in (2, 4)
+        return has_alpha(self.channels)
 
-    def to_pictures(self, x: Float[Tensor, "B C H W"]) -> Pictures:
+    @property
+    def in_words(self) -> str:
+        mode = {1: "grey", 2: "grey, transparent", 3: "RGB", 4: "RGBA"}[self.channels]
+        return f"pictures of {self.width} x {self.height} pixels ({mode})"
+
+    def to_model(self, rows: Pictures) -> Float[Tensor, "B C H W"]:
+        return to_model(rows)
+
+    def from_model(self, x: Float[Tensor, "B C H W"]) -> Pictures:
         """Return (B, C, H, W) in [-1, 1], clipped and rounded to uint8; colour under alpha 0 is 0."""
         pictures = ((x.detach().cpu().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         if self.has_alpha:
@@ -46,6 +63,26 @@ class PictureSpec:
                 alpha = torch.where(alpha >= 128, 255, 0).to(torch.uint8)
             pictures = torch.cat([pictures[:, :-1] * (alpha > 0), alpha], dim=1)
         return pictures
+
+    def nonsense(self, count: int, generator: torch.Generator) -> Pictures:
+        return torch.randint(0, 256, (count, *self.shape), generator=generator, dtype=torch.uint8)
+
+    def mean(self, rows: Pictures) -> UInt8[Tensor, "1 C H W"]:
+        return rows.double().mean(0, keepdim=True).round().to(torch.uint8)
+
+    def shown(self, rows: Pictures) -> Pictures:
+        return rows
+
+    def save(
+        self, rows: Pictures, path: Path, recipe: Mapping[str, object] | None = None, text: str = ""
+    ) -> None:
+        """Write a PNG with all pictures side by side."""
+        save_png(to_image(rows.permute(1, 2, 0, 3).flatten(2)[None]), path, recipe, text)
+
+    def read(self, path: Path, count: int) -> Pictures:
+        with Image.open(path) as image:
+            strip = torch.from_numpy(np.array(image))
+        return strip.reshape(len(strip), count, strip.shape[1] // count, -1).permute(1, 3, 0, 2)
 
 
 def to_model(pictures: Pictures) -> Float[Tensor, "B C H W"]:
@@ -57,7 +94,7 @@ def spec_of(pictures: PictureTensor) -> PictureSpec:
     """Measure the spec of a data set, (N, C, H, W)."""
     _, channels, height, width = pictures.shape
     parts = (pictures[start : start + 4096][:, -1] for start in range(0, len(pictures), 4096))
-    hard_alpha = channels in (2, 4) and all(bool(((a == 0) | (a == 255)).all()) for a in parts)
+    hard_alpha = has_alpha(channels) and all(bool(((a == 0) | (a == 255)).all()) for a in parts)
     # float64 sums over at most 4,096 evenly chosen pictures: enough for two digits, and cheap.
     some = pictures[:: max(1, len(pictures) // 4096)]
     sigma_data = max(0.05, to_model(some).double().std().item()) if some.numel() > 1 else 0.5

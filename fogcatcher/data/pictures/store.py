@@ -15,6 +15,7 @@ from typing import IO, Annotated, Any, TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -34,6 +35,11 @@ T = TypeVar("T")
 Side = Annotated[int, Range(0, 10**12)]
 _FORMAT = 3
 _CHUNK = 2048
+
+
+def has_alpha(channels: int) -> bool:
+    """Return whether pictures of so many channels are grey or RGB with alpha."""
+    return channels in (2, 4)
 
 
 class PictureStore:
@@ -69,6 +75,7 @@ class PictureStore:
         return torch.frombuffer(content, dtype=torch.uint8).reshape(-1, *self.shape[1:])
 
 
+Pictures = UInt8[Tensor, "B C H W"]
 PictureTensor = Tensor | PictureStore
 """(N, C, H, W) uint8, in memory or on disk: both have shape, length and indexing by tensor or slice."""
 

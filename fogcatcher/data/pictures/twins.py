@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fogcatcher.data.pictures.spec import Pictures
-from fogcatcher.data.pictures.store import PictureTensor
+from fogcatcher.data.pictures.store import PictureTensor, has_alpha
 
 Looks = Float[Tensor, "_ P H W"]
 Points = Float[Tensor, "_ F"]
@@ -89,9 +89,9 @@ def looks(pictures: Pictures) -> Looks:
 def _premultiplied(pictures: Pictures) -> Looks:
     """Return colour times alpha, divided by sqrt(3), and alpha: (N, 4, H, W); (N, 2, H, W) for grey."""
     x = pictures.float() / 255
-    has_alpha = x.shape[1] in (2, 4)
-    alpha = x[:, -1:] if has_alpha else torch.ones_like(x[:, :1])
-    colours = x[:, :-1] * alpha if has_alpha else x
+    transparent = has_alpha(x.shape[1])
+    alpha = x[:, -1:] if transparent else torch.ones_like(x[:, :1])
+    colours = x[:, :-1] * alpha if transparent else x
     return torch.cat([colours / colours.shape[1] ** 0.5, alpha], dim=1)
 
 
@@ -231,7 +231,7 @@ def _shifted(pictures: Pictures, shift: tuple[int, int]) -> Pictures:
     """
     down, right = shift
     height, width = pictures.shape[-2:]
-    moved = torch.zeros_like(pictures) if pictures.shape[1] in (2, 4) else pictures.clone()
+    moved = torch.zeros_like(pictures) if has_alpha(pictures.shape[1]) else pictures.clone()
     moved[..., down:, right:] = pictures[..., : height - down, : width - right]
     return moved
 

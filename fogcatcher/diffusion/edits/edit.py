@@ -15,7 +15,7 @@ from fogcatcher.diffusion.denoiser import DenoiserLike
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.samplers import Step
 from fogcatcher.diffusion.schedules import Schedule
-from fogcatcher.diffusion.tensors import Bytes, Samples, TimeGrid
+from fogcatcher.diffusion.tensors import Rows, Samples, TimeGrid
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Host:
     """What an edit may ask of the model that draws."""
 
     process: Process
-    seen: Callable[[Bytes], Samples]
+    seen: Callable[[Rows], Samples]
     """From 8-bit pictures, (B, C, H, W), to what the network sees of them, about [-1, 1]."""
     steered: Callable[[Sequence[Mapping[str, Any]], float], DenoiserLike]
     """From wishes, one per row, and a scale of guidance to the model's denoiser."""
@@ -60,6 +60,6 @@ class Edit:
         """Return the denoiser to ask, in place of ``denoiser``."""
         return denoiser
 
-    def finish(self, pictures: Bytes) -> Bytes:
+    def finish(self, pictures: Rows) -> Rows:
         """Return the pictures to keep, (B, C, H, W), from those drawn."""
         return pictures

@@ -28,7 +28,7 @@ from fogcatcher.diffusion.edits.edit import Edit, Host
 from fogcatcher.diffusion.guidance import Wrapped
 from fogcatcher.diffusion.sampling.samplers import Answer, Moment, Step
 from fogcatcher.diffusion.schedules import Schedule
-from fogcatcher.diffusion.tensors import Bytes, Condition, OnePicture, Samples, TimeGrid, Times, expand_to
+from fogcatcher.diffusion.tensors import Condition, OnePicture, Rows, Samples, TimeGrid, Times, expand_to
 
 Way = Literal["replace", "repaint", "gradient"]
 WAYS: Sequence[Way] = ("replace", "repaint", "gradient")
@@ -157,5 +157,5 @@ class Inpaint(Edit):
             return denoiser
         return Reconstruction(denoiser, host.seen(self.known), self.free, self.weight)
 
-    def finish(self, pictures: Bytes) -> Bytes:
+    def finish(self, pictures: Rows) -> Rows:
         return torch.where(self.free, pictures, self.known)

@@ -9,7 +9,7 @@ import torch
 
 from fogcatcher.diffusion.edits.edit import Edit, Host
 from fogcatcher.diffusion.schedules import Schedule
-from fogcatcher.diffusion.tensors import Bytes, OnePicture, Samples, TimeGrid, Times
+from fogcatcher.diffusion.tensors import OnePicture, Rows, Samples, TimeGrid, Times
 
 
 def time_of_strength(schedule: Schedule, strength: float) -> Times:
@@ -22,7 +22,7 @@ def time_of_strength(schedule: Schedule, strength: float) -> Times:
     drawn and the one it started from.
     """
     ratio = torch.tensor(strength * math.pi / 2, dtype=torch.float64).tan()
-    return schedule.t_from_log_snr(-2 * ratio.log())
+    return schedule.t_from_noise_ratio(ratio)
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,5 @@ class Vary(Edit):
             return host.process.prior(times[0], noise)
         return host.process.corrupt(host.seen(self.guide).to(noise).expand_as(noise), times[0], noise)
 
-    def finish(self, pictures: Bytes) -> Bytes:
+    def finish(self, pictures: Rows) -> Rows:
         return self.guide.expand_as(pictures) if self.strength == 0 else pictures

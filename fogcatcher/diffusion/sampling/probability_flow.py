@@ -37,7 +37,7 @@ def angle(schedule: Schedule, t: Times) -> Times:
 
 def time_of(schedule: Schedule, phi: Times) -> Times:
     """Return the time of an angle."""
-    return schedule.t_from_log_snr(-2 * phi.tan().log())
+    return schedule.t_from_noise_ratio(phi.tan())
 
 
 def contrast(schedule: Schedule, t: Times) -> Times:

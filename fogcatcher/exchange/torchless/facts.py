@@ -44,8 +44,11 @@ FIELDS: Mapping[str, Any] = {
 
 
 def config_of(text: str) -> dict[str, Any]:
-    """Return the config of a model. Raises ValueError where it does not describe pictures."""
+    """Return the config of a model, with "pictures" in it. Raises ValueError where it describes none."""
     config = typed(parsed(text), dict[str, Any], "config")
+    if "kind" in config:  # files written before there were other kinds of data say "pictures" themselves
+        kind = typed(config.pop("kind"), dict[str, Any], "config.kind")
+        config["pictures"] = {name: value for name, value in kind.items() if name != "name"}
     typed(config.get("pictures"), Pictures, "config.pictures")
     return config
 

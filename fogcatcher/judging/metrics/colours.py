@@ -16,6 +16,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.base.oklab import oklab_from_srgb
 from fogcatcher.data.pictures.palettes import as_rgba, colours_per_picture, count_colours
 from fogcatcher.data.pictures.spec import Pictures
+from fogcatcher.data.pictures.store import has_alpha
 from fogcatcher.judging.metrics.wasserstein import sliced_wasserstein, wasserstein
 
 CHUNK = 1024
@@ -72,7 +73,7 @@ def colour_count_distance(real: Float64[Tensor, "_ 1"], fake: Float64[Tensor, "_
 
 def soft_alpha(pictures: Pictures) -> float:
     """Return the share, 0 to 1, of pixels that are neither opaque nor invisible; 0 without alpha."""
-    if pictures.shape[1] not in (2, 4):
+    if not has_alpha(pictures.shape[1]):
         return 0.0
     alpha = pictures[:, -1]
     return ((alpha > 0) & (alpha < 255)).sum().item() / max(alpha.numel(), 1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated
 
 import torch
 from jaxtyping import Float64
@@ -33,26 +33,6 @@ PIXELS_AT_ONCE = 2**20
 """Pixels looked at together, so that memory does not grow with the number of pictures."""
 PROGRAM_BATCH = 64
 """Pictures at a time for a program that takes any number."""
-
-
-@runtime_checkable
-class Extractor(Protocol):
-    """Turns (N, C, H, W) uint8 pictures, grey to RGBA, into (N, D) features; same pictures, same features."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def hash(self) -> str:
-        """The first 12 digits of the SHA-256 of its weights, or of its definition."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Pixels a side of what it sees."""
-        ...
-
-    def __call__(self, pictures: Pictures) -> Features: ...
 
 
 class Pixels:

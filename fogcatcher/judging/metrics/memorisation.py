@@ -29,7 +29,7 @@ from fogcatcher.judging.metrics.membership import Membership, membership
 from fogcatcher.judging.metrics.nearest import (
     Look,
     Nearest,
-    Pictures,
+    Variants,
     nearest,
     nearest_of_variants,
     variants,
@@ -86,27 +86,36 @@ class Memorisation:
     """The number of the nearest training picture."""
     distances: Float64[Tensor, " M"]
     repeated: list[Repeated]
+    kind: str = "pictures"
+    """What was compared, in words."""
 
     @property
     def verdict(self) -> str:
         share, among = (
             f"{100 * self.copied:.1f} %",
-            f"of real pictures nobody trained on {100 * self.expected:.1f} %",
+            f"of real {self.kind} nobody trained on {100 * self.expected:.1f} %",
         )
         if self.p >= SURE:
-            return f"no sign of copying: {share} of the samples are that near to training pictures, {among}"
-        often = f"; {len(self.repeated)} training pictures come up far too often" if self.repeated else ""
-        return f"copies: {share} of the samples are training pictures, {among}{often}"
+            near = f"{share} of the samples are that near to training {self.kind}"
+            return f"no sign of copying: {near}, {among}"
+        often = f"; {len(self.repeated)} training {self.kind} come up far too often" if self.repeated else ""
+        return f"copies: {share} of the samples are training {self.kind}, {among}{often}"
 
 
 def measure(
-    samples: Pictures, training: Pictures, held_out: Pictures, look: Look, generator: torch.Generator
+    samples: Tensor,
+    training: Tensor,
+    held_out: Tensor,
+    look: Look,
+    generator: torch.Generator,
+    alike: Variants = variants,
 ) -> Memorisation:
     """Compare ``samples`` with ``training`` pictures, as ``held_out`` pictures of the same source compare.
 
-    All are uint8 (N, C, H, W) of one shape; ``look`` is an extractor, best ``features.Pixels``. ``generator``
-    chooses the training pictures that stand against the held-out ones. Fewer than 99 held-out pictures are
-    too few for a share of 1 %: then only what is next to equal counts. Raises UserError for empty sets.
+    All are rows, (N, C, ...), of one shape; ``look`` is an extractor, best ``features.Pixels`` for pictures.
+    ``alike`` gives what counts as the same row, by default flipped and moved pictures. ``generator`` chooses
+    the training pictures that stand against the held-out ones. Fewer than 99 held-out pictures are too few
+    for a share of 1 %: then only what is next to equal counts. Raises UserError for empty sets.
     """
     for pictures, name in ((samples, "samples"), (training, "training"), (held_out, "held-out")):
         if not len(pictures):
@@ -115,7 +124,7 @@ def measure(
     k = min(NEIGHBOURS, len(different))
     rows, real = look(samples), look(held_out)
     # In one search, for looking at all variants is most of the work.
-    both = _search(torch.cat([rows, real]), different, look, k)
+    both = _search(torch.cat([rows, real]), different, look, alike, k)
     ours, theirs = (
         Nearest(*parts) for parts in zip(*(f.split([len(rows), len(real)]) for f in both), strict=True)
     )
@@ -129,7 +138,7 @@ def measure(
         copied=_share(is_copy),
         expected=_share(counted),
         p=_chance(int(is_copy.sum()), len(d), int(counted.sum()), len(d_real)),
-        nearer=_nearer(_search(rows, some, look), _search(rows, others, look)),
+        nearer=_nearer(_search(rows, some, look, alike), _search(rows, others, look, alike)),
         relative=_share(_rule(_relative(theirs))(_relative(ours))),
         is_copy=is_copy,
         nearest=first[ours.numbers[:, 0]],
@@ -138,7 +147,7 @@ def measure(
     )
 
 
-def _different(training: Pictures) -> tuple[Pictures, Int64[Tensor, " _"], Int64[Tensor, " _"]]:
+def _different(training: Tensor) -> tuple[Tensor, Int64[Tensor, " _"], Int64[Tensor, " _"]]:
     """Return the different pictures, the number of the first of each, and how often it is there."""
     _, group, copies = training.flatten(1).unique(dim=0, return_inverse=True, return_counts=True)
     numbers = torch.arange(len(training))
@@ -146,8 +155,10 @@ def _different(training: Pictures) -> tuple[Pictures, Int64[Tensor, " _"], Int64
     return training[first], first, copies
 
 
-def _search(rows: Float64[Tensor, "_ _"], pictures: Pictures, look: Look, k: int = 1) -> Nearest:
-    return nearest_of_variants(rows, (look(variant) for variant in variants(pictures)), k)
+def _search(
+    rows: Float64[Tensor, "_ _"], training: Tensor, look: Look, alike: Variants, k: int = 1
+) -> Nearest:
+    return nearest_of_variants(rows, (look(variant) for variant in alike(training)), k)
 
 
 def _low(held_out: Distances) -> float:

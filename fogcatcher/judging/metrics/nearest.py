@@ -9,10 +9,14 @@ import torch
 from jaxtyping import Float64, Int64, UInt8
 from torch import Tensor
 
+from fogcatcher.data.pictures.store import has_alpha
+
 Rows = Float64[Tensor, "_ D"]
 Pictures = UInt8[Tensor, "_ C H W"]
-Look = Callable[[Pictures], Rows]
+Look = Callable[[Tensor], Rows]
 """From pictures to rows: any extractor of ``features``."""
+Variants = Callable[[Tensor], Iterable[Tensor]]
+"""From rows of data to all sets of them that count as the same."""
 
 TILE = 2**22
 """Distances held at a time: 32 MB."""
@@ -92,7 +96,7 @@ def _moved(pictures: Pictures, down: int, right: int) -> Pictures:
     height, width = pictures.shape[2:]
     rows, columns = torch.arange(height) - down, torch.arange(width) - right
     moved = pictures[:, :, rows.clamp(0, height - 1)][..., columns.clamp(0, width - 1)]
-    if pictures.shape[1] in (2, 4):
+    if has_alpha(pictures.shape[1]):
         moved[:, :, (rows < 0) | (rows >= height)] = 0
         moved[..., (columns < 0) | (columns >= width)] = 0
     return moved

@@ -11,6 +11,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from fogcatcher.base.errors import Message
+from fogcatcher.data.kind import Extractor, Kind
+from fogcatcher.data.pictures.spec import PictureSpec, spec_of
 from fogcatcher.judging.metrics.bootstrap import jackknife_intervals
 from fogcatcher.judging.metrics.colours import (
     colour_count_distance,
@@ -19,7 +21,6 @@ from fogcatcher.judging.metrics.colours import (
     palette_distance,
     soft_alpha,
 )
-from fogcatcher.judging.metrics.features import Extractor
 from fogcatcher.judging.metrics.frechet import frechet, gaussian
 from fogcatcher.judging.metrics.kernel import mmd2
 from fogcatcher.judging.metrics.nearest import nearest
@@ -82,44 +83,45 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Sets:
-    """Four sets of equally many pictures to compare with the real ones, uint8 (N, C, H, W)."""
+    """Four sets of equally many rows to compare with the real ones, (N, C, ...)."""
 
-    real: Pictures
-    fake: Pictures
-    other: Pictures
-    noise: Pictures
-    constant: Pictures
+    real: Tensor
+    fake: Tensor
+    other: Tensor
+    noise: Tensor
+    constant: Tensor
 
     @staticmethod
-    def of(real: Pictures, fake: Drawn, generator: torch.Generator) -> Sets:
-        """Part the real pictures into two random halves, each at most as many as there are generated ones."""
+    def of(real: Tensor, fake: Tensor, kind: Kind, generator: torch.Generator) -> Sets:
+        """Part the real rows into two random halves, each at most as many as there are generated ones."""
         n = min(len(fake), len(real) // 2)
         order = torch.randperm(len(real), generator=generator)
         some = real[order[:n]]
-        noise = torch.randint(0, 256, some.shape, generator=generator, dtype=torch.uint8)
-        mean = some.double().mean(0, keepdim=True).round().to(torch.uint8)
-        return Sets(some, fake[:n], real[order[n : 2 * n]], noise, mean.expand_as(some))
+        noise = kind.nonsense(n, generator)
+        return Sets(some, fake[:n], real[order[n : 2 * n]], noise, kind.mean(some).expand_as(some))
 
 
 def compare(
-    real: Pictures,
-    fake: Drawn,
+    real: Tensor,
+    fake: Tensor,
     look: Extractor,
     generator: torch.Generator,
     *,
+    kind: Kind | None = None,
     force: bool = False,
     intervals: bool = True,
 ) -> Comparison:
-    """Return every figure for generated against real pictures.
+    """Return every figure for generated against real rows of a ``kind`` of data; None is pictures.
 
     Half of the real pictures stand aside for the floor, so all figures are at min(generated, real / 2)
     pictures. ``force`` gives a Frechet distance of any number.
     Raises UserError for too few pictures.
     """
-    sets = Sets.of(real, fake, generator)
+    kind = kind or spec_of(real)
+    sets = Sets.of(real, fake, kind, generator)
     n = len(sets.real)
     if n < LEAST:
-        return Comparison(_named(look), n, n, (), f"{n} pictures on either side are too few to compare")
+        return Comparison(_named(look, kind), n, n, (), f"{n} pictures on either side are too few to compare")
     rows = {name: look(pictures) for name, pictures in vars(sets).items()}
     dimensions = rows["real"].shape[1]
     enough = n >= ROWS_PER_DIMENSION * dimensions
@@ -130,23 +132,28 @@ def compare(
     for names, (on_rows, better) in figures.items():
         scores += _scores(names, on_rows, rows, better, generator, intervals)
     some = {name: pictures[:MOST_PICTURES] for name, pictures in vars(sets).items()}
-    for name, on_pictures in _on_pictures(generator).items():
+    on_rows_themselves = _on_pictures(generator) if isinstance(kind, PictureSpec) else {}
+    for name, on_pictures in on_rows_themselves.items():
         scores += _scores((name,), _alone(on_pictures), some, "lower", generator, False)
-    return Comparison(_named(look), n, n, tuple(scores), "" if enough else _too_few(n, dimensions))
+    return Comparison(
+        _named(look, kind), n, n, tuple(scores), "" if enough else _too_few(n, dimensions, kind)
+    )
 
 
-def _too_few(n: int, dimensions: int) -> str:
+def _too_few(n: int, dimensions: int, kind: Kind) -> str:
     return Message(
-        "no Frechet distance: {n} pictures in {dimensions} dimensions would say more about their number "
+        "no Frechet distance: {n} {kind} in {dimensions} dimensions would say more about their number "
         "than about them, {enough} are needed ({@force:True} gives it all the same)",
         n=n,
+        kind=kind.name,
         dimensions=dimensions,
         enough=ROWS_PER_DIMENSION * dimensions,
     )
 
 
-def _named(look: Extractor) -> str:
-    return f"{look.name} {look.hash}; {RULE}"
+def _named(look: Extractor, kind: Kind) -> str:
+    """The features, and the rule by which pictures are brought to the size that these are made for."""
+    return f"{look.name} {look.hash}" + (f"; {RULE}" if isinstance(kind, PictureSpec) else "")
 
 
 def _on_rows(name: str, generator: torch.Generator) -> dict[Names, tuple[OnRows, Better]]:

@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fogcatcher.base.oklab import oklab_from_srgb
+from fogcatcher.data.pictures.store import has_alpha
 
 RULE = "centred square, whole factors up, area down (1)"
 """The name of this way, to print beside a figure; another way is another figure."""
@@ -44,7 +45,7 @@ def _rgba(pictures: Pictures) -> UInt8[Tensor, "N 4 H W"]:
     if channels not in CHANNELS:
         raise ValueError(f"pictures have 1 (grey), 2, 3 (RGB) or 4 (RGBA) channels, not {channels}")
     colour = pictures[:, :3] if channels > 2 else pictures[:, :1].expand(-1, 3, -1, -1)
-    alpha = pictures[:, -1:] if channels in (2, 4) else torch.full_like(pictures[:, :1], 255)
+    alpha = pictures[:, -1:] if has_alpha(channels) else torch.full_like(pictures[:, :1], 255)
     return torch.cat([colour, alpha], 1)
 
 

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import parsed
-from fogcatcher.data.pictures.spec import Pictures
+from fogcatcher.data.pictures.store import Pictures
 
 PAPER = (43, 45, 56, 255)
 INK = (214, 216, 226, 255)
@@ -84,9 +84,9 @@ def sheet(pictures: Pictures, columns: int, zoom: int | None = None, rows: Seque
     return canvas.convert("RGB")
 
 
-def preview_sheet(pictures: Pictures, due: Sequence[int]) -> Image.Image:
-    """Return the sheet of all rows, (rows * PREVIEW_COLUMNS, C, H, W), one per step of ``due``."""
-    return sheet(pictures, PREVIEW_COLUMNS, rows=[f"step {step:,}" for step in due])
+def preview_names(due: Sequence[int]) -> list[str]:
+    """Return what stands beside the rows of a preview, one per step of ``due``."""
+    return [f"step {step:,}" for step in due]
 
 
 def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 3.0) -> None:
