@@ -13,6 +13,8 @@ from fogcatcher.data.kind import Kind
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures import spec as pictures
 from fogcatcher.data.reading import Dataset, Reading, read_dataset
+from fogcatcher.data.signals import spec as signals
+from fogcatcher.data.signals.reading import describe_signals, read_signals, reads_signals
 
 AUTO = "auto"
 
@@ -35,6 +37,7 @@ KINDS: Mapping[str, KindRow] = {
     "pictures": KindRow(
         pictures.PictureSpec, lambda path: False, read_dataset, describe_pictures, pictures.spec_of
     ),
+    "signals": KindRow(signals.SignalSpec, reads_signals, read_signals, describe_signals, signals.spec_of),
 }
 
 

@@ -21,14 +21,18 @@ from fogcatcher.networks.embeddings import Vector, Words
 from fogcatcher.networks.magnitude_preserving import MPUNet
 from fogcatcher.networks.song_unet import ddpmpp, ncsnpp
 from fogcatcher.networks.thesis_unet import ThesisUNet
-from fogcatcher.networks.transformer import DiT, Pictures, Tokens
-from fogcatcher.networks.unet import UNet
+from fogcatcher.networks.transformer import DiT, Pictures, Sequences, Tokens
+from fogcatcher.networks.unet import SignalUNet, UNet
 
 SIZES = {"tiny": 0.45e6, "small": 1.8e6, "medium": 7.2e6, "large": 28.8e6}
 """Parameters; each width is twice the one before."""
 LARGE_BATCH_FROM = 16e6
 """Parameters from which a step takes 64 pictures instead of 32."""
 MOST_STEPS_OF_WIDTH = 128
+MOST_TOKENS = 32
+"""So many parts a transformer cuts a signal into at most; all of them look at each other."""
+LONG_SIGNAL = 128
+"""Longer ones are halved three times instead of twice."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Wanted:
     config: NetworkConfig
     channels: int
     size: tuple[int, ...]
-    """(height, width) of pictures."""
+    """(height, width) of pictures, (length,) of signals."""
     inputs: Mapping[str, Vector | Words]
     answers: int = 1
 
@@ -56,11 +60,17 @@ class NetworkRow:
     """At that width, for this program's optimisers; it falls with the root of the width."""
     counts_steps: bool = False
     """Whether its waves are made for step numbers, 0 to 1,000, as noise labels."""
+    of_signals: Callable[[Wanted], nn.Module] | None = None
+    """How it is built for (C, L); None where it is made for pictures alone."""
 
 
 def _small(w: Wanted) -> nn.Module:
     c = w.config
     return UNet(w.channels, _sides(w), _widths(c), c.blocks, c.patch, w.inputs, w.answers)
+
+
+def _small_of_signals(w: Wanted) -> nn.Module:
+    return SignalUNet(w.channels, w.size[0], _widths(w.config), w.config.blocks, w.inputs, w.answers)
 
 
 def _widths(config: NetworkConfig) -> list[int]:
@@ -102,6 +112,10 @@ def _transformer(w: Wanted) -> nn.Module:
     return _dit(w, Pictures(4 if min(w.size) >= 64 else 2))
 
 
+def _transformer_of_signals(w: Wanted) -> nn.Module:
+    return _dit(w, Sequences(math.ceil(w.size[0] / MOST_TOKENS)))
+
+
 def _dit(w: Wanted, tokens: Tokens) -> nn.Module:
     width = w.config.width
     depth = min(12, width // 32) if width <= 768 else 24 if width <= 1024 else 28
@@ -116,14 +130,14 @@ def _imported(w: Wanted) -> nn.Module:
 
 IMPORTED = "imported"
 NETWORKS: Mapping[str, NetworkRow] = {
-    "small": NetworkRow(_small, 32, 16, 2.5e-3),
+    "small": NetworkRow(_small, 32, 16, 2.5e-3, of_signals=_small_of_signals),
     "ddpm": NetworkRow(_ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
     "iddpm": NetworkRow(_ddpm_line(ddpm_unet.iddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
     "adm": NetworkRow(_ddpm_line(ddpm_unet.adm, (1, 2, 3, 4)), 192, 64, 5e-4, True),
     "ddpmpp": NetworkRow(_song(ddpmpp), 128, 32, 5e-4),
     "ncsnpp": NetworkRow(_song(ncsnpp), 128, 32, 5e-4),
     "edm2": NetworkRow(_edm2, 128, 64, 5e-3),
-    "transformer": NetworkRow(_transformer, 384, 64, 3e-4),
+    "transformer": NetworkRow(_transformer, 384, 64, 3e-4, of_signals=_transformer_of_signals),
     "course": NetworkRow(
         lambda w: ContextUnet(w.channels, _sides(w), w.config.width, w.inputs, w.answers), 64, 8, 1e-3
     ),
@@ -150,7 +164,12 @@ NETWORKS: Mapping[str, NetworkRow] = {
 def build_network(wanted: Wanted) -> nn.Module:
     """Return the untrained network. Raises UserError for an unknown name, or a size that it cannot have."""
     row = row_of(wanted.config.name)
-    return row.build(wanted)
+    if len(wanted.size) == 2:
+        return row.build(wanted)
+    if row.of_signals is None:
+        names = " or ".join(name for name, row in NETWORKS.items() if row.of_signals)
+        raise UserError(f"the network {wanted.config.name} is for pictures: for signals take {names}.")
+    return row.of_signals(wanted)
 
 
 def row_of(name: str) -> NetworkRow:
@@ -197,7 +216,9 @@ def learning_rate_of(config: NetworkConfig) -> float:
 
 def _for_size(size: tuple[int, ...]) -> NetworkConfig:
     """Patches and depth of the small network for data of this size: (height, width) or (length,)."""
-    return _for_pictures(*size)
+    if len(size) == 2:
+        return _for_pictures(*size)
+    return NetworkConfig(levels=3 if size[0] <= LONG_SIGNAL else 4, patch=1)
 
 
 def _for_pictures(height: int, width: int) -> NetworkConfig:

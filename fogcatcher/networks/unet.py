@@ -1,7 +1,8 @@
-"""A U-Net for small pictures on a CPU: little work at full resolution."""
+"""A U-Net for small pictures and signals on a CPU: little work at full resolution."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -24,6 +25,7 @@ class UNet(nn.Module):
     Blocks of ``patch`` x ``patch`` pixels become channels first, which loses nothing and leaves a
     quarter of the positions to work on for a patch of 2. Any height and width: the picture is padded to
     what the halving needs, and cut back. ``size`` (height, width) only decides where attention stands.
+    ``halved`` says by how much a level divides height and width.
     ``attributes`` names what it can be conditioned on, and in which form each comes. ``answers`` is how many
     times the channels of the input it returns.
     """
@@ -37,39 +39,43 @@ class UNet(nn.Module):
         patch: int = 2,
         attributes: Mapping[str, Vector | Words] | None = None,
         answers: int = 1,
+        halved: tuple[int, int] = (2, 2),
     ) -> None:
         super().__init__()
-        self.patch, self.multiple = patch, patch * 2 ** (len(widths) - 1)
+        self.patch = patch
+        down, right = halved
+        self.multiples = patch * down ** (len(widths) - 1), patch * right ** (len(widths) - 1)
         embedding = 4 * widths[0]
         self.noise = NoiseEmbedding(embedding)
         self.condition = ConditionEmbedding(embedding, attributes or {})
         self.enter = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        positions = [self._positions(size, level) for level in range(len(widths))]
+        positions = [self._positions(size, halved, level) for level in range(len(widths))]
 
         for level, w in enumerate(widths):
             if level > 0:
-                self.down.append(nn.Conv2d(widths[level - 1], w, 2, stride=2))
+                self.down.append(nn.Conv2d(widths[level - 1], w, halved, stride=halved))
             self.down.extend(Stage(w, w, embedding, positions[level]) for _ in range(blocks))
         self.middle = Stage(widths[-1], widths[-1], embedding, positions[-1])
         for level, w in reversed(list(enumerate(widths))):
             self.up.extend(Stage(2 * w, w, embedding, positions[level]) for _ in range(blocks))
             if level > 0:
-                self.up.append(nn.ConvTranspose2d(w, widths[level - 1], 2, stride=2))
+                self.up.append(nn.ConvTranspose2d(w, widths[level - 1], halved, stride=halved))
         leave = nn.Conv2d(widths[0], answers * channels * patch**2, 3, padding=1)
         self.exit = nn.Sequential(_norm(widths[0]), nn.SiLU(), zeroed(leave))
 
-    def _positions(self, size: tuple[int, int], level: int) -> int:
+    def _positions(self, size: tuple[int, int], halved: tuple[int, int], level: int) -> int:
         """The number of positions at a level."""
-        height, width = (-(-side // self.multiple) * self.multiple // self.patch for side in size)
-        return (height >> level) * (width >> level)
+        sides = zip(size, self.multiples, halved, strict=True)
+        return math.prod(-(-side // m) * m // self.patch // by**level for side, m, by in sides)
 
     def forward(self, x: Samples, noise_label: Times, cond: Condition | None = None) -> Tensor:
         """Return the raw answer, (B, answers C, H, W), for ``x``, (B, C, H, W), and the noise label, (B,)."""
         height, width = x.shape[-2:]
         embedding = self.noise(noise_label)
         embedding = F.silu(embedding + self.condition(cond, embedding))
-        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        down, right = self.multiples
+        padding = (0, -width % right, 0, -height % down)
         h = F.pixel_unshuffle(F.pad(x, padding, mode="replicate"), self.patch)
         h = self.enter(h.contiguous(memory_format=torch.channels_last))
         skips = []
@@ -83,6 +89,26 @@ class UNet(nn.Module):
         for layer in self.up:
             h = layer(torch.cat([h, skips.pop()], 1), embedding) if isinstance(layer, Stage) else layer(h)
         return F.pixel_shuffle(self.exit(h), self.patch)[..., :height, :width]
+
+
+class SignalUNet(nn.Module):
+    """The same for signals, (B, C, L): pictures of one row, halved along their length alone."""
+
+    def __init__(
+        self,
+        channels: int,
+        length: int,
+        widths: Sequence[int] = (32, 64, 128),
+        blocks: int = 1,
+        attributes: Mapping[str, Vector | Words] | None = None,
+        answers: int = 1,
+    ) -> None:
+        super().__init__()
+        self.of_one_row = UNet(channels, (1, length), widths, blocks, 1, attributes, answers, halved=(1, 2))
+
+    def forward(self, x: Samples, noise_label: Times, cond: Condition | None = None) -> Tensor:
+        """Return the raw answer, (B, answers C, L), for ``x``, (B, C, L), and the noise label, (B,)."""
+        return self.of_one_row(x[:, :, None], noise_label, cond)[:, :, 0]
 
 
 class Stage(nn.Module):
