@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fogcatcher.diffusion.sampling.options import Option, options_of
 
 if TYPE_CHECKING:
-    from fogcatcher.diffusion.sampling import probability_flow, samplers, solvers, stochastic
+    from fogcatcher.diffusion.sampling import probability_flow, runge_kutta, samplers, solvers, stochastic
     from fogcatcher.diffusion.sampling.samplers import Step
 else:
 
@@ -27,8 +27,8 @@ else:
         def __getattr__(self, name: str) -> object:
             return getattr(import_module(self.name), name)
 
-    probability_flow, samplers, solvers, stochastic = map(
-        _Later, ("probability_flow", "samplers", "solvers", "stochastic")
+    probability_flow, runge_kutta, samplers, solvers, stochastic = map(
+        _Later, ("probability_flow", "runge_kutta", "samplers", "solvers", "stochastic")
     )
 
 
@@ -71,6 +71,7 @@ SAMPLERS: Mapping[str, Sampler] = {
     "unipc_3": Sampler(lambda: solvers.UniPC(3)),
     "lms": Sampler(lambda: solvers.LMS()),
     "heun": Sampler(lambda: solvers.Heun()),
+    "rk2": Sampler(lambda: runge_kutta.RungeKutta2()),
     "euler": Sampler(lambda: samplers.DDIM(), fixed=("eta",)),
     "ddim": Sampler(lambda: samplers.DDIM()),
     "rk45": Sampler(lambda: probability_flow.RK45()),

@@ -19,6 +19,7 @@ from fogcatcher.diffusion.sampling.grids import (
     UniformGrid,
 )
 from fogcatcher.diffusion.sampling.probability_flow import RK45
+from fogcatcher.diffusion.sampling.runge_kutta import RungeKutta2
 from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Step, sample
 from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
 from fogcatcher.diffusion.sampling.stochastic import Churn, PredictorCorrector
@@ -34,7 +35,7 @@ from fogcatcher.diffusion.schedules import (
 
 SOLVERS: list[Step] = [
     DDIM(), Heun(), DPMpp2S(), DPMpp2M(), DPMpp3M(), LMS(2), LMS(4), UniPC(1), UniPC(2), UniPC(3, b=1),
-    RK45(),
+    RK45(), RungeKutta2(),
 ]  # fmt: skip
 NOISY: list[Step] = [
     DDPM(), DDPM("large"), DDIM(0.5), DDIM(1.0), DPMpp2M(1.0), Churn(), PredictorCorrector(snr=0.05),
@@ -87,7 +88,17 @@ def test_order_of_convergence(step: Step, errors: tuple[float, ...], order: floa
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=name)
 @pytest.mark.parametrize(
-    ("step", "order"), [(DDIM(), 1), (Heun(), 2), (DPMpp2M(), 2), (DPMpp2S(), 2)], ids=name
+    ("step", "order"),
+    [
+        (DDIM(), 1),
+        (Heun(), 2),
+        (DPMpp2M(), 2),
+        (DPMpp2S(), 2),
+        (RungeKutta2(0.4), 2),
+        (RungeKutta2(2 / 3), 2),
+        (RungeKutta2(1.0), 2),
+    ],
+    ids=name,
 )
 def test_order_on_every_schedule(schedule: Schedule, step: Step, order: int):
     mean = torch.full((1,), 0.3, dtype=torch.float64)
@@ -112,6 +123,15 @@ def test_uniform_times_from_pure_noise_stay_close_to_the_exact_path(schedule: Sc
     exact = gaussian_path(x, near_the_end, times[-1], Process(schedule), mean, 0.5)
     found = run(gaussian(schedule, 0.3), x, times, step)
     torch.testing.assert_close(found, exact, atol=0.06, rtol=0)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=name)
+def test_runge_kutta_with_its_second_slope_at_the_end_is_heun(schedule: Schedule):
+    x = torch.randn(8, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    times, denoiser = KarrasGrid()(schedule, 8), gaussian(schedule, 0.3)
+    expected = run(denoiser, denoiser.process.prior(times[0], x), times, Heun())
+    found = run(denoiser, denoiser.process.prior(times[0], x), times, RungeKutta2(1.0))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=name)
