@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,9 @@ from fogcatcher.cli.drawing_arguments import SteeringArguments
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
+    from fogcatcher.data.pictures.palettes import Palette
     from fogcatcher.drawing.drawing import Drawing
+    from fogcatcher.drawing.to_disk import Progress
     from fogcatcher.model.model import Model
 
 
@@ -69,7 +72,7 @@ class Sample(SteeringArguments):
     def _draw(self, processes: Processes) -> None:
         from fogcatcher.cli.arguments import parse_seeds
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.drawing.finishing import Finish, asked_palette, colours_for
+        from fogcatcher.drawing.finishing import Finish, asked_palette
         from fogcatcher.drawing.to_disk import ON_SHEET, draw_to_disk
 
         columns, rows = self._grid()
@@ -92,20 +95,13 @@ class Sample(SteeringArguments):
         out = self.out or Path(f"samples-{Path(self.model).name}")
         start = time.perf_counter()
         with sampling_bar() as progress:
-
-            def draw(part: Sequence[int], done: int, mine: int) -> Drawing:
-                def advance(now: int, total: int) -> None:
-                    a_picture = total // len(part)
-                    progress(done * a_picture + now, mine * a_picture)
-
-                drawing = self._sample(model, part, advance)
-                colours = colours_for(drawing.pictures, palette)
-                return drawing.finished(Finish(colours, self.hard_alpha, self.zoom))
-
+            draw = partial(self._drawing, model, palette)
             if together:
-                self._write(draw(seeds, 0, len(seeds)), out, columns)
+                self._write(draw(seeds, progress), out, columns)
             else:
-                draw_to_disk(seeds, draw, out, columns, shown, processes, metadata=self.metadata)
+                draw_to_disk(
+                    seeds, draw, out, columns, shown, processes, metadata=self.metadata, progress=progress
+                )
         seconds = time.perf_counter() - start
         what = "all" if shown == len(seeds) else f"the first {shown:,}"
         drawn = f"{len(seeds)} {model.config.kind.name} in {seconds:.1f} s"
@@ -115,16 +111,21 @@ class Sample(SteeringArguments):
         if self.gif:
             print(f"from noise to pictures: {out / 'denoising.gif'}")
 
-    def _sample(self, model: Model, seeds: Sequence[int], progress: Callable[[int, int], None]) -> Drawing:
+    def _drawing(
+        self, model: Model, palette: Palette | int | None, seeds: Sequence[int], progress: Progress
+    ) -> Drawing:
         from fogcatcher.cli.arguments import parse_condition
+        from fogcatcher.drawing.finishing import Finish, colours_for
 
-        return model.sample(
+        drawing = model.sample(
             condition=parse_condition(self.condition) or None,
             seeds=seeds,
             keep_frames=self.gif or self.gif_each,
             progress=progress,
             settings=self.settings(),
         )
+        colours = () if palette is None else colours_for(drawing.pictures, palette)
+        return drawing.finished(Finish(colours, self.hard_alpha, self.zoom))
 
     def _write(self, drawing: Drawing, out: Path, columns: int) -> None:
         from fogcatcher.drawing.atlas import Atlas

@@ -1,11 +1,13 @@
-"""Any number of pictures, each a file as soon as it is drawn, by any number of processes."""
+"""Any number of drawings, each a file as soon as it is drawn, by any number of processes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.drawing.drawing import Drawing, names_of
@@ -16,8 +18,10 @@ AT_ONCE = 64
 ON_SHEET = 1024
 """Most pictures of a sheet; more of them nobody looks at, and a sheet of 50,000 takes the memory."""
 
-Draw = Callable[[Sequence[int], int, int], Drawing]
-"""(seeds, pictures that this process drew before them, pictures that it draws in all) -> their pictures."""
+Progress = Callable[[int, int], None]
+"""Hears how much of all is done."""
+Draw = Callable[[Sequence[int], Progress], Drawing]
+"""From seeds to their drawing."""
 
 
 def draw_to_disk(
@@ -29,31 +33,38 @@ def draw_to_disk(
     processes: Processes = ALONE,
     *,
     metadata: bool = True,
+    progress: Progress = lambda done, of: None,
 ) -> list[Path]:
-    """Write a PNG for each seed, and ``sheet.png`` of the first ``on_sheet``; return this process's paths.
+    """Write a file for each seed, and ``sheet.png`` of the first ``on_sheet``; return this process's paths.
 
     The processes deal the seeds out among them; the files are the same to the byte however many there are.
-    Memory holds ``AT_ONCE`` pictures, and those of the sheet.
+    Memory holds ``AT_ONCE`` drawings, and those of the sheet. ``progress`` hears of this process's share.
     """
-    parts, paths, done = processes.dealt(len(seeds), AT_ONCE), [], 0
-    names, made, last = names_of(seeds), dict[int, PictureRecipe](), None
+    parts = processes.dealt(len(seeds), AT_ONCE)
+    mine, done = sum(part.stop - part.start for part in parts), 0
+    names, paths, drawing = names_of(seeds), list[Path](), None
+    shown: dict[int, tuple[Tensor, PictureRecipe]] = {}
     for part in parts:
-        last = draw(seeds[part], done, sum(part.stop - part.start for part in parts))
-        paths += last.save_singles(folder, names[part], metadata=metadata)
-        done += len(last.rows)
-        made |= zip(range(part.start, min(part.stop, on_sheet)), last.made, strict=False)
-    by_all = {place: one for theirs in processes.gathered(made) for place, one in theirs.items()}
-    if processes.is_first and last is not None:
+        drawing = draw(seeds[part], _of_share(progress, done, part.stop - part.start, mine))
+        paths += drawing.save_singles(folder, names[part], metadata=metadata)
+        done += len(drawing.rows)
+        places = range(part.start, min(part.stop, on_sheet))
+        shown |= zip(places, zip(drawing.rows, drawing.made, strict=True), strict=False)
+    by_all = {place: one for theirs in processes.gathered(shown) for place, one in theirs.items()}
+    if processes.is_first and drawing is not None:
+        rows, made = zip(*(by_all[place] for place in sorted(by_all)), strict=True)
         # A sheet without recipes does not name its rows either.
-        recipes = [by_all[place] for place in sorted(by_all)] if metadata else []
+        all_of_sheet = replace(drawing, rows=torch.stack(rows), made=list(made) if metadata else [])
         paths.append(folder / "sheet.png")
-        _read(folder, names[:on_sheet], recipes, last).save_sheet(paths[-1], columns, metadata=metadata)
+        all_of_sheet.save_sheet(paths[-1], columns, metadata=metadata)
     return paths
 
 
-def _read(folder: Path, names: Sequence[str], recipes: list[PictureRecipe], like: Drawing) -> Drawing:
-    """What any process wrote, of the kind and finish of a drawing; the raw numbers are gone."""
-    kind, zoom = like.kind, like.finish.zoom
-    rows = torch.cat([kind.read(folder / f"{name}{kind.suffix}", 1) for name in names])
-    rows = rows[..., ::zoom, ::zoom] if zoom > 1 else rows
-    return Drawing(kind, rows, kind.to_model(rows), recipes, [], like.finish)
+def _of_share(progress: Progress, before: int, count: int, in_all: int) -> Progress:
+    """The progress of ``count`` drawings, after ``before`` others, of ``in_all``."""
+
+    def advance(done: int, of: int) -> None:
+        each = of // count
+        progress(before * each + done, in_all * each)
+
+    return advance

@@ -123,15 +123,18 @@ def test_batches_that_cannot_be_divided_are_refused():
 
 
 def test_pictures_go_to_disk_in_parts_and_the_sheet_has_an_end(tmp_path):
-    model, most = load("sprites"), 0
+    model, most, heard = load("sprites"), 0, []
 
-    def draw(seeds, done, in_all):
+    def draw(seeds, progress):
         nonlocal most
         most = max(most, len(seeds))
-        assert (done, in_all) == (list(range(70)).index(seeds[0]), 70)
-        return model.sample(seeds=seeds, steps=1)
+        return model.sample(seeds=seeds, steps=1, progress=progress)
 
-    draw_to_disk(range(70), draw, tmp_path / "parts", 8, on_sheet=16)
+    def progress(done: int, of: int) -> None:
+        heard.append((done, of))
+
+    draw_to_disk(range(70), draw, tmp_path / "parts", 8, on_sheet=16, progress=progress)
+    assert heard == [(64, 70), (70, 70)]
     model.sample(70, steps=1).save(tmp_path / "whole")
     files = contents(tmp_path / "parts")
     expected = contents(tmp_path / "whole")
