@@ -12,6 +12,7 @@ from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.grids import KarrasGrid, LogSNRGrid, UniformGrid
 from fogcatcher.diffusion.sampling.likelihood import bits_per_dimension, dequantise, log_likelihood
 from fogcatcher.diffusion.sampling.probability_flow import RK45, integrate
+from fogcatcher.diffusion.sampling.runge_kutta import RungeKutta2
 from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Inversion, Step, sample
 from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
 from fogcatcher.diffusion.sampling.stochastic import (
@@ -205,7 +206,7 @@ def test_inversion_comes_back():
 SHAPES = [(3, 2), (3, 2, 5), (3, 2, 4, 6), (3, 7, 3)]
 EVERY: list[Step] = [
     DDPM(), DDPM("large"), DDIM(), DDIM(0.5), Heun(), DPMpp2S(), DPMpp2M(), DPMpp2M(1.0), DPMpp3M(), LMS(),
-    UniPC(2), UniPC(3), RK45(1e-4, 1e-4, 1e-2), Churn(), EulerMaruyama(), PredictorCorrector(),
+    UniPC(2), UniPC(3), RungeKutta2(), RK45(1e-4, 1e-4, 1e-2), Churn(), EulerMaruyama(), PredictorCorrector(),
     AnnealedLangevin(inner=2),
 ]  # fmt: skip
 
