@@ -201,11 +201,7 @@ def evaluate(
         copied = copies(kind, samples, dataset.rows[searched], held_out, generator)
     drawn, rows = looks[0](samples), looks[0](real)
     strange, missed = _outliers(samples, drawn, real, rows)
-    main, by_class, right = model.conditions.main, (), None
-    if isinstance(main, Category):
-        numbers = model.conditions.encode_pictures(dataset.columns)[main.name]
-        by_class = _by_class(main, numbers, asked, drawn, order[: len(real)], rows)
-        right = _class_accuracy(numbers, dataset, asked, drawn, order, parts.held_out, looks[0])
+    by_class, right = _classes(model, dataset, parts.held_out, asked, drawn, order, rows, looks[0])
     levels, tells, curve = (), None, {}
     if not settings.quick and len(parts.held_out):
         told(f"measuring the loss on training and held-out {kind.name}")
@@ -352,6 +348,25 @@ def _outliers(samples: Tensor, drawn: Features, real: Tensor, rows: Features) ->
     found = outliers(rows[:n], drawn[:n])
     strange, missed = (figures.argsort(descending=True, stable=True) for figures in found)
     return samples[strange[found.strange[strange] > 1]], real[missed[found.missed[missed] >= 1]]
+
+
+def _classes(
+    model: Model,
+    dataset: Dataset,
+    held_out: Rows,
+    asked: Rows,
+    drawn: Features,
+    order: Rows,
+    real: Features,
+    look: Extractor,
+) -> tuple[tuple[ClassFigures, ...], tuple[float, float] | None]:
+    """The figures of each class, and how often the class asked for was drawn; none without classes."""
+    main = model.conditions.main
+    if not isinstance(main, Category):
+        return (), None
+    numbers = model.conditions.encode_pictures(dataset.columns)[main.name]
+    by_class = _by_class(main, numbers, asked, drawn, order[: len(real)], real)
+    return by_class, _class_accuracy(numbers, dataset, asked, drawn, order, held_out, look)
 
 
 def _by_class(
