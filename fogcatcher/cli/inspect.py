@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.data_arguments import DataArguments
 from fogcatcher.cli.flags import in_flags
-
-if TYPE_CHECKING:
-    from fogcatcher.runs.prepare import Run
 
 
 @dataclass
@@ -34,6 +31,7 @@ class Inspect(DataArguments):
     def run(self) -> None:
         from fogcatcher.cli.bars import reading_bar
         from fogcatcher.data.inspection import describe, inspect_dataset
+        from fogcatcher.data.kinds import KINDS
         from fogcatcher.data.pictures.spec import PictureSpec
         from fogcatcher.data.reading import check_bad
         from fogcatcher.judging.data_page import page
@@ -48,43 +46,26 @@ class Inspect(DataArguments):
                 self.data, steps=1, options=replace(options, max_bad=1.0), conditions=self.condition
             )
             run = prepare(setup, progress)
-        if not isinstance(run.config.kind, PictureSpec):
-            self._about_others(run)
-            return
-        findings, plan = inspect_dataset(run.dataset), forecast(run)
-        findings = replace(findings, notes=tuple(map(in_flags, findings.notes)))
-        controls = run.conditions.to_json()
-        if self.json:
-            report = {**findings.to_json(), "conditions": controls, "forecast": plan.to_json()}
-            print(json.dumps(report, indent=1))
+        findings = None
+        kind, plan, controls = run.config.kind, forecast(run), run.conditions.to_json()
+        if isinstance(kind, PictureSpec):
+            findings = inspect_dataset(run.dataset)
+            findings = replace(findings, notes=tuple(map(in_flags, findings.notes)))
+            report, lines = findings.to_json(), describe(findings, self.verbose, in_flags)
+        elif self.html:
+            raise UserError(f"--html makes a page about pictures; these are {kind.name}.")
         else:
-            for line in [*describe(findings, self.verbose, in_flags), *map(in_flags, run.notes)]:
+            report = run.dataset.report()
+            lines = KINDS[kind.name].describe(run.dataset, self.verbose, in_flags)
+        if self.json:
+            print(json.dumps({**report, "conditions": controls, "forecast": plan.to_json()}, indent=1))
+        else:
+            for line in [*lines, *map(in_flags, run.notes)]:
                 print(line)
             for what, said in plan.rows().items():
                 print(f"{what}: {said}")
-        if self.html:
+        if self.html and findings:
             self.html.write_text(page(findings, run.dataset, plan.rows(), controls), encoding="utf-8")
             if not self.json:
                 print(f"the report with pictures: {self.html}")
-        check_bad(run.dataset, options.max_bad)
-
-    def _about_others(self, run: Run) -> None:
-        """The same of data that are no pictures: what was read, and what would be trained."""
-        from fogcatcher.data.kinds import KINDS
-        from fogcatcher.data.reading import check_bad
-        from fogcatcher.runs.forecast import forecast
-
-        if self.html:
-            raise UserError(f"--html makes a page about pictures; these are {run.config.kind.name}.")
-        plan = forecast(run)
-        if self.json:
-            controls = run.conditions.to_json()
-            report = {**run.dataset.report(), "conditions": controls, "forecast": plan.to_json()}
-            print(json.dumps(report, indent=1))
-        else:
-            describe = KINDS[run.config.kind.name].describe
-            for line in [*describe(run.dataset, self.verbose, in_flags), *map(in_flags, run.notes)]:
-                print(line)
-            for what, said in plan.rows().items():
-                print(f"{what}: {said}")
-        check_bad(run.dataset, self.max_bad, run.config.kind.name)
+        check_bad(run.dataset, options.max_bad, kind.name)

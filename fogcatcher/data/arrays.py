@@ -14,7 +14,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.data.labels import Value
 from fogcatcher.data.pictures.store import has_alpha
 
-LABEL_WORDS = ("label", "target", "class", "y_")
+_LABEL_WORDS = ("label", "target", "class", "y_")
 """What the names of arrays and columns of labels contain."""
 _LARGEST = 16 * 2**30
 
@@ -47,7 +47,7 @@ def read_arrays(path: Path) -> PictureArray | None:
     if path.suffix == ".npy":
         # The labels of one array lie in another beside it.
         for file in sorted(path.parent.glob("*.npy")):
-            if file != path and any(word in file.stem.lower() for word in LABEL_WORDS):
+            if file != path and any(word in file.stem.lower() for word in _LABEL_WORDS):
                 arrays |= load_arrays(file)
     return _choose(arrays, path)
 
@@ -97,6 +97,11 @@ def _choose(arrays: Mapping[str, NDArray[Any]], path: Path) -> PictureArray:
     n, height, width = pictures.shape[:3]
     listed = f"; labels: {', '.join(columns)}" if columns else "; labels: none"
     return PictureArray((n, height, width), picture, columns, f"arrays: {name}, {axes}{said}{listed}")
+
+
+def is_label(name: str) -> bool:
+    """Return whether an array or column of this name holds labels."""
+    return any(word in f"{name.lower()}_" for word in _LABEL_WORDS)
 
 
 def is_number(array: NDArray[Any]) -> bool:
@@ -154,7 +159,7 @@ def to_rgba(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def columns_of(name: str, array: NDArray[Any]) -> dict[str, list[Value]]:
     """Return the columns of labels in an array of numbers or words, (N,) or (N, K)."""
-    column = "label" if any(word in f"{name.lower()}_" for word in LABEL_WORDS) else name
+    column = "label" if is_label(name) else name
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:

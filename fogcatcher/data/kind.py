@@ -8,16 +8,14 @@ its own in ``data/`` and one row in ``data/kinds.py``. The mathematics, networks
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float64
-from PIL import Image
 from torch import Tensor
 
-from fogcatcher.data.pictures.sheets import sheet
 from fogcatcher.data.pictures.store import Pictures
 from fogcatcher.diffusion.tensors import Samples
 
@@ -89,10 +87,6 @@ class Kind(ABC):
     @abstractmethod
     def read(self, path: Path, count: int) -> Tensor:
         """Return the ``count`` rows of a file that ``save`` wrote."""
-
-    def sheet(self, rows: Tensor, columns: int, *, names: Sequence[str] = ()) -> Image.Image:
-        """Return a picture of all rows for people, in a grid; ``names`` stand beside its lines."""
-        return sheet(self.shown(rows), columns, rows=names)
 
     def look(self) -> Extractor | None:
         """Return the features by which rows are judged; None for the network that the judge brings along."""

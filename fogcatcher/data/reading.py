@@ -166,14 +166,7 @@ def _source(path: str | Path, options: DataOptions) -> Source:
 
 def _key(source: Source, options: DataOptions) -> str:
     """Everything that decides what is read; not what only decides how it is used."""
-    used = {
-        **asdict(options),
-        "kind": "pictures",
-        "balance": None,
-        "hold_out": None,
-        "group": None,
-        "max_bad": None,
-    }
+    used = asdict(options) | dict.fromkeys(("kind", "balance", "hold_out", "group", "max_bad"))
     return hashlib.sha256(f"{source.fingerprint}\n{used}".encode()).hexdigest()[:32]
 
 

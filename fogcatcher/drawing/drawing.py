@@ -83,7 +83,8 @@ class Drawing:
 
     def sheet(self, columns: int = 8, frame: Tensor | None = None) -> Image.Image:
         """All drawings in one picture, or those of one of ``frames``; rows of one class carry its name."""
-        return self.kind.sheet(self.rows if frame is None else frame, columns, names=self._row_names(columns))
+        pictures = self.kind.shown(self.rows if frame is None else frame)
+        return sheet(pictures, columns, rows=self._row_names(columns))
 
     def _row_names(self, columns: int) -> list[str]:
         """What each row was asked for, if that differs between rows and not within them."""

@@ -48,13 +48,15 @@ def draw_to_disk(
         drawing = draw(seeds[part], _of_share(progress, done, part.stop - part.start, mine))
         paths += drawing.save_singles(folder, names[part], metadata=metadata)
         done += len(drawing.rows)
+        # Clones, or each row would hold, and send to the first process, all that were drawn with it.
+        rows = (row.clone() for row in drawing.rows)
         places = range(part.start, min(part.stop, on_sheet))
-        shown |= zip(places, zip(drawing.rows, drawing.made, strict=True), strict=False)
+        shown |= zip(places, zip(rows, drawing.made, strict=True), strict=False)
     by_all = {place: one for theirs in processes.gathered(shown) for place, one in theirs.items()}
     if processes.is_first and drawing is not None:
-        rows, made = zip(*(by_all[place] for place in sorted(by_all)), strict=True)
+        all_rows, made = zip(*(by_all[place] for place in sorted(by_all)), strict=True)
         # A sheet without recipes does not name its rows either.
-        all_of_sheet = replace(drawing, rows=torch.stack(rows), made=list(made) if metadata else [])
+        all_of_sheet = replace(drawing, rows=torch.stack(all_rows), made=list(made) if metadata else [])
         paths.append(folder / "sheet.png")
         all_of_sheet.save_sheet(paths[-1], columns, metadata=metadata)
     return paths

@@ -67,7 +67,6 @@ class OnnxModel:
         try:
             self.version, self.hash = facts["fogcatcher"], facts["model"]
             self.config: Mapping[str, Any] = config_of(facts["config"])
-            self._pictures: Mapping[str, Any] = self.config["pictures"]
             self.conditions: Sequence[Mapping[str, Any]] = conditions_of(facts["conditions"])
             self.schedule: Mapping[str, Any] = choice_of(facts["schedule"], "schedule")
             self.grid: Mapping[str, Any] = choice_of(facts["grid"], "grid")
@@ -155,7 +154,7 @@ class OnnxModel:
 
     @property
     def _shape(self) -> tuple[int, int, int]:
-        pictures = self._pictures
+        pictures = self.config["pictures"]
         return pictures["channels"], pictures["height"], pictures["width"]
 
     @property
@@ -213,7 +212,7 @@ class OnnxModel:
         pictures = ((x.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(0, 2, 3, 1)
         if self._shape[0] in (2, 4):
             alpha = pictures[..., -1:]
-            if self._pictures["hard_alpha"]:
+            if self.config["pictures"]["hard_alpha"]:
                 alpha = np.where(alpha >= 128, 255, 0).astype(np.uint8)
             pictures = np.concatenate([pictures[..., :-1] * (alpha > 0), alpha], axis=-1)
         return pictures

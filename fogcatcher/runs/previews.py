@@ -10,7 +10,7 @@ import torch
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.data.conditions.conditions import ConditionSpec
-from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS, preview_names
+from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS, preview_names, sheet
 from fogcatcher.drawing.atlas import Atlas
 from fogcatcher.drawing.sheet_forms import PreviewRow
 from fogcatcher.model.model import SEEDS_PER_CLASS, Model
@@ -36,15 +36,15 @@ class Preview:
         """Draw the row of this step and write the sheet again; both say by which weights it was drawn."""
         drawn, hash = model.sample(seeds=self.seeds), model.weights_hash()
         drawn = replace(drawn, made=[replace(made, model=hash, step=step) for made in drawn.made])
-        kind, rows = model.config.kind, {}
+        kind, shown = model.config.kind, {}
         path = self.folder / f"step-{step:09d}{kind.suffix}"
         strip = drawn.chunks(drawn.recipe_of_all(Atlas(PREVIEW_COLUMNS)))
         write_atomically(path, lambda part: kind.save(drawn.rows, part, *strip))
         for path in self.folder.glob(f"step-*{kind.suffix}"):
-            rows[int(re.sub(r"\D", "", path.stem))] = kind.read(path, len(drawn.rows))
-        blank = torch.zeros_like(drawn.rows)
-        shown = torch.cat([rows.get(due, blank) for due in self.due])
-        image = kind.sheet(shown, PREVIEW_COLUMNS, names=preview_names(self.due))
+            shown[int(re.sub(r"\D", "", path.stem))] = kind.shown(kind.read(path, len(drawn.rows)))
+        blank = torch.zeros_like(drawn.pictures)
+        pictures = torch.cat([shown.get(due, blank) for due in self.due])
+        image = sheet(pictures, PREVIEW_COLUMNS, rows=preview_names(self.due))
         recipe = drawn.recipe_of_all(PreviewRow(tuple(self.due), self.due.index(step)))
         write_atomically(self.folder / "preview.png", lambda part: drawn.write(image, part, recipe))
 

@@ -119,10 +119,13 @@ def test_what_is_for_pictures_says_so_in_one_sentence(run, waves, tmp_path, caps
         ["inspect", str(waves), "--kind", "signals", "--html", str(tmp_path / "a.html")],
         ["train", str(waves), "--kind", "signals", "--augment", "flip", *out],
         ["train", str(waves), "--kind", "signals", "--network", "ddpm", *out],
+        ["train", str(waves), "--kind", "signals", "--size", "32", *out],
+        ["inspect", str(waves), "--kind", "signals", "--alpha", "drop"],
     ):
         said = refused(*command, capsys=capsys)
         assert "signals" in said and "pictures" in said, (command, said)
         assert not (tmp_path / "out").exists()
+    assert fogcatcher("export", model, "--to", "torch", *out, capsys=capsys)[0] == 0
     with pytest.raises(UserError, match=r"are for pictures; these are signals"):
         load(run).sample(1).finished(Finish(zoom=2))
 

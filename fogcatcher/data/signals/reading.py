@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fogcatcher.base.errors import UserError
-from fogcatcher.data.arrays import LABEL_WORDS, columns_of, is_number, load_arrays
+from fogcatcher.base.errors import Message, UserError
+from fogcatcher.data.arrays import columns_of, is_label, is_number, load_arrays
 from fogcatcher.data.files import open_files
 from fogcatcher.data.labels import METADATA, Value, read_labels
 from fogcatcher.data.options import DataOptions
@@ -25,6 +25,8 @@ from fogcatcher.data.selection import select
 Signal = NDArray[np.float32]
 """(C, L)"""
 SUFFIXES = (".csv", ".npy")
+OF_PICTURES = ("size", "alpha", "fit", "resample", "trim", "all_frames")
+"""Options that say nothing of signals."""
 LARGEST_FILE = 2**26
 LARGEST_TABLE = 2**30
 
@@ -64,6 +66,9 @@ def read_signals(
     ``options.max_bad`` is bad.
     """
     options, path = options or DataOptions(), Path(path)
+    for name in OF_PICTURES:
+        if getattr(options, name) != getattr(DataOptions, name):
+            raise UserError(Message(f"{{@{name}}} is for pictures; these are signals."), about=name)
     if not path.exists():
         raise UserError(f"there are no signals at {path}: check the spelling, or give the full path.")
     found = _found(path, options)
@@ -108,7 +113,7 @@ def _in_arrays(path: Path) -> Found:
     possible = {
         name: array
         for name, array in arrays.items()
-        if array.ndim in (2, 3) and array.size and is_number(array) and not _is_label(name)
+        if array.ndim in (2, 3) and array.size and is_number(array) and not is_label(name)
     }
     if not possible:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
@@ -127,10 +132,6 @@ def _in_arrays(path: Path) -> Found:
     )
 
 
-def _is_label(name: str) -> bool:
-    return any(word in f"{name.lower()}_" for word in LABEL_WORDS)
-
-
 # --- a table ------------------------------------------------------------------------------------
 
 
@@ -140,7 +141,7 @@ def _in_table(path: Path) -> Found:
         raise UserError(f"{path} holds no signals: it is empty.")
     width = Counter(len(line) for line in lines).most_common(1)[0][0]
     header = header or [str(i) for i in range(width)]
-    numbers = [i for i in range(width) if not _is_label(header[i]) and _all_numbers(lines, i, width)]
+    numbers = [i for i in range(width) if not is_label(header[i]) and _all_numbers(lines, i, width)]
     if not numbers:
         raise UserError(f"{path} holds no signals: no column holds only numbers.")
     columns: dict[str, list[Value]] = {

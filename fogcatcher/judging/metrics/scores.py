@@ -121,7 +121,9 @@ def compare(
     sets = Sets.of(real, fake, kind, generator)
     n = len(sets.real)
     if n < LEAST:
-        return Comparison(_named(look, kind), n, n, (), f"{n} pictures on either side are too few to compare")
+        return Comparison(
+            _named(look, kind), n, n, (), f"{n} {kind.name} on either side are too few to compare"
+        )
     rows = {name: look(pictures) for name, pictures in vars(sets).items()}
     dimensions = rows["real"].shape[1]
     enough = n >= ROWS_PER_DIMENSION * dimensions

@@ -32,12 +32,17 @@ def see(pictures: Pictures, size: int) -> Seen:
     Channels: L, a, b of OKLab, each times alpha, and alpha in [0, 1]. Raises ValueError when there are not
     1 to 4 channels.
     """
-    seen = _square(_oklab(_rgba(pictures)))
+    seen = _square(in_oklab(pictures))
     side = seen.shape[-1]
     if side > size:
         return _shrunk(seen, size)
     factor = size // side
     return _padded(seen.repeat_interleave(factor, 2).repeat_interleave(factor, 3), size, size)
+
+
+def in_oklab(pictures: Pictures) -> Float[Tensor, "N 4 H W"]:
+    """Return pictures in their own size as OKLab times alpha, and alpha. Raises ValueError as ``see``."""
+    return _oklab(_rgba(pictures))
 
 
 def _rgba(pictures: Pictures) -> UInt8[Tensor, "N 4 H W"]:

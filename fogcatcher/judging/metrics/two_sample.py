@@ -17,10 +17,11 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.data.pictures.store import Pictures, has_alpha
+from fogcatcher.data.pictures.store import Pictures
 from fogcatcher.data.pictures.twins import exact_duplicates, near_duplicates
+from fogcatcher.judging.metrics.seeing import in_oklab
 
-STEPS, BATCH, WIDTH = 400, 64, 32
+STEPS, BATCH, WIDTH, CHANNELS = 400, 64, 32, 4
 LEARNING_RATE, WEIGHT_DECAY = 2e-3, 0.05
 FEWEST = 8
 Z = 1.959964
@@ -60,7 +61,7 @@ def two_sample_test(
     """
     if min(len(real), len(drawn)) < FEWEST:
         raise UserError(f"telling pictures apart needs {FEWEST} real and {FEWEST} drawn ones.")
-    sides = [_seen(real), _seen(drawn)]
+    sides = _seen(real, drawn)
     halves = [_halves(pictures, generator) for pictures in (real, drawn)]
     logits = [torch.zeros(len(side)) for side in sides]
     for number, learns in enumerate((False, True)):
@@ -124,15 +125,15 @@ def _families(pictures: Pictures) -> Int64[Tensor, " N"]:
 # --- the network --------------------------------------------------------------------------------
 
 
-def _seen(pictures: Pictures) -> Float[Tensor, "N C H W"]:
-    """Colours times alpha, and alpha, in [-1, 1]."""
-    x = pictures.float() / 255
-    if has_alpha(pictures.shape[1]):
-        x = torch.cat([x[:, :-1] * x[:, -1:], x[:, -1:]], 1)
-    return 2 * x - 1
+def _seen(real: Pictures, drawn: Pictures) -> list[Float[Tensor, "_ 4 H W"]]:
+    """Both sides as OKLab times alpha, and alpha, each channel at unit variance over both."""
+    sides = [in_oklab(real), in_oklab(drawn)]
+    both = torch.cat(sides).transpose(0, 1).flatten(1)
+    mean, spread = both.mean(1)[:, None, None], both.std(1).clamp_min(1e-3)[:, None, None]
+    return [(side - mean) / spread for side in sides]
 
 
-def _network(channels: int) -> nn.Module:
+def _network() -> nn.Module:
     def stage(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
         return [
             nn.Conv2d(inputs, outputs, 3, stride, padding=1),
@@ -140,7 +141,7 @@ def _network(channels: int) -> nn.Module:
             nn.SiLU(),
         ]
 
-    layers = [*stage(channels, WIDTH, 1), *stage(WIDTH, 2 * WIDTH, 2), *stage(2 * WIDTH, 4 * WIDTH, 2)]
+    layers = [*stage(CHANNELS, WIDTH, 1), *stage(WIDTH, 2 * WIDTH, 2), *stage(2 * WIDTH, 4 * WIDTH, 2)]
     return nn.Sequential(*layers, _Pooled(), nn.Linear(8 * WIDTH, 1), nn.Flatten(0))
 
 
@@ -157,7 +158,7 @@ def _trained(
     """Each batch holds as many real as drawn pictures, some of them mirrored and moved by a pixel."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
-        network = _network(known[0].shape[1])
+        network = _network()
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     decay = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     target = torch.cat([torch.full((BATCH // 2,), 0.95), torch.full((BATCH // 2,), 0.05)])
