@@ -21,11 +21,15 @@ from fogcatcher.data.pictures.store import Pictures
 from fogcatcher.data.pictures.twins import exact_duplicates, near_duplicates
 from fogcatcher.judging.metrics.seeing import in_oklab
 
-STEPS, BATCH, WIDTH, CHANNELS = 400, 64, 32, 4
+STEPS, BATCH, WIDTH, CHANNELS, AT_ONCE = 400, 64, 32, 4, 256
 LEARNING_RATE, WEIGHT_DECAY = 2e-3, 0.05
 FEWEST = 8
 Z = 1.959964
 """Of a normal distribution, 95 % lies as many deviations from its mean."""
+
+
+Drawn = UInt8[Tensor, "M C H W"]
+"""As many as there are, of the shape of the real ones."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,38 @@ class TwoSample:
     """0.5: it cannot tell them apart; 1: it always can. Both sides count equally."""
     low: float
     high: float
-    """The interval that holds the truth in 95 of 100 cases (Wilson 1927)."""
+    """The ends of an interval that holds the truth in 95 of 100 cases or more (Wilson 1927)."""
     real: Float[Tensor, " N"]
     """How surely the network took each real picture for real, from 0 to 1."""
     drawn: Float[Tensor, " M"]
     """How surely it took each drawn picture for real."""
+    looked: Float[Tensor, "M H W"]
+    """How much each pixel of the drawn pictures weighed in that, as slope times value, 0 to 1."""
 
     @property
     def in_words(self) -> str:
-        return f"a machine tells them apart in {100 * self.accuracy:.0f} of 100 cases"
+        ends = f"{100 * self.low:.0f} to {100 * self.high:.0f}"
+        return (
+            f"a machine tells them apart in {100 * self.accuracy:.0f} of 100 cases ({ends}; 50 is guessing)"
+        )
+
+    def within(self, real: Int64[Tensor, " N"], drawn: Int64[Tensor, " M"]) -> dict[int, tuple[float, int]]:
+        """Return class number -> how often the network was right within it, and among how many pictures.
+
+        ``real`` and ``drawn`` are the classes of both sides; below 0 is none. A class needs eight a side.
+        """
+        found = {}
+        for number in sorted(set(real[real >= 0].tolist()) & set(drawn.tolist())):
+            ours, theirs = self.real[real == number], self.drawn[drawn == number]
+            if min(len(ours), len(theirs)) >= FEWEST:
+                rights = (ours > 0.5).double().mean() + (theirs <= 0.5).double().mean()
+                found[number] = (rights.item() / 2, len(ours) + len(theirs))
+        return found
 
 
 def two_sample_test(
     real: UInt8[Tensor, "N C H W"],
-    drawn: UInt8[Tensor, "M C H W"],
+    drawn: Drawn,
     generator: torch.Generator,
     steps: int = STEPS,
     progress: Callable[[int, int], None] | None = None,
@@ -62,21 +84,35 @@ def two_sample_test(
     if min(len(real), len(drawn)) < FEWEST:
         raise UserError(f"telling pictures apart needs {FEWEST} real and {FEWEST} drawn ones.")
     sides = _seen(real, drawn)
-    halves = [_halves(pictures, generator) for pictures in (real, drawn)]
-    logits = [torch.zeros(len(side)) for side in sides]
+    families = [_families(pictures) for pictures in (real, drawn)]
+    halves = [_halves(family, generator) for family in families]
+    logits, looked = [torch.zeros(len(side)) for side in sides], torch.zeros_like(sides[1][:, 0])
     for number, learns in enumerate((False, True)):
         known = [side[half == learns] for side, half in zip(sides, halves, strict=True)]
         network = _trained(known, steps, generator, _from(progress, number * steps, 2 * steps))
-        for side, half, found in zip(sides, halves, logits, strict=True):
-            found[half != learns] = _asked(network, side[half != learns])
+        (real_part, drawn_part) = (half != learns for half in halves)
+        logits[0][real_part], _ = _asked(network, sides[0][real_part])
+        logits[1][drawn_part], looked[drawn_part] = _asked(network, sides[1][drawn_part])
     rights = [(logits[0] > 0).double().mean().item(), (logits[1] <= 0).double().mean().item()]
     accuracy = sum(rights) / 2
-    return TwoSample(
-        accuracy, *wilson(accuracy, len(real) + len(drawn)), logits[0].sigmoid(), logits[1].sigmoid()
-    )
+    low, high = wilson(accuracy, _trials(*families))
+    return TwoSample(accuracy, low, high, logits[0].sigmoid(), logits[1].sigmoid(), looked)
 
 
-def wilson(share: float, n: int, z: float = Z) -> tuple[float, float]:
+def _trials(*families: Int64[Tensor, " _"]) -> float:
+    """Return how many independent trials the answers about two sides are worth.
+
+    What the first half teaches about the second, the second teaches about the first: by chance alone both
+    networks are right together, or wrong, so the pictures of one half count, not of both. Members of a
+    family are known together as well: m_1, m_2, ... alike count as (sum m)^2 / sum m^2 pictures. The mean of
+    the rates of two sides of n_1 and n_2 varies as that of 4 / (1 / n_1 + 1 / n_2).
+    """
+    members = [family.bincount().double() for family in families]
+    n_1, n_2 = (((m.sum() ** 2 / m.square().sum()).item()) for m in members)
+    return 4 / (1 / n_1 + 1 / n_2) / 2
+
+
+def wilson(share: float, n: float, z: float = Z) -> tuple[float, float]:
     """Return the ends of the interval for a share found in n trials. Wilson 1927.
 
     (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
@@ -92,12 +128,11 @@ def _from(progress: Callable[[int, int], None] | None, before: int, in_all: int)
 # --- who learns from whom -----------------------------------------------------------------------
 
 
-def _halves(pictures: Pictures, generator: torch.Generator) -> Bool[Tensor, " N"]:
-    """Two halves, about equal, with all that look nearly alike on one side."""
-    family = _families(pictures)
-    members = family.bincount(minlength=len(pictures))
-    side, counts = torch.zeros(len(pictures), dtype=torch.bool), [0, 0]
-    for number in torch.randperm(len(pictures), generator=generator).tolist():
+def _halves(family: Int64[Tensor, " N"], generator: torch.Generator) -> Bool[Tensor, " N"]:
+    """Two halves, about equal, with each family on one side."""
+    members = family.bincount(minlength=len(family))
+    side, counts = torch.zeros(len(family), dtype=torch.bool), [0, 0]
+    for number in torch.randperm(len(family), generator=generator).tolist():
         if members[number]:  # the first of a family stands for it
             less = counts[1] < counts[0]
             side[family == number] = less
@@ -125,7 +160,7 @@ def _families(pictures: Pictures) -> Int64[Tensor, " N"]:
 # --- the network --------------------------------------------------------------------------------
 
 
-def _seen(real: Pictures, drawn: Pictures) -> list[Float[Tensor, "_ 4 H W"]]:
+def _seen(real: Pictures, drawn: Drawn) -> list[Float[Tensor, "_ 4 H W"]]:
     """Both sides as OKLab times alpha, and alpha, each channel at unit variance over both."""
     sides = [in_oklab(real), in_oklab(drawn)]
     both = torch.cat(sides).transpose(0, 1).flatten(1)
@@ -180,6 +215,14 @@ def _moved(x: Tensor, generator: torch.Generator) -> Tensor:
     return x.roll((down, right), (2, 3))
 
 
-@torch.no_grad()
-def _asked(network: nn.Module, x: Tensor) -> Tensor:
-    return torch.cat([network(part) for part in x.split(256)]) if len(x) else torch.zeros(0)
+def _asked(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits (N,) of pictures, and how much each of their pixels weighs, (N, H, W) from 0 to 1."""
+    logits, weights = [torch.zeros(0)], [torch.zeros_like(x[:0, 0])]
+    for part in x.split(AT_ONCE):
+        part = part.requires_grad_()
+        found = network(part)
+        (slope,) = torch.autograd.grad(found.sum(), part)
+        weight = F.avg_pool2d((slope * part).detach().abs().sum(1), 3, 1, 1)
+        logits.append(found.detach())
+        weights.append(weight / weight.amax((1, 2), keepdim=True).clamp_min(1e-12))
+    return torch.cat(logits), torch.cat(weights)
