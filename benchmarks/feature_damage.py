@@ -1,33 +1,43 @@
 """Does the Frechet distance in the built-in features grow with every kind of damage?
 
-    python benchmarks/feature_damage.py FASHION_MNIST_FOLDER [--tiles FOLDER_OF_PICTURES] [--pixels]
+    python benchmarks/feature_damage.py dcss.zip cc0-tiles.zip [--weights FOLDER] [--pixels]
 
-One half of pictures that the features were not trained on is compared with the other half, damaged more and
-more: level 0 is the distance of two untouched halves.
+One half of pictures that the features were not trained on is compared with the other half, damaged: first as
+no good model draws, as a multiple of what two untouched halves get, with precision; then more and more, in
+five levels, of which level 0 is two untouched halves.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
+from feature_pictures import digits, judged_sets
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
-from train_features import sprite_pictures
 
-from fogcatcher.data.idx import read_idx
 from fogcatcher.data.kind import Extractor
-from fogcatcher.data.sprites import draw_many
-from fogcatcher.judging.metrics.features import Pixels, builtin
+from fogcatcher.judging.metrics.damage import colour_noise, hue_noise, shuffled_blocks, shuffled_silhouettes
+from fogcatcher.judging.metrics.features import Builtin, Pixels, builtin
 from fogcatcher.judging.metrics.frechet import frechet, gaussian
+from fogcatcher.judging.metrics.neighbours import precision_recall
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
-Sorted = tuple[Tensor, Tensor]
-"""Pictures (N, C, H, W), and the number of the class of each."""
+MOST = 800
+"""So many pictures a half."""
+SPOILED: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "untouched": lambda x, g: x,
+    "blocks of 2 shuffled": lambda x, g: shuffled_blocks(x, 2, g),
+    "blocks of 4 shuffled": lambda x, g: shuffled_blocks(x, 4, g),
+    "blocks of 8 shuffled": lambda x, g: shuffled_blocks(x, 8, g),
+    "silhouettes shuffled": shuffled_silhouettes,
+    "colour noise of 12": lambda x, g: colour_noise(x, 12, g),
+    "colour noise of 40": lambda x, g: colour_noise(x, 40, g),
+    "hue noise of 60": lambda x, g: hue_noise(x, 60, g),
+}
 
 
 def back(x: Tensor) -> Tensor:
@@ -64,63 +74,50 @@ def mixed_halves(x: Tensor, u: float, g: torch.Generator) -> Tensor:
 DAMAGES = (noise, blur, colour_shift, dropped_pixels, mixed_halves)
 
 
-def distances(extractor: Extractor, real: Tensor, other: Sorted, name: str) -> None:
+def spoiled(extractor: Extractor, real: Tensor, other: Tensor, name: str) -> None:
+    rows = extractor(real)
+    reference, floor = gaussian(rows), 0.0
+    for what, damage in SPOILED.items():
+        if "hue" in what and other.shape[1] < 3:
+            continue
+        found = extractor(damage(other, torch.Generator().manual_seed(1)))
+        distance = frechet(reference, gaussian(found))
+        floor = floor or distance
+        precision = precision_recall(rows, found).precision
+        print(
+            f"{name:8} {what:21} {distance:9.3f} {distance / floor:8.1f} floors, precision {precision:.3f}",
+            flush=True,
+        )
+
+
+def levels(extractor: Extractor, real: Tensor, other: Tensor, name: str) -> None:
     reference = gaussian(extractor(real))
-
-    def row(what: str, sets: list[Tensor]) -> None:
-        found = [frechet(reference, gaussian(extractor(x))) for x in sets]
-        grows = all(a < b for a, b in itertools.pairwise(found))
-        print(f"{name:8} {what:15}", *[f"{f:9.3f}" for f in found], "grows" if grows else "NOT MONOTONE")
-
-    pictures, classes = other
     for damage in DAMAGES:
         g = torch.Generator().manual_seed(1)
-        row(damage.__name__, [damage(pictures, u, g) for u in LEVELS])
-    count = int(classes.max()) + 1
-    kept = [pictures[classes >= missing] for missing in range(min(count, 5))]
-    least = min(len(k) for k in kept)  # as many pictures each time, for the bias depends on it
-    g = torch.Generator().manual_seed(1)
-    row("missing classes", [k[torch.randperm(len(k), generator=g)[:least]] for k in kept])
-
-
-def sprites() -> Sorted:
-    drawn = draw_many(4000, seed=123)
-    kinds = sorted({s.kind for s in drawn})
-    return sprite_pictures(drawn), torch.tensor([kinds.index(s.kind) for s in drawn])
-
-
-def fashion(folder: Path) -> Sorted:
-    grey = read_idx(folder / "t10k-images-idx3-ubyte.gz")[:4000]
-    classes = read_idx(folder / "t10k-labels-idx1-ubyte.gz")[:4000]
-    return torch.from_numpy(grey.copy())[:, None], torch.from_numpy(classes.astype(np.int64))
-
-
-def tiles(folder: Path) -> Sorted:
-    files = sorted(folder.rglob("*.png"))
-    names = sorted({f.parent.name for f in files})
-    pictures = np.stack([np.asarray(Image.open(f).convert("RGBA")) for f in files])
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.tensor(
-        [names.index(f.parent.name) for f in files]
-    )
+        found = [frechet(reference, gaussian(extractor(damage(other, u, g)))) for u in LEVELS]
+        grows = all(a < b for a, b in itertools.pairwise(found))
+        figures = "".join(f"{f:9.3f}" for f in found)
+        print(f"{name:8} {damage.__name__:15}{figures} {'grows' if grows else 'NOT MONOTONE'}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, help="the four files of Fashion-MNIST, gzipped IDX")
-    parser.add_argument("--tiles", type=Path, help="pictures of one size, sorted into folders")
+    parser.add_argument("files", type=Path, nargs="+", help="zip files of tiles")
+    parser.add_argument("--weights", type=Path, help="folder of another network than the shipped one")
     parser.add_argument("--pixels", action="store_true", help="raw pixels instead of the network")
     arguments = parser.parse_args()
-    extractor: Extractor = Pixels() if arguments.pixels else builtin()
-    print(f"{extractor.name} {extractor.hash}; levels {LEVELS}; missing classes 0 to 4")
-    sets = {"sprites": sprites(), "fashion": fashion(arguments.folder)}
-    if arguments.tiles:
-        sets["tiles"] = tiles(arguments.tiles)
-    for name, (pictures, classes) in sets.items():
+    mine = Builtin(arguments.weights) if arguments.weights else builtin()
+    extractor: Extractor = Pixels() if arguments.pixels else mine
+    sets = judged_sets(arguments.files) | {"digits": digits()[0]}
+    print(f"{extractor.name} {extractor.hash}; levels {LEVELS}")
+    for name, pictures in sets.items():
         order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))
-        a, b = order.chunk(2)
-        distances(extractor, pictures[a], (pictures[b], classes[b]), name)
+        real, other = (pictures[half[:MOST]] for half in order.chunk(2))
+        print(f"{name}: {len(real)} against {len(other)}")
+        spoiled(extractor, real, other, name)
+        levels(extractor, real, other, name)
 
 
 if __name__ == "__main__":
