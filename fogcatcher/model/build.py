@@ -208,7 +208,7 @@ def warnings_of(method: Method) -> list[str]:
 def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Vector | Words]:
     """What the network is told besides the noise level, and in which form."""
     inputs: dict[str, Vector | Words] = {
-        a.name: Words(a.vocabulary) if isinstance(a, Text) else Vector(a.features)
+        a.name: Words(a.vocabulary) if isinstance(a, Text) else Vector(a.features, a.length)
         for a in conditions.attributes
     }
     if config.augmentation:

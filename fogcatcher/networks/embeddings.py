@@ -36,6 +36,8 @@ class Vector:
     """An attribute that comes as numbers of which zeros mean "not said"."""
 
     features: int
+    length: float = 1.0
+    """About how long such a vector is."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Words:
     """An attribute that comes as word numbers, (B, L), 0 where there is no word."""
 
     vocabulary: int
+
+
+START = 0.5
+"""Standard deviation of what a condition adds before training, in each channel."""
 
 
 class ConditionEmbedding(nn.Module):
@@ -61,6 +67,13 @@ class ConditionEmbedding(nn.Module):
                 for name, kind in attributes.items()
             }
         )
+
+        for name, kind in attributes.items():
+            table = self.tables[_key(name)]
+            if isinstance(kind, Vector) and isinstance(table, nn.Linear):
+                # As loud from the first step as the noise level; the usual start shrinks with the number of
+                # classes, and a network that hardly hears a condition is slow to follow it.
+                nn.init.normal_(table.weight, std=START / kind.length)
 
     def forward(self, cond: Condition | None, like: Tensor) -> Tensor:
         """Raises KeyError for an attribute that the network was not built with."""

@@ -18,7 +18,8 @@ class ConditionDropout:
     All at once for a ``share`` of the samples, which teaches the unconditional denoiser that guidance needs
     (Ho & Salimans 2022, algorithm 1); each on its own for its ``own`` share, so that a model can be asked
     for one attribute without another; and, of those named in ``singly``, every number of the row with a
-    chance of its own, so that it can be asked for some tags without saying anything about the rest.
+    chance of its own, so that it can be asked for some tags without saying anything about the rest. A wish
+    mostly names what a picture is to have; so in half of the samples what it has not is left unsaid.
 
     The own shares all fall into one half of the samples. So attributes are often left unsaid together, and
     the other half says everything: with independent coins, few samples would do either.
@@ -42,6 +43,7 @@ class ConditionDropout:
             keep = says_anything & (says_everything | (coins(rows) >= 2 * self.own.get(name, 0.0)))
             if name in self.singly:
                 # A chance of its own for every sample, so that few and many tags are left unsaid.
-                keep = keep & (coins(rows, rows.shape[1]) >= coins(rows))
+                one_by_one = coins(rows, rows.shape[1]) >= coins(rows)
+                keep = keep & (says_everything | one_by_one) & ((rows > 0) | (coins(rows) >= 0.5))
             kept[name] = rows * keep.to(rows)
         return kept

@@ -280,6 +280,18 @@ def test_dropped_shares():
 def test_tags_are_dropped_singly_from_none_to_all():
     cond = {"tags": torch.ones(20_000, 4)}
     kept = ConditionDropout(0.0, singly=("tags",))(cond, torch.Generator().manual_seed(0))["tags"]
-    # Every tag's chance is uniform on [0, 1]: all numbers of kept tags are equally likely (1/5 each).
+    # In half of the samples all is said; in the other the chance of every tag is uniform on [0, 1], so that
+    # all numbers of kept tags are equally likely: 1/5 each.
     shares = kept.sum(1).long().bincount(minlength=5) / 20_000
-    torch.testing.assert_close(shares, torch.full((5,), 0.2), atol=0.012, rtol=0)
+    torch.testing.assert_close(shares, torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6]), atol=0.012, rtol=0)
+
+
+def test_what_a_picture_has_not_is_left_unsaid_in_half_of_the_samples():
+    """A wish names what is to be there: a network must know the tags that are, without those that are not."""
+    cond = {"tags": torch.tensor([1.0, -1.0, -1.0, -1.0]).repeat(20_000, 1)}
+    kept = ConditionDropout(0.0, singly=("tags",))(cond, torch.Generator().manual_seed(0))["tags"]
+    denied = (kept < 0).sum(1).bincount(minlength=4) / 20_000
+    torch.testing.assert_close(denied, torch.tensor([0.5625, 0.0625, 0.0625, 0.3125]), atol=0.012, rtol=0)
+    alone = ((kept[:, 0] > 0) & (kept[:, 1:] == 0).all(1)).double().mean().item()
+    # Nothing denied, and said at all: half (all said) plus half of one half, of one coin or of four.
+    assert alone == pytest.approx(0.5 * 0.75 + 0.5 * 0.5 * 0.05, abs=0.012)

@@ -43,6 +43,11 @@ class Attribute(ABC):
     def features(self) -> int:
         """How many numbers encode one value."""
 
+    @property
+    def length(self) -> float:
+        """About how long the code of a value is."""
+        return 1.0
+
     @abstractmethod
     def encode(self, wish: Wish) -> Tensor:
         """Return (features,) float32; zeros for None. Raises UserError for what cannot be asked."""
@@ -126,6 +131,11 @@ class Tags(Attribute):
     @property
     def features(self) -> int:
         return len(self.tags)
+
+    @property
+    def length(self) -> float:
+        """A few tags are said of most wishes, and all of them of many pictures."""
+        return max(1.0, math.sqrt(len(self.tags)) / 3)
 
     def encode(self, wish: Wish) -> Tensor:
         signs = torch.zeros(self.features)
@@ -293,6 +303,10 @@ class Sentence(Attribute):
     @property
     def features(self) -> int:
         return self.width
+
+    @property
+    def length(self) -> float:
+        return math.sqrt(self.width)
 
     def encode(self, wish: Wish) -> Tensor:
         if wish is None:

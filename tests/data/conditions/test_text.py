@@ -8,7 +8,7 @@ import torch
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.conditions.conditions import ConditionSpec, Sentence, Text
-from fogcatcher.networks.embeddings import ConditionEmbedding, Words, WordsEmbedding
+from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words, WordsEmbedding
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare
 from fogcatcher.runs.setup import Setup
@@ -101,3 +101,13 @@ def test_another_encoder_is_refused(encoder: str, tmp_path):
         attribute.encode("red")
     with pytest.raises(UserError, match=r"no text encoder: it has no model.safetensors"):
         Sentence.of("text", str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(("count", "length"), [(2, 1.0), (300, 1.0), (384, 384**0.5)])
+def test_before_training_every_condition_is_about_as_loud(count: int, length: float):
+    """One of 2 or of 300 classes, or a long vector of a sentence: deviation 1/2 in each channel."""
+    layer = ConditionEmbedding(4096, {"kind": Vector(count, length)})
+    code = torch.zeros(1, count)
+    code[0, 0] = length
+    said = layer({"kind": code}, torch.zeros(1, 4096))
+    assert said.std().item() == pytest.approx(0.5, rel=0.05)
