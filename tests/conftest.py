@@ -7,6 +7,7 @@ import tempfile
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
+import pytest
 from jaxtyping import install_import_hook
 
 from tests import typechecker
@@ -16,3 +17,9 @@ install_import_hook("fogcatcher", f"{typechecker.__name__}.check")
 _CACHE = tempfile.TemporaryDirectory(prefix="fogcatcher-tests-")
 os.environ["FOGCATCHER_CACHE"] = _CACHE.name
 os.environ |= {"HF_HOME": f"{_CACHE.name}/huggingface", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(autouse=True)
+def a_test_that_learns_for_a_short_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands' two-sample test takes a minute; its own tests say how long it learns."""
+    monkeypatch.setattr("fogcatcher.judging.evaluation.TELLING_STEPS", 40)

@@ -38,6 +38,23 @@ def reading_bar() -> Iterator[Callable[[int, int], None]]:
         yield advance
 
 
+@contextmanager
+def judging_bar() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
+    """What is being done, a line each, and a bar for what takes a while: two functions to call."""
+    with tqdm(total=1, unit="call", leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def told(what: str) -> None:
+            bar.clear()
+            print(f"  {what} ...", flush=True)
+            bar.reset(total=1)
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield told, advance
+
+
 class TrainingBar:
     """Steps, images per second, loss and time left; a plain line now and then where there is no screen."""
 

@@ -32,8 +32,12 @@ class JudgingArguments:
         tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN", help_behavior_hint="")
     ]
     """Run directories; several are compared in one table."""
+    pictures: tyro.conf.UseAppendAction[
+        Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(repeatable)")]
+    ] = ()
+    """Judge pictures that any program has made, too; without a run, --against says by what."""
     against: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
-    """The data that all runs are judged by. Default: each run's own, parted as in its training."""
+    """The data that all are judged by. Default: each run's own, parted as in its training."""
     quick: bool = False
     """Only the figures and the search for copies; no intervals, losses and curves."""
     samples: Annotated[int, tyro.conf.arg(metavar="N", aliases=["-n"])] = 1000
@@ -57,17 +61,18 @@ class JudgingArguments:
     nll: bool = False
     """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
-    """Folder for the report. Default: evaluation in the first run's folder."""
+    """Folder for the report. Default: evaluation in the first run's folder, or here."""
 
 
 @dataclass(kw_only=True)
 class Evaluate(SettingsArguments, JudgingArguments):
     """Say how good a trained model is: quality, variety, copies, and how sure each figure is.
 
-    Every figure stands beside its floor (real pictures against other real ones, as many) and its ceilings
-    (noise; one picture repeated). Writes RUN/evaluation/report.html and evaluation.json.
+    Every figure stands beside what other real pictures get, and what real ones get that were spoiled on
+    purpose. Writes RUN/evaluation/report.html and evaluation.json.
 
     Example:  fogcatcher evaluate runs/my-sprites --quick
+    Example:  fogcatcher evaluate --pictures drawn-elsewhere --against my-sprites
     """
 
     guidance: Annotated[str, tyro.conf.arg(metavar="W")] = f"{AS_THE_DATA.guidance:g}"
@@ -80,43 +85,78 @@ class Evaluate(SettingsArguments, JudgingArguments):
             self._judge(processes)
 
     def _judge(self, processes: Processes) -> None:
+        from fogcatcher.judging.evaluation_page import lines, side_by_side
+
+        if not self.models and not (self.pictures and self.against):
+            raise UserError("name at least one run directory, or --pictures and --against.")
+        if self.samples < 1 or self.steps < 1:
+            raise UserError("--samples and --steps must be at least 1.")
+        if self.nll:
+            for folder in self.models:
+                model = self._model(folder)
+                _print_bits(model, *self._data(model), self.seed)
+            return
+        evaluations = []
+        for folder in (*self.models, *self.pictures):
+            print(f"{folder}:", flush=True)
+            done = self._run(folder, processes) if folder in self.models else self._pictures(folder)
+            evaluations.append(_with_flags(done))
+            for line in lines(evaluations[-1]):
+                print(line)
+        if processes.is_first:
+            if len(evaluations) > 1:
+                print("side by side:", *side_by_side(evaluations), sep="\n")
+            self._write(evaluations)
+
+    def _model(self, folder: Path) -> Model:
+        from fogcatcher.model.model import load
+
+        return load(folder, self.best, self.ema)
+
+    def _run(self, folder: Path, processes: Processes) -> Evaluation:
+        from fogcatcher.cli.bars import judging_bar
+        from fogcatcher.judging.evaluation import Watch, evaluate
+
+        model = self._model(folder)
+        dataset, parts = self._data(model)
+        with judging_bar() as (told, progress):
+            watch, looks = Watch(told, progress), self._looks(model.config.kind)
+            return evaluate(str(folder), model, dataset, parts, self._settings(), looks, watch, processes)
+
+    def _pictures(self, folder: Path) -> Evaluation:
+        """Judge a folder as pictures of the size and the channels that they are judged by."""
+        from fogcatcher.cli.bars import judging_bar, reading_bar
+        from fogcatcher.data.for_model import read_for_model
+        from fogcatcher.data.options import DataOptions
+        from fogcatcher.data.pictures.spec import spec_of
+        from fogcatcher.data.reading import read_dataset
+        from fogcatcher.data.splitting import split
+        from fogcatcher.judging.evaluation import Watch, judge
+
+        if self.against is None:
+            model = self._model(self.models[0])
+            dataset, parts = self._data(model)
+            spec = model.config.pictures
+        else:
+            with reading_bar() as progress:
+                dataset = read_dataset(self.against, DataOptions(), progress)
+            parts, spec = split(dataset, DataOptions()), spec_of(dataset.rows)
+        with reading_bar() as progress:
+            drawn = read_for_model(folder, spec, DataOptions(), progress)
+        if drawn.duplicates:
+            print(f"  {len(drawn.duplicates):,} of them are equal to others, and left out")
+        with judging_bar() as (told, progress):
+            rows, watch = drawn.rows[: self.samples], Watch(told, progress)
+            return judge(str(folder), spec, rows, dataset, parts, self._settings(), self._looks(spec), watch)
+
+    def _write(self, evaluations: list[Evaluation]) -> None:
         import json
 
         from fogcatcher.base.disk import write_atomically
-        from fogcatcher.judging.evaluation import evaluate
-        from fogcatcher.judging.evaluation_page import lines, page
-        from fogcatcher.model.model import load
+        from fogcatcher.judging.evaluation_page import page
         from fogcatcher.runs.log import CHECKS, read_rows
 
-        if not self.models:
-            raise UserError("name at least one run directory.")
-        if self.samples < 1 or self.steps < 1:
-            raise UserError("--samples and --steps must be at least 1.")
-        evaluations = []
-        for folder in self.models:
-            model = load(folder, self.best, self.ema)
-            dataset, parts = self._data(model)
-            if self.nll:
-                _print_bits(model, dataset, parts, self.seed)
-                continue
-            print(f"{folder}:", flush=True)
-            done = evaluate(
-                str(folder),
-                model,
-                dataset,
-                parts,
-                self._settings(),
-                self._looks(model.config.kind),
-                told=lambda what: print(f"  {what} ...", flush=True),
-                processes=processes,
-            )
-            done = _with_flags(done)
-            evaluations.append(done)
-            for line in lines(done):
-                print(line)
-        if self.nll or not processes.is_first:
-            return
-        out = self.out or self.models[0] / "evaluation"
+        out = self.out or (self.models[0] / "evaluation" if self.models else Path("evaluation"))
         out.mkdir(parents=True, exist_ok=True)
         report = json.dumps([done.to_json() for done in evaluations], indent=1)
         write_atomically(out / "evaluation.json", lambda part: part.write_text(report, encoding="utf-8"))

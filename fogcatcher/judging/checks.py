@@ -17,16 +17,8 @@ from fogcatcher.data.splitting import Split
 from fogcatcher.diffusion.baselines import Baselines
 from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.drawing.settings import AS_THE_DATA
-from fogcatcher.judging.evaluation import (
-    NOISE_LEVELS,
-    Rows,
-    Settings,
-    copies,
-    draw,
-    errors_at,
-    known_little,
-    usual_look,
-)
+from fogcatcher.judging.evaluation import Settings, copies, draw, usual_look
+from fogcatcher.judging.losses import NOISE_LEVELS, Rows, errors_at, known_little
 from fogcatcher.judging.metrics import memorisation
 from fogcatcher.judging.metrics.kernel import mmd2
 from fogcatcher.judging.metrics.rows import Features

@@ -1,4 +1,8 @@
-"""An honest judge of one run: how good, how varied, how much of it is copied, and how sure that is."""
+"""An honest judge of one run: how good, how varied, how much of it is copied, and how sure that is.
+
+``judge`` measures rows that anything has drawn; ``evaluate`` draws them with a model and adds what only a
+model can be asked.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from fogcatcher.base.processes import ALONE, Processes
@@ -19,18 +23,19 @@ from fogcatcher.data.labels import Value
 from fogcatcher.data.pictures.spec import Pictures, PictureSpec
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
-from fogcatcher.diffusion.baselines import MANY, Baselines, baselines
-from fogcatcher.diffusion.tensors import PerSample
 from fogcatcher.drawing.settings import AS_THE_DATA
 from fogcatcher.drawing.settings import Settings as DrawingSettings
 from fogcatcher.drawing.to_disk import AT_ONCE
+from fogcatcher.judging.followed import Followed, all_followed
+from fogcatcher.judging.losses import Level, Rows, losses
 from fogcatcher.judging.metrics import features, memorisation
 from fogcatcher.judging.metrics.kernel import mmd2
-from fogcatcher.judging.metrics.membership import Membership, membership
+from fogcatcher.judging.metrics.membership import Membership
 from fogcatcher.judging.metrics.memorisation import Memorisation
 from fogcatcher.judging.metrics.neighbours import K, outliers, precision_recall
 from fogcatcher.judging.metrics.rows import Features
-from fogcatcher.judging.metrics.scores import Comparison, class_accuracy, compare
+from fogcatcher.judging.metrics.scores import Comparison, compare
+from fogcatcher.judging.metrics.two_sample import FEWEST, STEPS, TwoSample, two_sample_test
 from fogcatcher.model.model import Model
 
 SAMPLES = 1000
@@ -41,16 +46,27 @@ MOST_TRAINING = 20_000
 QUICK_TRAINING = 4000
 JUDGES = 4000
 """So many training pictures vote on the class of a sample."""
-NOISE_LEVELS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
-"""sigma / alpha at which losses are measured."""
-MOST_LOSSES = 512
 STEPS_OF_CURVE = (5, 10, 20, 40)
 CURVE_SAMPLES = 256
 
-Rows = Int64[Tensor, " _"]
+TELLING_STEPS = STEPS
+"""Of each of the two networks of that test."""
+MOST_TOLD_APART = 1000
+"""So many real and so many drawn pictures take part in the two-sample test."""
+
 Some = UInt8[Tensor, "_ C H W"]
 """Any number of pictures of one shape: what was drawn, or curves of it."""
-Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who hears what is being done, and how many calls of how many of it are."""
+
+    told: Callable[[str], None] = lambda what: None
+    progress: Callable[[int, int], None] = lambda done, of: None
+
+
+SILENT = Watch()
 
 
 @dataclass(frozen=True)
@@ -69,20 +85,6 @@ class Settings:
         """Return all of it, how pictures are drawn beside the rest."""
         rest = {name: value for name, value in vars(self).items() if name != "drawing"}
         return self.drawing.to_recipe() | rest
-
-
-@dataclass(frozen=True)
-class Level:
-    """Mean squared error of x0_hat at one noise level."""
-
-    sigma: float
-    """Noise over signal."""
-    training: float
-    held_out: float
-    zero: float
-    """What an answer of zero gets, on held-out pictures."""
-    gaussian: float
-    """What a denoiser gets there that knows no more than mean and covariance."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,15 @@ class Evaluation:
     kind: str
     """The name of the kind of data."""
     model: str
-    """The hash of its weights."""
+    """The hash of its weights; "" of rows that something else has drawn."""
     settings: Settings
     comparisons: tuple[Comparison, ...]
-    class_accuracy: tuple[float, float] | None
-    """Of the main condition: of the samples, and of held-out pictures by the same judge."""
+    told_apart: TwoSample | None
+    """None of too few, and of what is no pictures."""
+    apart_by_class: Mapping[str, float]
+    """Class of the main condition -> how often they are told apart within it."""
+    followed: tuple[Followed, ...]
+    """Each condition: whether what was asked for is drawn."""
     by_class: tuple[ClassFigures, ...]
     """Classes with too few pictures are left out."""
     memorisation: Memorisation | None
@@ -139,7 +145,14 @@ class Evaluation:
             "model": self.model,
             "settings": self.settings.to_json(),
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
-            "class_accuracy": self.class_accuracy,
+            "told_apart": self.told_apart
+            and {
+                "accuracy": self.told_apart.accuracy,
+                "low": self.told_apart.low,
+                "high": self.told_apart.high,
+                "within": dict(self.apart_by_class),
+            },
+            "followed": [asdict(each) for each in self.followed],
             "by_class": [asdict(figures) for figures in self.by_class],
             "memorisation": copied
             and {
@@ -160,69 +173,59 @@ class Evaluation:
         }
 
 
-def evaluate(
+def judge(
     name: str,
-    model: Model,
+    kind: Kind,
+    samples: Tensor,
     dataset: Dataset,
     parts: Split,
     settings: Settings,
     looks: tuple[Extractor, ...] = (),
-    told: Told = lambda what: None,
-    processes: Processes = ALONE,
+    watch: Watch = SILENT,
 ) -> Evaluation:
-    """Measure a model against its own data set, parted as in its training.
+    """Measure rows that anything has drawn against those of a data set, parted for training.
 
-    Several ``processes`` divide the drawing; each then measures all of it, and finds the same.
-
-    Samples are asked for what the training pictures are, so that classes are as frequent as there.
-    ``looks`` are feature extractors, by default the built-in one. ``told`` hears what is being done.
+    ``looks`` are feature extractors, by default the built-in one.
     """
     start, generator = time.perf_counter(), torch.Generator().manual_seed(settings.seed)
-    training = parts.train.unique()
-    order = training[torch.randperm(len(training), generator=generator)]
-    kind = model.config.kind
-    told(f"drawing {settings.samples:,} {kind.name}")
-    asked = order[torch.arange(settings.samples) % len(order)]
-    samples = draw(model, dataset, asked, settings, processes)
-    real = dataset.rows[order[: 2 * settings.samples]]
+    order = in_order(parts, settings.seed)
+    real = dataset.rows[order[: 2 * len(samples)]]
     looks = looks or (usual_look(kind),)
     comparisons = []
     for look in looks:
-        told(f"comparing them with {len(real):,} training {kind.name} ({look.name})")
+        watch.told(f"comparing them with {len(real):,} training {kind.name} ({look.name})")
         comparison = compare(
             real, samples, look, generator, kind=kind, force=settings.force, intervals=not settings.quick
         )
         comparisons.append(comparison)
-    told("looking for copies")
+    told_apart = None
+    if isinstance(kind, PictureSpec) and min(len(real), len(samples)) >= FEWEST:
+        watch.told("training a network to tell them from real ones")
+        known, drawn = real[:MOST_TOLD_APART], samples[:MOST_TOLD_APART]
+        told_apart = two_sample_test(known, drawn, generator, TELLING_STEPS, watch.progress)
+    watch.told("looking for copies")
     searched = order[: QUICK_TRAINING if settings.quick else MOST_TRAINING]
     copied = None
     if len(parts.held_out):
         held_out = dataset.rows[parts.held_out]
         copied = copies(kind, samples, dataset.rows[searched], held_out, generator)
-    drawn, rows = looks[0](samples), looks[0](real)
-    strange, missed = _outliers(samples, drawn, real, rows)
-    by_class, right = _classes(model, dataset, parts.held_out, asked, drawn, order, rows, looks[0])
-    levels, tells, curve = (), None, {}
-    if not settings.quick and len(parts.held_out):
-        told(f"measuring the loss on training and held-out {kind.name}")
-        levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
-    if not settings.quick and len(real) > 1:
-        told("drawing with fewer and more steps")
-        curve = dict(_curve(model, dataset, asked, rows, looks[0], settings, processes))
+    strange, missed = _outliers(samples, looks[0](samples), real, looks[0](real))
     return Evaluation(
         name,
         kind.name,
-        model.hash,
+        "",
         settings,
         tuple(comparisons),
-        right,
-        by_class,
+        told_apart,
+        {},
+        (),
+        (),
         copied,
         len(searched),
         len(parts.held_out),
-        levels,
-        tells,
-        curve,
+        (),
+        None,
+        {},
         time.perf_counter() - start,
         kind.shown(samples),
         kind.shown(dataset.rows[searched[copied.nearest]] if copied else samples[:0]),
@@ -231,18 +234,74 @@ def evaluate(
     )
 
 
+def evaluate(
+    name: str,
+    model: Model,
+    dataset: Dataset,
+    parts: Split,
+    settings: Settings,
+    looks: tuple[Extractor, ...] = (),
+    watch: Watch = SILENT,
+    processes: Processes = ALONE,
+) -> Evaluation:
+    """Measure a model against its own data set, parted as in its training.
+
+    Several ``processes`` divide the drawing; each then measures all of it, and finds the same.
+
+    Samples are asked for what the training pictures are, so that classes are as frequent as there.
+    ``looks`` are feature extractors, by default the built-in one.
+    """
+    start, kind = time.perf_counter(), model.config.kind
+    order = in_order(parts, settings.seed)
+    looks = looks or (usual_look(kind),)
+    watch.told(f"drawing {settings.samples:,} {kind.name}")
+    asked = order[torch.arange(settings.samples) % len(order)]
+    samples = draw(model, dataset, asked, settings, processes, watch)
+    done = judge(name, kind, samples, dataset, parts, settings, looks, watch)
+    done = replace(done, model=model.hash)
+    if model.conditions.attributes:
+        watch.told("looking whether what was asked for is drawn")
+        done = _with_conditions(done, model.conditions, dataset, parts, asked, samples, order, looks[0])
+    if not settings.quick and len(parts.held_out):
+        watch.told(f"measuring the loss on training and held-out {kind.name}")
+        levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
+        done = replace(done, levels=levels, membership=tells)
+    if not settings.quick and len(order) > 1:
+        watch.told("drawing with fewer and more steps")
+        real = looks[0](dataset.rows[order[:SAMPLES]])
+        curve = dict(_curve(model, dataset, asked, real, looks[0], settings, processes, watch))
+        done = replace(done, curve=curve)
+    return replace(done, seconds=time.perf_counter() - start)
+
+
+def in_order(parts: Split, seed: int) -> Rows:
+    """Return the training rows, each once, in a random order."""
+    training = parts.train.unique()
+    return training[torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))]
+
+
 def draw(
-    model: Model, dataset: Dataset, asked: Rows, settings: Settings, processes: Processes = ALONE
+    model: Model,
+    dataset: Dataset,
+    asked: Rows,
+    settings: Settings,
+    processes: Processes = ALONE,
+    watch: Watch = SILENT,
 ) -> Tensor:
     """Return one drawn row for each of these rows, asked for what is known of that row."""
     wishes = [wish_of(model.conditions, dataset.columns, row) for row in asked.tolist()]
     first = settings.seed * 1_000_000
     drawn = torch.zeros(len(wishes), *model.config.kind.shape, dtype=dataset.rows[:0].dtype)
     for part in processes.dealt(len(wishes), AT_ONCE):
+
+        def progress(done: int, of: int, part: slice = part) -> None:
+            watch.progress(part.start * of + (part.stop - part.start) * done, len(wishes) * of)
+
         drawn[part] = model.sample(
             condition=wishes[part],
             settings=settings.drawing,
             seeds=range(first + part.start, first + part.stop),
+            progress=progress,
         ).rows
     processes.sum([drawn])
     return drawn
@@ -272,56 +331,6 @@ def wish_of(conditions: ConditionSpec, columns: Mapping[str, list[Value]], row: 
     return {a.name: columns[a.name][row] for a in conditions.attributes}
 
 
-def losses(
-    model: Model, dataset: Dataset, training: Rows, held_out: Rows, seed: int
-) -> tuple[tuple[Level, ...], Membership]:
-    """Return the errors by noise level, and whether their sum tells training pictures from held-out ones.
-
-    The same noise falls on the k-th picture of both sets.
-    """
-    n = min(MOST_LOSSES, len(training), len(held_out))
-    sides = (training[:n], held_out[torch.linspace(0, len(held_out) - 1, n).round().long()])
-    known, simple = (
-        model.conditions.encode_pictures(dataset.columns),
-        known_little(model.config.kind, dataset, training, sides[1]),
-    )
-    found, weighed = [], [torch.zeros(n, dtype=torch.float64) for _ in sides]
-    for number, sigma in enumerate(NOISE_LEVELS):
-        errors = [errors_at(sigma, model, dataset, rows, known, 100 * seed + number) for rows in sides]
-        for total, error in zip(weighed, errors, strict=True):
-            # Each level counts by how far it is from its mean, else the noisiest decide alone.
-            total += (error / torch.cat(errors).mean()).double()
-        here, there = (error.mean().item() for error in errors)
-        found.append(Level(sigma, here, there, simple.zero, simple.gaussian(sigma)))
-    return tuple(found), membership(weighed[0], weighed[1])
-
-
-def known_little(kind: Kind, dataset: Dataset, training: Rows, judged: Rows) -> Baselines:
-    """Return what denoisers get on the rows ``judged`` that know next to nothing of the training ones."""
-    known, others = dataset.rows[training[:MANY]], dataset.rows[judged]
-    return baselines(kind.to_model(known), kind.to_model(others))
-
-
-def errors_at(
-    sigma: float, model: Model, dataset: Dataset, rows: Rows, known: Mapping[str, Tensor], seed: int
-) -> PerSample:
-    """Return the mean squared error of each picture's x0_hat where the noise is ``sigma`` times the signal.
-
-    ``known`` are the conditions of the whole data set. The same seed puts the same noise on the k-th picture.
-    """
-    schedule, generator = model.denoiser.process.schedule, torch.Generator().manual_seed(seed)
-    t = schedule.t_from_noise_ratio(torch.tensor(sigma, dtype=torch.float64))
-    device, found = model.device, []
-    for part in rows.split(64):
-        x0 = model.config.kind.to_model(dataset.rows[part]).to(device)
-        noise = torch.randn(x0.shape, generator=generator).to(x0)
-        cond = {name: values[part].to(device) for name, values in known.items()}
-        with torch.no_grad():
-            x0_hat = model.denoiser(model.denoiser.process.corrupt(x0, t, noise), t.expand(len(x0)), cond)
-        found.append((x0 - x0_hat).square().flatten(1).mean(1).cpu())
-    return torch.cat(found)
-
-
 def _curve(
     model: Model,
     dataset: Dataset,
@@ -330,11 +339,12 @@ def _curve(
     look: Extractor,
     settings: Settings,
     processes: Processes,
+    watch: Watch,
 ) -> Iterator[tuple[int, float]]:
     for steps in STEPS_OF_CURVE:
         asked_less = replace(settings, drawing=replace(settings.drawing, steps=steps))
-        rows = draw(model, dataset, asked[:CURVE_SAMPLES], asked_less, processes)
-        yield steps, mmd2(real[:SAMPLES], look(rows))
+        rows = draw(model, dataset, asked[:CURVE_SAMPLES], asked_less, processes, watch)
+        yield steps, mmd2(real, look(rows))
 
 
 def _outliers(samples: Tensor, drawn: Features, real: Tensor, rows: Features) -> tuple[Tensor, Tensor]:
@@ -350,23 +360,36 @@ def _outliers(samples: Tensor, drawn: Features, real: Tensor, rows: Features) ->
     return samples[strange[found.strange[strange] > 1]], real[missed[found.missed[missed] >= 1]]
 
 
-def _classes(
-    model: Model,
+def _with_conditions(
+    done: Evaluation,
+    conditions: ConditionSpec,
     dataset: Dataset,
-    held_out: Rows,
+    parts: Split,
     asked: Rows,
-    drawn: Features,
+    samples: Tensor,
     order: Rows,
-    real: Features,
     look: Extractor,
-) -> tuple[tuple[ClassFigures, ...], tuple[float, float] | None]:
-    """The figures of each class, and how often the class asked for was drawn; none without classes."""
-    main = model.conditions.main
+) -> Evaluation:
+    """Add what can be said of conditions: each followed or not, and the classes of the main one apart."""
+    codes = conditions.encode_pictures(dataset.columns)
+    judges, held_out = order[:JUDGES], parts.held_out[:JUDGES]
+    drawn, rows, others = (look(each) for each in (samples, dataset.rows[judges], dataset.rows[held_out]))
+    generator = torch.Generator().manual_seed(done.settings.seed)
+    found = all_followed(
+        conditions.attributes, codes, (rows, judges), (drawn, asked), (others, held_out), generator
+    )
+    done = replace(done, followed=found)
+    main = conditions.main
     if not isinstance(main, Category):
-        return (), None
-    numbers = model.conditions.encode_pictures(dataset.columns)[main.name]
-    by_class = _by_class(main, numbers, asked, drawn, order[: len(real)], real)
-    return by_class, _class_accuracy(numbers, dataset, asked, drawn, order, held_out, look)
+        return done
+    numbers, n = codes[main.name], min(2 * len(samples), len(judges))
+    done = replace(done, by_class=_by_class(main, numbers, asked, drawn, judges[:n], rows[:n]))
+    if not done.told_apart:
+        return done
+    classes = torch.where(numbers.sum(1) > 0, numbers.argmax(1), -1)
+    sides = classes[order[: len(done.told_apart.real)]], classes[asked[: len(done.told_apart.drawn)]]
+    within = {str(main.classes[k]): rate for k, (rate, _) in done.told_apart.within(*sides).items()}
+    return replace(done, apart_by_class=within)
 
 
 def _by_class(
@@ -384,26 +407,3 @@ def _by_class(
             alike = precision_recall(a, b)
             found.append(ClassFigures(str(name), len(a), len(b), mmd2(a, b), alike.precision, alike.recall))
     return tuple(found)
-
-
-def _class_accuracy(
-    numbers: Tensor,
-    dataset: Dataset,
-    asked: Rows,
-    drawn: Features,
-    training: Rows,
-    held_out: Rows,
-    look: Extractor,
-) -> tuple[float, float] | None:
-    """By the five nearest training pictures: of samples, and of held-out pictures. None without any."""
-    judges = training[:JUDGES]
-    known = numbers[asked].sum(1) > 0
-    judges, held = (rows[numbers[rows].sum(1) > 0] for rows in (judges, held_out))
-    if not min(len(judges), int(known.sum()), len(held)):
-        return None
-    labels = numbers.argmax(1)
-    rows = look(dataset.rows[judges])
-    return (
-        class_accuracy(rows, labels[judges], drawn[known], labels[asked[known]]),
-        class_accuracy(rows, labels[judges], look(dataset.rows[held]), labels[held]),
-    )

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.drawing import html
 from fogcatcher.judging.evaluation import CURVE_SAMPLES, Evaluation
 from fogcatcher.judging.metrics.scores import Comparison, Score
+from fogcatcher.judging.metrics.two_sample import TwoSample
+from fogcatcher.judging.verdict import place, verdict
 
 SHOWN = 60
 PAIRS = 24
@@ -22,7 +28,6 @@ WHAT_IT_IS = {
     "coverage": "share of real pictures with a drawn one near",
     "SW": "sliced Wasserstein distance of features",
     "W1": "1-Wasserstein distance, mean over features",
-    "patches": "sliced Wasserstein distance of patches, from details to the whole, x 1000",
     "palette": "how far colours are from the real ones, in OKLab",
     "colours per picture": "how many colours more or fewer a picture has",
     "soft alpha": "difference in the share of half-transparent pixels",
@@ -31,20 +36,21 @@ WHAT_IT_IS = {
 
 def lines(done: Evaluation) -> Iterator[str]:
     """Return what to tell a person, the most important first."""
+    for sentence in verdict(done):
+        yield f"  {sentence}"
     if done.memorisation:
         yield f"  {done.memorisation.verdict}"
     if done.membership:
         yield f"  {done.membership.verdict}"
-    if done.class_accuracy:
-        drawn, real = done.class_accuracy
-        yield f"  class as asked for: {drawn:.1%} of samples, {real:.1%} of held-out {done.kind} (same judge)"
+    for condition in done.followed:
+        yield f"  {condition.in_words}"
     for comparison in done.comparisons:
         compared = f"{comparison.fake:,} drawn against {comparison.real:,} real {done.kind}"
         yield f"  {compared}; {comparison.features}"
         if comparison.refused:
             yield f"    {comparison.refused}"
         if comparison.scores:
-            yield "    " + _cells("", "value", "95% interval", "floor", "one picture", "noise")
+            yield "    " + _cells("", "value", "95% interval", "real", "which is")
         for score in comparison.scores:
             yield f"    {_row(score)}"
     if done.curve:
@@ -53,13 +59,36 @@ def lines(done: Evaluation) -> Iterator[str]:
     yield f"  measured in {done.seconds:.0f} s"
 
 
+def side_by_side(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    """Return several runs as one table: a figure a row, a run a column."""
+    rows = [_figures_of(done) for done in evaluations]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    widths = [max(12, len(done.run) + 2) for done in evaluations]
+
+    def line(name: str, cells: Sequence[str]) -> str:
+        return f"  {name:22}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True))
+
+    yield line("", [done.run for done in evaluations])
+    for name in names:
+        yield line(name, [row.get(name, "") for row in rows])
+
+
+def _figures_of(done: Evaluation) -> dict[str, str]:
+    """The figures by which runs are compared, in one column."""
+    row = {s.name: _figure(s.value) for comparison in done.comparisons[:1] for s in comparison.scores}
+    if done.told_apart:
+        row["told apart"] = f"{done.told_apart.accuracy:.1%}"
+    if done.memorisation:
+        row["copied"] = f"{done.memorisation.copied:.1%}"
+    return row | {f"{each.name} as asked": f"{each.drawn:.1%}" for each in done.followed}
+
+
 def _row(score: Score) -> str:
-    ends = (_figure(value) for value in (score.floor, score.constant, score.noise))
-    return _cells(score.name, _figure(score.value), _interval(score), *ends)
+    return _cells(score.name, _figure(score.value), _interval(score), _figure(score.floor), place(score))
 
 
-def _cells(name: str, value: str, interval: str, floor: str, constant: str, noise: str) -> str:
-    return f"{name:22}{value:>10}  {interval:>19}{floor:>10}{constant:>13}{noise:>10}"
+def _cells(name: str, value: str, interval: str, floor: str, where: str) -> str:
+    return f"{name:22}{value:>10}  {interval:>19}{floor:>10}  {where}"
 
 
 def _figure(value: float) -> str:
@@ -92,14 +121,7 @@ def _heading(prefix: str, what: str) -> str:
 
 def _together(evaluations: Sequence[Evaluation]) -> str:
     """The runs as rows of one table."""
-    rows = []
-    for done in evaluations:
-        row: dict[str, object] = {"run": done.run}
-        for comparison in done.comparisons[:1]:
-            row |= {score.name: _figure(score.value) for score in comparison.scores}
-        if done.memorisation:
-            row["copied"] = f"{done.memorisation.copied:.1%}"
-        rows.append(row)
+    rows = [{"run": done.run, **_figures_of(done)} for done in evaluations]
     return html.section(
         "Side by side", html.note("Compare only figures of equal N and features."), html.grid(rows)
     )
@@ -110,7 +132,11 @@ def _sections(done: Evaluation, prefix: str, checks: Rows) -> Iterator[str]:
     yield html.section(_heading(prefix, "in words"), html.bullets(words))
     for comparison in done.comparisons:
         yield _scores(comparison, done.kind, prefix)
+    if done.told_apart:
+        yield _told_apart(done, done.told_apart, prefix)
     yield _quality_and_variety(done, prefix)
+    if done.followed:
+        yield _followed(done, prefix)
     if done.by_class:
         yield _by_class(done, prefix)
     if checks:
@@ -134,9 +160,8 @@ def _scores(comparison: Comparison, kind: str, prefix: str) -> str:
             "figure": score.name,
             "value": _figure(score.value),
             **({"95% interval": _interval(score)} if score.low is not None else {}),
-            "floor": _figure(score.floor),
-            "one picture": _figure(score.constant),
-            "noise": _figure(score.noise),
+            "real": _figure(score.floor),
+            **{name: _figure(value) for name, value in score.ceilings.items()},
             "better": score.better,
             "what it is": WHAT_IT_IS.get(score.name.partition("(")[0], ""),
         }
@@ -144,11 +169,64 @@ def _scores(comparison: Comparison, kind: str, prefix: str) -> str:
     ]
     said = (
         f"{comparison.fake:,} drawn against {comparison.real:,} real {kind}; features: "
-        f"{comparison.features}. The floor is what other real {kind} get, as many of them. "
+        f"{comparison.features}. Real is what other real {kind} get, as many of them; the columns after it "
+        "are what spoiled ones get: slight grain is still of use, all else is not. "
         f"Figures of another number of {kind} or of other features cannot be compared with these."
     )
     refused = html.note(comparison.refused) if comparison.refused else ""
     return html.section(_heading(prefix, "figures"), html.note(said), refused, html.grid(rows))
+
+
+def _told_apart(done: Evaluation, test: TwoSample, prefix: str) -> str:
+    """The pictures that gave themselves away, and by which pixels; and those that did not."""
+    surest, least = test.drawn.argsort()[:PAIRS], test.drawn.argsort(descending=True)[:PAIRS]
+    pairs = []
+    for k in surest.tolist():
+        images = html.image(done.samples[k : k + 1], f"seed {k}") + html.image(_heat(test.looked[k]), "why")
+        pairs.append(
+            f'<figure><div class="pair">{images}</div>'
+            f"<figcaption>drawn: {1 - test.drawn[k].item():.0%} sure</figcaption></figure>\n"
+        )
+    said = (
+        f"{test.in_words}. Two small networks learnt to tell real from drawn {done.kind}, each on a half, "
+        "and were asked about the other. Most easily known as drawn, beside the pixels that gave each away:"
+    )
+    within = [{"class": name, "told apart": f"{rate:.1%}"} for name, rate in done.apart_by_class.items()]
+    return html.section(
+        _heading(prefix, "told apart from real ones"),
+        html.note(said),
+        f'<div class="pairs">{"".join(pairs)}</div>',
+        html.note("Most often taken for real:"),
+        html.sheet(done.samples[least], [f"seed {k}" for k in least.tolist()]),
+        *([html.note("Within each class:"), html.grid(within)] if within else []),
+    )
+
+
+def _heat(weights: Tensor) -> Pictures:
+    """Weights (H, W) from 0 to 1 as a picture from black over red to yellow."""
+    channels = [(3 * weights - k).clamp(0, 1) for k in range(3)]
+    return (255 * torch.stack(channels))[None].round().to(torch.uint8)
+
+
+def _followed(done: Evaluation, prefix: str) -> str:
+    """What was asked for and what was drawn, of every condition and each of its values."""
+    parts = []
+    for each in done.followed:
+        rows = [
+            {
+                each.name: value.name,
+                "asked": value.asked,
+                "drawn as asked": f"{value.drawn:.1%}",
+                "held out": "" if value.real is None else f"{value.real:.1%}",
+            }
+            for value in each.values[:SHOWN]
+        ]
+        parts += [html.note(each.in_words), *([html.grid(rows)] if rows else [])]
+    said = (
+        f"A small network learnt the conditions from training {done.kind} and says what it sees in the drawn "
+        "ones; what it sees in held-out ones is the most that can be expected."
+    )
+    return html.section(_heading(prefix, "what was asked for"), html.note(said), *parts)
 
 
 def _quality_and_variety(done: Evaluation, prefix: str) -> str:
@@ -160,9 +238,7 @@ def _quality_and_variety(done: Evaluation, prefix: str) -> str:
     points = {
         "drawn": [(precision.value, recall.value)],
         "real (the floor)": [(precision.floor, recall.floor)],
-        "one picture": [(precision.constant, recall.constant)],
-        "noise": [(precision.noise, recall.noise)],
-    }
+    } | {name: [(precision.ceilings[name], recall.ceilings[name])] for name in precision.ceilings}
     parts = [
         html.chart(points, "precision: drawn among real", "recall: real among drawn", joined=False, ends=ENDS)
     ]

@@ -9,7 +9,7 @@ from fogcatcher.data.pictures.spec import to_model
 from fogcatcher.diffusion.baselines import Baselines, Spectrum, baselines
 from fogcatcher.diffusion.denoiser import Denoiser, PredictX0
 from fogcatcher.judging.checks import Check, Monitor
-from fogcatcher.judging.evaluation import NOISE_LEVELS, losses
+from fogcatcher.judging.losses import NOISE_LEVELS, losses
 from fogcatcher.model.model import Model
 from fogcatcher.runs.prepare import prepare
 from fogcatcher.runs.setup import Setup

@@ -8,14 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fogcatcher.cli.main import main
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec
 from fogcatcher.data.labels import Value
+from fogcatcher.data.pictures.sheets import to_image
+from fogcatcher.data.pictures.spec import spec_of
 from fogcatcher.judging import evaluation
 from fogcatcher.judging.metrics import features
 from fogcatcher.judging.metrics.neighbours import density_coverage, outliers, precision_recall
-from fogcatcher.judging.metrics.scores import class_accuracy, compare
+from fogcatcher.judging.metrics.scores import CHANCE, PARTINGS, Score, Sets, compare
+from fogcatcher.judging.verdict import place
 from fogcatcher.runs.train import train
 from tests.drawn_sprites import sprites
 
@@ -47,9 +51,10 @@ def test_real_pictures_get_the_floor_and_nonsense_the_ceiling():
     assert "640 are needed" in good.refused and "FD(builtin)" not in by_name(good)
     for name, score in by_name(good).items():
         worst = by_name(bad)[name]
-        if score.better == "lower" and score.noise > 0.01:
-            assert score.value < score.floor + 0.1 * (score.noise - score.floor), name
-            assert worst.value == pytest.approx(worst.noise, rel=0.2), name
+        noisy = score.ceilings[CHANCE]
+        if score.better == "lower" and noisy > 0.01:
+            assert score.value < score.floor + 0.1 * (noisy - score.floor), name
+            assert worst.value == pytest.approx(worst.ceilings[CHANCE], rel=0.2), name
     for name in ("precision", "recall", "coverage"):
         assert by_name(good)[name].value > 0.85 and by_name(bad)[name].value < 0.05
 
@@ -77,11 +82,35 @@ def test_intervals_hold_the_value_and_shrink():
     assert widths[1] < widths[0] / 2
 
 
-def test_class_accuracy_is_the_vote_of_the_nearest():
-    real = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [5.3]], dtype=torch.float64)
-    labels = torch.tensor([0, 0, 0, 1, 1, 1, 1])
-    rows, asked = torch.tensor([[0.05], [5.05], [5.0]], dtype=torch.float64), torch.tensor([0, 1, 0])
-    assert class_accuracy(real, labels, rows, asked) == pytest.approx(2 / 3)
+@pytest.mark.parametrize(
+    ("value", "better", "said"),
+    [
+        (0.5, "lower", "better than slight grain"),
+        (2.0, "lower", "between slight grain and colour noise"),
+        (9.0, "lower", "no better than chance"),
+        (0.95, "higher", "better than chance"),
+        (0.1, "higher", "no better than slight grain"),
+    ],
+)
+def test_a_figure_is_placed_among_its_ceilings(value, better, said):
+    ceilings = {"chance": 7.0, "slight grain": 1.0, "colour noise": 3.0}
+    if better == "higher":
+        ceilings = {"chance": 0.9, "slight grain": 0.2}
+    assert place(Score("figure", value, None, None, 0.0, ceilings, better)) == said
+
+
+def test_of_few_real_pictures_each_counts():
+    """Twenty pictures in halves of ten: over four partings the figures are means, so all of them matter."""
+    generator = torch.Generator().manual_seed(0)
+    real, fake = sprites(20), sprites(40, first=20)
+    kind = spec_of(real)
+    parted = list(Sets.parted(real, fake, kind, generator))
+    assert len(parted) == PARTINGS and all(len(sets.real) == len(sets.other) == 10 for sets in parted)
+    for sets in parted:
+        both = torch.cat([sets.real, sets.other]).flatten(1)
+        assert torch.equal(both.unique(dim=0), real.flatten(1).unique(dim=0))
+    one = list(Sets.parted(real, fake[:10], kind, generator))
+    assert len(one) == 1 and torch.equal(one[0].fake, fake[:10])
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +132,35 @@ def test_evaluate_writes_figures_and_a_page(run, capsys):
     page = (run / "evaluation" / "report.html").read_text(encoding="utf-8")
     forced = "(--force gives it all the same)"
     assert forced in said and forced in report["comparisons"][0]["refused"] and forced in page
-    assert "Nearest training pictures" in page and page.count("data:image/png") == 60 + 2 * 24 + 24 + 24
+    assert (
+        "Nearest training pictures" in page and page.count("data:image/png") == 60 + 2 * 24 + 24 + 24 + 3 * 24
+    )
     words = re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     assert "<script" not in words and "FID" not in words
+
+
+def test_pictures_of_any_program_are_judged_beside_a_run(run, tmp_path, capsys):
+    """Fresh sprites by the same rules, saved as PNGs of another mode, and black squares."""
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+    for k, picture in enumerate(sprites(48, first=500)):
+        to_image(picture[None]).save(tmp_path / "good" / f"{k}.png")
+        Image.new("L", (16, 16), k).save(tmp_path / "bad" / f"{k}.png")
+    np.savez(tmp_path / "real.npz", pictures=sprites(200).permute(0, 2, 3, 1).numpy())
+    folders = [part for name in ("good", "bad") for part in ("--pictures", str(tmp_path / name))]
+    out = ["--quick", "--out", str(tmp_path / "judged")]
+    main(["evaluate", *folders, "--against", str(tmp_path / "real.npz"), *out])
+    said = capsys.readouterr().out
+    good, bad = json.loads((tmp_path / "judged" / "evaluation.json").read_text(encoding="utf-8"))
+    assert good["told_apart"]["low"] < 0.6 and bad["told_apart"]["accuracy"] > 0.9
+    assert "side by side:" in said and "told apart" in said
+    precision = [
+        next(s for s in r["comparisons"][0]["scores"] if s["name"] == "precision") for r in (good, bad)
+    ]
+    assert precision[0]["value"] > 0.8 and precision[1]["value"] < 0.1
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "--pictures", str(tmp_path / "good")])
+    assert stopped.value.code == 2 and "--pictures and --against" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ A figure that hardly moves while the pixels of every picture change places does 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Int64
@@ -17,7 +18,7 @@ from fogcatcher.data.pictures.store import Pictures, has_alpha
 
 def shuffled_silhouettes(pictures: Pictures, generator: torch.Generator) -> Pictures:
     """Return (N, C, H, W) with all visible pixels of each picture in any order; its outline stays."""
-    places = torch.arange(pictures[0, 0].numel())
+    places = torch.arange(math.prod(pictures.shape[-2:]))
     inside = _visible(pictures).flatten(1)
     return _shuffled(pictures, torch.where(inside, 0, 1 + places), generator)
 
@@ -44,6 +45,29 @@ def hue_noise(pictures: Pictures, degrees: float, generator: torch.Generator) ->
     turned = srgb_from_oklab(torch.stack([lightness, a * cos - b * sin, a * sin + b * cos], -1))
     colours = (255 * turned).round().permute(0, 3, 1, 2)
     return _with_colours(pictures, torch.cat([colours, pictures[:, 3:]], 1))
+
+
+def _grain(pictures: Pictures, generator: torch.Generator) -> Pictures:
+    return colour_noise(pictures, 12, generator)
+
+
+def _noise(pictures: Pictures, generator: torch.Generator) -> Pictures:
+    return colour_noise(pictures, 40, generator)
+
+
+def _blocks(pictures: Pictures, generator: torch.Generator) -> Pictures:
+    return shuffled_blocks(pictures, 4, generator)
+
+
+DAMAGES: Mapping[str, Callable[[Pictures, torch.Generator], Pictures]] = {
+    "slight grain": _grain,
+    "colour noise": _noise,
+    "blocks shuffled": _blocks,
+    "all shuffled": shuffled_silhouettes,
+}
+"""What a judge sets figures beside, the least first: noise of 12 and of 40 of 255 on the colours of pictures,
+their pixels shuffled within blocks of 4, and within the whole outline. With slight grain a picture is just
+still of use."""
 
 
 def _visible(pictures: Pictures) -> Tensor:

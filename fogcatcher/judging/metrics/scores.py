@@ -1,13 +1,16 @@
-"""All figures about two sets of pictures at once, each with what it means: interval, floor and ceilings."""
+"""All figures about two sets of rows at once, each with what it means: interval, floor and ceilings.
+
+The ceilings are what sets get that no good model draws: real pictures with their pixels shuffled or shaken,
+one picture repeated, pure chance. A figure that lies among them is a bad one, whatever its number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
 
 from fogcatcher.base.errors import Message
@@ -21,27 +24,24 @@ from fogcatcher.judging.metrics.colours import (
     palette_distance,
     soft_alpha,
 )
+from fogcatcher.judging.metrics.damage import DAMAGES
 from fogcatcher.judging.metrics.frechet import frechet, gaussian
 from fogcatcher.judging.metrics.kernel import mmd2
-from fogcatcher.judging.metrics.nearest import nearest
-from fogcatcher.judging.metrics.neighbours import K, density_coverage, precision_recall
+from fogcatcher.judging.metrics.neighbours import density_coverage, precision_recall
 from fogcatcher.judging.metrics.rows import Features
 from fogcatcher.judging.metrics.seeing import RULE, Pictures
-from fogcatcher.judging.metrics.wasserstein import mean_wasserstein, patch_wasserstein, sliced_wasserstein
+from fogcatcher.judging.metrics.wasserstein import mean_wasserstein, sliced_wasserstein
 
 ROWS_PER_DIMENSION = 10
 """A Frechet distance of fewer rows says more about their number than about the pictures."""
 LEAST = 8
 """So few pictures can be compared at all."""
 REPEATS = 100
+PARTINGS = 4
+ONE_REPEATED, CHANCE = "one, repeated", "chance"
 MOST_PICTURES = 4096
 """So many are looked at pixel by pixel: their colours alone would be millions."""
 SHARES = ("precision", "recall", "coverage")
-DIRECTIONS = 64
-"""Of patches: there are so many of them that each direction is exact."""
-
-Drawn = UInt8[Tensor, "M C H W"]
-"""As many as there are, of the shape of the real ones."""
 
 Better = Literal["lower", "higher"]
 OnRows = Callable[[Features, Features], Sequence[float]]
@@ -52,7 +52,7 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Score:
-    """One figure of generated pictures, between what real pictures get and what nonsense gets."""
+    """One figure of generated pictures, between what real pictures get and what spoiled ones get."""
 
     name: str
     value: float
@@ -60,11 +60,9 @@ class Score:
     """The ends of a 95 % interval; None where none was asked for."""
     high: float | None
     floor: float
-    """What the other half of the real pictures gets, as many of them."""
-    noise: float
-    """What pictures of random pixels get."""
-    constant: float
-    """What one picture, the mean of the real ones, gets when it is repeated."""
+    """What other real pictures get, as many of them."""
+    ceilings: Mapping[str, float]
+    """What spoiled pictures get, the least spoiled first: their names in words -> the figure."""
     better: Better
 
 
@@ -83,22 +81,41 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Sets:
-    """Four sets of equally many rows to compare with the real ones, (N, C, ...)."""
+    """Sets of equally many rows to compare with the real ones, (N, C, ...)."""
 
     real: Tensor
     fake: Tensor
     other: Tensor
-    noise: Tensor
-    constant: Tensor
+    """Real ones that stand aside, for the floor."""
+    ceilings: Mapping[str, Tensor]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Sets:
+        """Return the same sets, each changed; equal rows are changed once."""
+        ceilings = {name: change(rows) for name, rows in self.ceilings.items()}
+        return Sets(change(self.real), change(self.fake), change(self.other), ceilings)
 
     @staticmethod
-    def of(real: Tensor, fake: Tensor, kind: Kind, generator: torch.Generator) -> Sets:
-        """Part the real rows into two random halves, each at most as many as there are generated ones."""
+    def parted(real: Tensor, fake: Tensor, kind: Kind, generator: torch.Generator) -> Iterator[Sets]:
+        """Part the real rows into random halves, each at most as many as there are generated ones.
+
+        Where the real ones are too few for that, several partings let each of them and each generated one
+        count: figures are then means over them.
+        """
         n = min(len(fake), len(real) // 2)
-        order = torch.randperm(len(real), generator=generator)
-        some = real[order[:n]]
-        noise = kind.nonsense(n, generator)
-        return Sets(some, fake[:n], real[order[n : 2 * n]], noise, kind.mean(some).expand_as(some))
+        for number in range(1 if n == len(fake) else PARTINGS):
+            order = torch.randperm(len(real), generator=generator)
+            drawn = fake if n == len(fake) else fake[torch.randperm(len(fake), generator=generator)]
+            other = real[order[n : 2 * n]]
+            # What is certain not to be near does not depend on which half it is measured by.
+            ceilings = _spoiled(other, kind, generator) if number == 0 else {}
+            yield Sets(real[order[:n]], drawn[:n], other, ceilings)
+
+
+def _spoiled(real: Tensor, kind: Kind, generator: torch.Generator) -> dict[str, Tensor]:
+    damages = DAMAGES if isinstance(kind, PictureSpec) else {}
+    damaged = {name: damage(real, generator) for name, damage in damages.items()}
+    same, chance = kind.mean(real).expand_as(real), kind.nonsense(len(real), generator)
+    return {**damaged, ONE_REPEATED: same, CHANCE: chance}
 
 
 def compare(
@@ -114,32 +131,32 @@ def compare(
     """Return every figure for generated against real rows of a ``kind`` of data; None is pictures.
 
     Half of the real pictures stand aside for the floor, so all figures are at min(generated, real / 2)
-    pictures. ``force`` gives a Frechet distance of any number.
+    pictures; of few, several halves, so that each picture counts. ``force`` gives a Frechet distance of any
+    number.
     Raises UserError for too few pictures.
     """
     kind = kind or spec_of(real)
-    sets = Sets.of(real, fake, kind, generator)
-    n = len(sets.real)
+    parted = list(Sets.parted(real, fake, kind, generator))
+    n = len(parted[0].real)
     if n < LEAST:
         return Comparison(
             _named(look, kind), n, n, (), f"{n} {kind.name} on either side are too few to compare"
         )
-    rows = {name: look(pictures) for name, pictures in vars(sets).items()}
-    dimensions = rows["real"].shape[1]
-    enough = n >= ROWS_PER_DIMENSION * dimensions
+    rows = [sets.map(look) for sets in parted]
+    dimensions, pictures = rows[0].real.shape[1], min(len(real), len(fake))
+    enough = pictures >= ROWS_PER_DIMENSION * dimensions
     figures = _on_rows(look.name, generator)
     if not (enough or force):
         del figures[f"FD({look.name})",]
     scores: list[Score] = []
     for names, (on_rows, better) in figures.items():
         scores += _scores(names, on_rows, rows, better, generator, intervals)
-    some = {name: pictures[:MOST_PICTURES] for name, pictures in vars(sets).items()}
+    some = [sets.map(lambda pictures: pictures[:MOST_PICTURES]) for sets in parted[:1]]
     on_rows_themselves = _on_pictures(generator) if isinstance(kind, PictureSpec) else {}
     for name, on_pictures in on_rows_themselves.items():
         scores += _scores((name,), _alone(on_pictures), some, "lower", generator, False)
-    return Comparison(
-        _named(look, kind), n, n, tuple(scores), "" if enough else _too_few(n, dimensions, kind)
-    )
+    refused = "" if enough else _too_few(pictures, dimensions, kind)
+    return Comparison(_named(look, kind), n, n, tuple(scores), refused)
 
 
 def _too_few(n: int, dimensions: int, kind: Kind) -> str:
@@ -176,12 +193,7 @@ def _alone(figure: Callable[[Tensor, Tensor], float]) -> Callable[[Tensor, Tenso
 
 
 def _on_pictures(generator: torch.Generator) -> dict[str, OnPictures]:
-    def patches(a: Pictures, b: Drawn) -> float:
-        levels = patch_wasserstein(a, b, generator, DIRECTIONS).values()
-        return sum(levels) / len(levels)
-
     return {
-        "patches": patches,
         "palette": lambda a, b: palette_distance(paint_of(a), paint_of(b), generator),
         "colours per picture": lambda a, b: colour_count_distance(colour_counts(a), colour_counts(b)),
         "soft alpha": lambda a, b: abs(soft_alpha(a) - soft_alpha(b)),
@@ -191,34 +203,26 @@ def _on_pictures(generator: torch.Generator) -> dict[str, OnPictures]:
 def _scores(
     names: Names,
     figures: Callable[[Tensor, Tensor], Sequence[float]],
-    sets: Mapping[str, Tensor],
+    parted: Sequence[Sets],
     better: Better,
     generator: torch.Generator,
     interval: bool,
 ) -> list[Score]:
-    """The scores of one pass: every set against the real one, and the intervals of the generated one."""
-    real = sets["real"]
-    ends: Sequence[tuple[float | None, float | None]] = [(None, None)] * len(names)
+    """The scores of one pass, means over the partings; the interval and the ceilings are of the first."""
+    first = parted[0]
+    values = [figures(sets.real, sets.fake) for sets in parted]
+    floors = [figures(sets.real, sets.other) for sets in parted]
+    ceilings = {name: figures(first.real, rows) for name, rows in first.ceilings.items()}
+    found: Sequence[tuple[float, float]] = ()
     if interval:
-        found = jackknife_intervals(figures, real, sets["fake"], generator, repeats=REPEATS)
-        ends = [
-            (max(low, 0.0), min(high, 1.0)) if name in SHARES else (low, high)
-            for name, (low, high) in zip(names, found, strict=True)
-        ]
-    against = zip(*(figures(real, sets[s]) for s in ("fake", "other", "noise", "constant")), strict=True)
-    return [
-        Score(name, value, low, high, floor, noise, constant, better)
-        for name, (low, high), (value, floor, noise, constant) in zip(names, ends, against, strict=True)
-    ]
-
-
-def class_accuracy(real: Features, labels: Tensor, rows: Features, asked: Tensor) -> float:
-    """Return the share, 0 to 1, of rows whose nearest real neighbours are mostly of the class asked for.
-
-    ``labels``, (N,), and ``asked``, (M,), are class numbers. It is the vote of the 5 nearest; of equal votes
-    the class of the nearer one counts.
-    """
-    votes = labels[nearest(rows, real, min(K, len(real))).numbers]  # (M, k)
-    counts = (votes[:, :, None] == votes[:, None, :]).sum(2)
-    # argmax takes the first of equals, which is the nearest.
-    return (votes.gather(1, counts.argmax(1, keepdim=True))[:, 0] == asked).double().mean().item()
+        found = jackknife_intervals(figures, first.real, first.fake, generator, repeats=REPEATS)
+    scores = []
+    for k, name in enumerate(names):
+        value, floor = (sum(f[k] for f in of_each) / len(parted) for of_each in (values, floors))
+        score = Score(name, value, None, None, floor, {what: f[k] for what, f in ceilings.items()}, better)
+        if interval:
+            low, high = (end + value - values[0][k] for end in found[k])
+            ends = (max(low, 0.0), min(high, 1.0)) if name in SHARES else (low, high)
+            score = replace(score, low=ends[0], high=ends[1])
+        scores.append(score)
+    return scores
