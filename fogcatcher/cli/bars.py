@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from tqdm import tqdm
 
@@ -16,12 +17,12 @@ from fogcatcher.training.fit import Progress
 def sampling_bar() -> Iterator[Callable[[int, int], None]]:
     """A bar for ``Model.sample(progress=...)``; it appears only when drawing takes a while."""
     with tqdm(total=1, unit="call", delay=2, leave=False, disable=not sys.stderr.isatty()) as bar:
+        yield partial(_advance, bar)
 
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
 
-        yield advance
+def _advance(bar: tqdm, done: int, total: int) -> None:
+    bar.total = total
+    bar.update(done - bar.n)
 
 
 @contextmanager
@@ -32,8 +33,7 @@ def reading_bar() -> Iterator[Callable[[int, int], None]]:
         def advance(done: int, total: int) -> None:
             # Thousands a second: the screen need not know each.
             if done % 64 == 0 or done == total:
-                bar.total = total
-                bar.update(done - bar.n)
+                _advance(bar, done, total)
 
         yield advance
 
@@ -48,11 +48,7 @@ def judging_bar() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], 
             print(f"  {what} ...", flush=True)
             bar.reset(total=1)
 
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield told, advance
+        yield told, partial(_advance, bar)
 
 
 class TrainingBar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,7 +88,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
     def _judge(self, processes: Processes) -> None:
         from fogcatcher.judging.evaluation_page import lines, side_by_side
 
-        if not self.models and not (self.pictures and self.against):
+        if not self.models and (self.nll or not (self.pictures and self.against)):
             raise UserError("name at least one run directory, or --pictures and --against.")
         if self.samples < 1 or self.steps < 1:
             raise UserError("--samples and --steps must be at least 1.")
@@ -96,13 +97,15 @@ class Evaluate(SettingsArguments, JudgingArguments):
                 model = self._model(folder)
                 _print_bits(model, *self._data(model), self.seed)
             return
+        runs = [(folder, partial(self._run, folder, processes)) for folder in self.models]
         evaluations = []
-        for folder in (*self.models, *self.pictures):
+        for folder, measured in (
+            *runs,
+            *((folder, partial(self._pictures, folder)) for folder in self.pictures),
+        ):
             print(f"{folder}:", flush=True)
-            done = self._run(folder, processes) if folder in self.models else self._pictures(folder)
-            evaluations.append(_with_flags(done))
-            for line in lines(evaluations[-1]):
-                print(line)
+            evaluations.append(_with_flags(measured()))
+            print(*lines(evaluations[-1]), sep="\n")
         if processes.is_first:
             if len(evaluations) > 1:
                 print("side by side:", *side_by_side(evaluations), sep="\n")

@@ -127,6 +127,8 @@ class Evaluation:
     curve: Mapping[int, float]
     """Sampling steps -> kernel distance."""
     seconds: float
+    drawn: Features = field(repr=False)
+    """Of the samples, by the first look."""
     samples: Pictures = field(repr=False)
     training: Some = field(repr=False)
     """The nearest training picture of each sample; no rows where there was nothing to compare with."""
@@ -201,15 +203,16 @@ def judge(
     told_apart = None
     if isinstance(kind, PictureSpec) and min(len(real), len(samples)) >= FEWEST:
         watch.told("training a network to tell them from real ones")
-        known, drawn = real[:MOST_TOLD_APART], samples[:MOST_TOLD_APART]
-        told_apart = two_sample_test(known, drawn, generator, TELLING_STEPS, watch.progress)
+        sides = real[:MOST_TOLD_APART], samples[:MOST_TOLD_APART]
+        told_apart = two_sample_test(*sides, generator, TELLING_STEPS, watch.progress)
     watch.told("looking for copies")
     searched = order[: QUICK_TRAINING if settings.quick else MOST_TRAINING]
     copied = None
     if len(parts.held_out):
         held_out = dataset.rows[parts.held_out]
         copied = copies(kind, samples, dataset.rows[searched], held_out, generator)
-    strange, missed = _outliers(samples, looks[0](samples), real, looks[0](real))
+    drawn = looks[0](samples)
+    strange, missed = _outliers(samples, drawn, real, looks[0](real))
     return Evaluation(
         name,
         kind.name,
@@ -227,6 +230,7 @@ def judge(
         None,
         {},
         time.perf_counter() - start,
+        drawn,
         kind.shown(samples),
         kind.shown(dataset.rows[searched[copied.nearest]] if copied else samples[:0]),
         kind.shown(strange),
@@ -261,7 +265,7 @@ def evaluate(
     done = replace(done, model=model.hash)
     if model.conditions.attributes:
         watch.told("looking whether what was asked for is drawn")
-        done = _with_conditions(done, model.conditions, dataset, parts, asked, samples, order, looks[0])
+        done = _with_conditions(done, model.conditions, dataset, parts, asked, order, looks[0])
     if not settings.quick and len(parts.held_out):
         watch.told(f"measuring the loss on training and held-out {kind.name}")
         levels, tells = losses(model, dataset, order, parts.held_out, settings.seed)
@@ -366,14 +370,13 @@ def _with_conditions(
     dataset: Dataset,
     parts: Split,
     asked: Rows,
-    samples: Tensor,
     order: Rows,
     look: Extractor,
 ) -> Evaluation:
     """Add what can be said of conditions: each followed or not, and the classes of the main one apart."""
     codes = conditions.encode_pictures(dataset.columns)
     judges, held_out = order[:JUDGES], parts.held_out[:JUDGES]
-    drawn, rows, others = (look(each) for each in (samples, dataset.rows[judges], dataset.rows[held_out]))
+    drawn, rows, others = done.drawn, look(dataset.rows[judges]), look(dataset.rows[held_out])
     generator = torch.Generator().manual_seed(done.settings.seed)
     found = all_followed(
         conditions.attributes, codes, (rows, judges), (drawn, asked), (others, held_out), generator
@@ -382,7 +385,7 @@ def _with_conditions(
     main = conditions.main
     if not isinstance(main, Category):
         return done
-    numbers, n = codes[main.name], min(2 * len(samples), len(judges))
+    numbers, n = codes[main.name], min(2 * len(drawn), len(judges))
     done = replace(done, by_class=_by_class(main, numbers, asked, drawn, judges[:n], rows[:n]))
     if not done.told_apart:
         return done

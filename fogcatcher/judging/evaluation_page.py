@@ -36,7 +36,7 @@ WHAT_IT_IS = {
 
 def lines(done: Evaluation) -> Iterator[str]:
     """Return what to tell a person, the most important first."""
-    for sentence in verdict(done):
+    for sentence in verdict(done.comparisons, done.told_apart):
         yield f"  {sentence}"
     if done.memorisation:
         yield f"  {done.memorisation.verdict}"

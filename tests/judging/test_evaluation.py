@@ -18,8 +18,9 @@ from fogcatcher.data.pictures.spec import spec_of
 from fogcatcher.judging import evaluation
 from fogcatcher.judging.metrics import features
 from fogcatcher.judging.metrics.neighbours import density_coverage, outliers, precision_recall
-from fogcatcher.judging.metrics.scores import CHANCE, PARTINGS, Score, Sets, compare
-from fogcatcher.judging.verdict import place
+from fogcatcher.judging.metrics.scores import CHANCE, PARTINGS, Comparison, Score, Sets, compare
+from fogcatcher.judging.metrics.two_sample import TwoSample
+from fogcatcher.judging.verdict import place, verdict
 from fogcatcher.runs.train import train
 from tests.drawn_sprites import sprites
 
@@ -97,6 +98,29 @@ def test_a_figure_is_placed_among_its_ceilings(value, better, said):
     if better == "higher":
         ceilings = {"chance": 0.9, "slight grain": 0.2}
     assert place(Score("figure", value, None, None, 0.0, ceilings, better)) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "apart", "word"),
+    [
+        (1.0, 0.6, "good"),
+        (1.0, 0.8, "fair"),
+        (3.0, 0.6, "rough"),
+        (6.0, 0.6, "not usable"),
+        (20.0, 1.0, "not usable"),
+    ],
+)
+def test_a_verdict_is_what_the_place_among_the_ceilings_says(value, apart, word):
+    """Slight grain at 2, colour noise at 10: from 6 on, halfway, nothing is of use."""
+    score = Score("FD(builtin)", value, None, None, 0.5, {"slight grain": 2.0, "colour noise": 10.0}, "lower")
+    none = torch.zeros(0)
+    test = TwoSample(apart, apart, apart, none, none, torch.zeros(0, 1, 1))
+    first, second = verdict([Comparison("", 9, 9, (score,))], test)
+    assert first.startswith(f"{word}: FD(builtin) is ") and "cases" in second
+
+
+def test_a_statistic_of_colours_is_not_called_good():
+    assert "not of quality" in place(Score("palette", 1.0, None, None, 0.0, {"slight grain": 2.0}, "lower"))
 
 
 def test_of_few_real_pictures_each_counts():

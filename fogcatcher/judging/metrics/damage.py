@@ -59,9 +59,10 @@ def _blocks(pictures: Pictures, generator: torch.Generator) -> Pictures:
     return shuffled_blocks(pictures, 4, generator)
 
 
+GRAIN, NOISE = "slight grain", "colour noise"
 DAMAGES: Mapping[str, Callable[[Pictures, torch.Generator], Pictures]] = {
-    "slight grain": _grain,
-    "colour noise": _noise,
+    GRAIN: _grain,
+    NOISE: _noise,
     "blocks shuffled": _blocks,
     "all shuffled": shuffled_silhouettes,
 }

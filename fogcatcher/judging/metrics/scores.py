@@ -41,6 +41,8 @@ PARTINGS = 4
 ONE_REPEATED, CHANCE = "one, repeated", "chance"
 MOST_PICTURES = 4096
 """So many are looked at pixel by pixel: their colours alone would be millions."""
+OF_COLOURS = ("palette", "colours per picture", "soft alpha")
+"""Figures that do not rank models by how good they are."""
 SHARES = ("precision", "recall", "coverage")
 
 Better = Literal["lower", "higher"]
