@@ -1,8 +1,9 @@
 """Are tags followed? Each picture has two of them, and the rules that drew the set say what came out.
 
-    python benchmarks/followed.py [--pictures 1800] [--colours 6] [--minutes 10] [--run DIR]
+    python benchmarks/followed.py [--pictures 1800] [--colours 6] [--what kind] [--minutes 10] [--run DIR]
 
-Built-in sprites with one condition, ``tags``: what a sprite is, of five, and its main colour, of --colours.
+Built-in sprites with one condition, ``tags``: what a sprite is, of five kinds or 76 items (--what item), and
+its main colour, of --colours.
 Models are asked for both tags, and for one alone.
 """
 
@@ -19,6 +20,10 @@ from unseen import Combination, Judge, combinations, drawn_by_rule, told_apart
 import fogcatcher
 from fogcatcher.data.sprites import KINDS, PALETTES, draw_many
 
+PLACE = {"kind": 0, "item": 1}
+"""Where a combination says what a sprite is."""
+ASKED = 300
+
 
 def train(arguments: argparse.Namespace) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="followed-"))
@@ -28,9 +33,9 @@ def train(arguments: argparse.Namespace) -> Path:
     np.savez(
         folder / "sprites.npz",
         pictures=np.stack([s.pixels for s in sprites]),
-        tags=np.array([f"{s.kind}, {s.palette}" for s in sprites]),
+        tags=np.array([f"{getattr(s, arguments.what)}, {s.palette}" for s in sprites]),
     )
-    print(f"{len(sprites)} pictures, {len(KINDS) + len(colours)} tags", flush=True)
+    print(f"{len(sprites)} pictures", flush=True)
     return fogcatcher.train(
         folder / "sprites.npz",
         arguments.run or folder / "run",
@@ -40,10 +45,10 @@ def train(arguments: argparse.Namespace) -> Path:
     )
 
 
-def shares(asked: list[Combination], named: list[Combination]) -> str:
-    kinds = [a[0] == b[0] for a, b in zip(asked, named, strict=True)]
+def shares(asked: list[Combination], named: list[Combination], what: str) -> str:
+    kinds = [a[PLACE[what]] == b[PLACE[what]] for a, b in zip(asked, named, strict=True)]
     colours = [a[2] == b[2] for a, b in zip(asked, named, strict=True)]
-    return f"kind {np.mean(kinds):.3f}  colour {np.mean(colours):.3f}  tags {np.mean([kinds, colours]):.3f}"
+    return f"{what} {np.mean(kinds):.3f}  colour {np.mean(colours):.3f}  tags {np.mean([kinds, colours]):.3f}"
 
 
 def main() -> None:
@@ -52,6 +57,7 @@ def main() -> None:
     )
     parser.add_argument("--pictures", type=int, default=1800)
     parser.add_argument("--colours", type=int, default=6)
+    parser.add_argument("--what", choices=PLACE, default="kind")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--steps", type=int, help="instead of minutes")
     parser.add_argument("--guidance", type=float, nargs="+", default=[1.0, 2.0, 4.0])
@@ -66,20 +72,25 @@ def main() -> None:
     clear = told_apart(fresh, named)[True]
     kept = [i for i, c in enumerate(fresh) if c[1] in clear]
     print(
-        f"drawn by the rules, where they tell  {shares([fresh[i] for i in kept], [named[i] for i in kept])}"
+        f"drawn by the rules, where they tell  "
+        f"{shares([fresh[i] for i in kept], [named[i] for i in kept], arguments.what)}"
     )
-    pairs = [(kind, colour) for kind in KINDS for colour in PALETTES[: arguments.colours]]
-    asked = [(kind, "", colour) for kind, colour in pairs for _ in range(10)]
+    colours, place = PALETTES[: arguments.colours], PLACE[arguments.what]
+    if arguments.what == "kind":
+        pairs = [(kind, "", colour) for kind in KINDS for colour in colours]
+    else:
+        pairs = [c for c in known if c[2] in colours and c[1] in clear]
+    asked = [pairs[i * len(pairs) // ASKED] for i in range(ASKED)]
     for guidance in arguments.guidance:
         for what, wishes in (
-            ("both tags", [[kind, colour] for kind, _, colour in asked]),
-            ("what it is", [[kind] for kind, _, _ in asked]),
-            ("its colour", [[colour] for _, _, colour in asked]),
+            ("both tags", [[c[place], c[2]] for c in asked]),
+            ("what it is", [[c[place]] for c in asked]),
+            ("its colour", [[c[2]] for c in asked]),
         ):
             drawn = model.sample(len(asked), [{"tags": tags} for tags in wishes], guidance=guidance).pictures
             answers = judge.name(drawn)
             told = [i for i, answer in enumerate(answers) if answer[1] in clear]
-            said = shares([asked[i] for i in told], [answers[i] for i in told])
+            said = shares([asked[i] for i in told], [answers[i] for i in told], arguments.what)
             print(
                 f"guidance {guidance:g}, {what:11} {said}  ({len(told)} of {len(asked)} can be told)",
                 flush=True,

@@ -41,7 +41,7 @@ def trained(folder: Path, minutes: float) -> Path:
     run = folder / f"{minutes:g}-minutes"
     if not (run / "done").exists():
         how_long = {"minutes": minutes} if minutes else {"steps": 1}
-        fogcatcher.train("sprites", run, conditions=CONDITIONS, **how_long)  # type: ignore[arg-type]
+        fogcatcher.train("sprites", run, conditions=CONDITIONS, start_from="none", **how_long)  # type: ignore[arg-type]
         (run / "done").touch()
     return run
 

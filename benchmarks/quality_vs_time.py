@@ -72,29 +72,40 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True)
 class TimedPlan(Plan):
-    """A plan whose cosine ends when the time does."""
+    """A plan whose learning rate has fallen when the time is over."""
 
     clock: Clock = Clock(1.0)  # noqa: RUF009
 
     def learning_rate_at(self, step: int) -> float:
         rise = min(1.0, (step + 1) / (self.warmup + 1))
-        return self.learning_rate * rise * (1 + math.cos(math.pi * self.clock.share)) / 2
+        fallen = max(0.0, 1 - (1 - self.clock.share) / self.fall)
+        return self.learning_rate * rise * (1 + math.cos(math.pi * fallen)) / 2
 
 
 class Ours:
     name = "fogcatcher"
+    augment = "none"
 
-    def __init__(self, pictures: Pictures, clock: Clock) -> None:
+    def __init__(self, pictures: Pictures, clock: Clock, start_from: str = "none") -> None:
         self.clock = clock
         folder = Path(tempfile.mkdtemp(prefix="quality-"))
         np.save(folder / "pictures.npy", pictures.permute(0, 2, 3, 1).numpy())
         options = DataOptions(hold_out=0.0)
         setup = Setup(
-            str(folder / "pictures.npy"), folder / "run", steps=10**9, options=options, augment="none"
+            str(folder / "pictures.npy"),
+            folder / "run",
+            steps=10**9,
+            options=options,
+            augment=self.augment,
+            start_from=start_from,
         )
         self.run = prepare(setup)
+        self.start()
+
+    def start(self) -> None:
+        """Begin with the run as it is."""
         plan = {f.name: getattr(self.run.config.training, f.name) for f in fields(Plan)}
-        timed = TimedPlan(**plan, clock=clock)
+        timed = TimedPlan(**plan, clock=self.clock)
         self.steps: Iterator[Progress] = fit(self.run.state, self.run.batches, self.run.objective, timed)
         self.parameters = size_of(self.run.state.denoiser)
 

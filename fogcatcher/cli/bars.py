@@ -68,8 +68,10 @@ class TrainingBar:
     def images_per_second(self) -> float:
         return self._done * self._batch_size / max(time.monotonic() - self._start, 1e-9)
 
-    def add(self, progress: Progress) -> None:
+    def add(self, progress: Progress, steps: int) -> None:
+        """After a step of now so many ``steps`` in all."""
         self._done += 1
+        self._steps = self._bar.total = steps
         if not progress.skipped:
             self._loss = progress.loss if self._loss is None else 0.98 * self._loss + 0.02 * progress.loss
         loss = "none yet" if self._loss is None else f"{self._loss:.4f}"

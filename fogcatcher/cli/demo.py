@@ -16,7 +16,7 @@ COLUMNS = 8
 
 @dataclass
 class Demo:
-    """Draw sprites with the shipped model, train a new one in three minutes, draw with that.
+    """Draw sprites with the shipped model, train a new one from it in three minutes, draw with that.
 
     Example:  fogcatcher demo --out demo
     """
@@ -44,7 +44,7 @@ class Demo:
         show(shipped.pictures[::COLUMNS])
         print(f"   {len(shipped.pictures)} sprites in {time.perf_counter() - start:.1f} s: {shipped_sheet}")
 
-        print(f"\n2. A new model, trained on the built-in sprites for {self.minutes:g} minutes")
+        print(f"\n2. A new model, started from the shipped one: {self.minutes:g} minutes on the same sprites")
         run = prepare(Setup("sprites", self._free_run(), minutes=self.minutes))
         describe_run(run)
         follow_on_screen(run, follow(run))

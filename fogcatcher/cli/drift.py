@@ -10,6 +10,7 @@ from fogcatcher.data.pictures.augmentation import choose
 from fogcatcher.model.build import wanted_of
 from fogcatcher.model.choose_network import choose_network
 from fogcatcher.model.presets import PRESETS
+from fogcatcher.model.privacy import last_name
 
 if TYPE_CHECKING:
     from fogcatcher.cli.train_arguments import TrainArguments
@@ -23,6 +24,9 @@ def ignored(asked: TrainArguments, run: Run) -> list[str]:
     Given is what differs from its default. Raises UserError for values that cannot be.
     """
     wanted, has = _wanted(asked.setup()), _has(run)
+    if run.state.step in run.config.training.ends:
+        # It was at its end and goes on for as long as was asked.
+        wanted = {name: value for name, value in wanted.items() if name not in ("minutes", "steps")}
     sentences = []
     for option in fields(asked):
         name, given = option.name, getattr(asked, option.name)
@@ -44,12 +48,13 @@ def _has(run: Run) -> dict[str, Any]:
     config, plan = run.config, run.config.training
     kinds = asdict(config.augmentation)
     said = {
-        "minutes": f"{plan.steps:,} steps",
         "size": f"{config.pictures.width}x{config.pictures.height}",
         "condition": config.data.conditions,
         "text_encoder": next((a.encoder for a in run.conditions.attributes if isinstance(a, Sentence)), None),
         "augment": tuple(kind.replace("_", "-") for kind, on in kinds.items() if on and kind != "share"),
+        "minutes": f"{plan.steps:,} steps",
         "preset": next((name for name, method in PRESETS.items() if method == config.method), "its own"),
+        "start_from": config.start.name if config.start else "none",
         "network": config.network.name,
         "size_of_model": f"{config.network.name} of width {config.network.width}",
     }
@@ -64,6 +69,8 @@ def _is_so(name: str, wanted: Any, has: Any, run: Run) -> bool:  # noqa: ANN401 
             return wanted == (config.pictures.height, config.pictures.width)
         case "augment":
             return choose(wanted, run.dataset.rows, len(run.parts.train))[0] == config.augmentation
+        case "start_from":
+            return last_name(wanted) == has
         case "preset":
             return PRESETS.get(wanted) == config.method
         case "size_of_model":

@@ -50,7 +50,14 @@ class Train(TrainArguments):
         devices = Devices(processes, self.micro_batch, self.shard)
         with reading_bar() as progress:
             if self.resume:
-                run = resume(self.out or default_folder(self.data), self.data, progress, devices)
+                run = resume(
+                    self.out or default_folder(self.data),
+                    self.data,
+                    progress,
+                    devices,
+                    self.minutes,
+                    self.steps,
+                )
                 run.notes += ignored(self, run)
             else:
                 run = prepare(self.setup(), progress, devices)
@@ -106,7 +113,7 @@ def follow_on_screen(run: Run, steps: Generator[Progress]) -> None:
     try:
         with stop_request() as stop, closing(steps):  # closing saves
             for progress in steps:
-                bar.add(progress)
+                bar.add(progress, run.config.training.steps)
                 bar.say_new([incident.in_words for incident in run.incidents])
                 if run.checks and run.checks[-1].step == progress.step:
                     bar.say(run.checks[-1].in_words)

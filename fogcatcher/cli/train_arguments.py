@@ -34,6 +34,9 @@ class TrainArguments(DataArguments):
     preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.preset
     """A paper's choices of schedule, prediction, training times and loss: ddpm, iddpm, annotated, course,
     score_vp, score_ve, edm, v_cosine, flow; default is what measured best for small pictures."""
+    start_from: Annotated[str, tyro.conf.arg(metavar="MODEL")] = Setup.start_from
+    """Start from what a model knows: a run, a shipped model or one of the Hub. Sizes, channels and conditions
+    may differ: what fits is taken. auto takes the shipped one that suits the pictures; none begins anew."""
     network: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.network
     """small, the fast one for small pictures; or a paper's, as large as there: ddpm, iddpm, adm, ddpmpp,
     ncsnpp, edm2, transformer, course, annotated, thesis."""

@@ -98,6 +98,7 @@ PREDICTIONS: Mapping[str, Callable[[float], Preconditioning]] = {
 }
 TIMES: Mapping[str, Callable[[int | None], TimeDistribution]] = {
     "lognormal": lambda steps: LogNormalTimes(-0.4, 1.2),
+    "lognormal_low": lambda steps: LogNormalTimes(-0.7, 1.35),
     "lognormal_edm": lambda steps: LogNormalTimes(-1.2, 1.2),
     "uniform": lambda steps: UniformTimes(),
     "discrete": lambda steps: UniformTimes(steps or 1000),

@@ -66,7 +66,7 @@ class NetworkRow:
 
 def _small(w: Wanted) -> nn.Module:
     c = w.config
-    return UNet(w.channels, _sides(w), _widths(c), c.blocks, c.patch, w.inputs, w.answers)
+    return UNet(w.channels, c.made_for or _sides(w), _widths(c), c.blocks, c.patch, w.inputs, w.answers)
 
 
 def _small_of_signals(w: Wanted) -> nn.Module:
@@ -192,9 +192,11 @@ def choose_network(
     row = row_of(name)
     if width is not None and (width < row.multiple or width % row.multiple):
         raise UserError(f"the width of {name} must be a multiple of {row.multiple}, not {width}.")
-    config = replace(_for_size(wanted.size), name=name, width=width or row.width)
-    if width is None and size_of_model is not None:
-        config = replace(config, width=_nearest_width(row, config, _parameters_in(size_of_model), wanted))
+    parameters = None if size_of_model is None else _parameters_in(size_of_model)
+    config = _for_size(wanted, parameters)
+    config = replace(config, name=name, width=width or (config.width if name == "small" else row.width))
+    if width is None and parameters is not None:
+        config = replace(config, width=_nearest_width(row, config, parameters, wanted))
     parameters_of(replace(wanted, config=config))  # refuses what cannot be built
     return config
 
@@ -214,19 +216,26 @@ def learning_rate_of(config: NetworkConfig) -> float:
     return min(row.learning_rate * math.sqrt(row.width / config.width), highest)
 
 
-def _for_size(size: tuple[int, ...]) -> NetworkConfig:
-    """Patches and depth of the small network for data of this size: (height, width) or (length,)."""
+def _for_size(wanted: Wanted, parameters: float | None) -> NetworkConfig:
+    """Patches, width and depth of the small network for data of this size."""
+    size = wanted.size
     if len(size) == 2:
-        return _for_pictures(*size)
+        narrow = wanted.channels >= 3 and (parameters or SIZES["small"]) >= SIZES["small"] / 2
+        return _for_pictures(*size, narrow)
     return NetworkConfig(levels=3 if size[0] <= LONG_SIGNAL else 4, patch=1)
 
 
-def _for_pictures(height: int, width: int) -> NetworkConfig:
-    """Patches and depth of the small network that measured best for pictures of this size.
+def _for_pictures(height: int, width: int, narrow: bool) -> NetworkConfig:
+    """Patches, width and depth of the small network that measured best for pictures of this size.
 
     docs/experiments.md says for which; larger pictures get more levels, so that attention stands at 8 x 8.
+    ``narrow`` allows a narrow level of whole pixels: patches of coloured ones lay grain over flat areas. Grey
+    was measured with patches alone, and the smallest networks have no room for a fourth level.
     """
-    patch = 1 if height * width <= 20 * 20 else 2
+    area = height * width
+    if 20 * 20 < area <= 40 * 40 and narrow:
+        return NetworkConfig(patch=1, width=16, levels=4)
+    patch = 1 if area <= 20 * 20 else 2
     side = max(height, width) / patch
     return NetworkConfig(patch=patch, levels=max(3, math.ceil(math.log2(side)) - 2))
 

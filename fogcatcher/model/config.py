@@ -24,7 +24,7 @@ from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.networks.ddpm_unet import UNetShape
 from fogcatcher.training.fit import Plan
 
-FORMAT = 3
+FORMAT = 4
 WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 """The weights of the lowest held-out loss."""
@@ -71,6 +71,23 @@ class NetworkConfig:
     """Side of the pixel blocks that become channels at the input of the small one (space to depth)."""
     shape: UNetShape | None = None
     """Of an imported one."""
+    made_for: tuple[Annotated[int, Range(1, 65_536)], Annotated[int, Range(1, 65_536)]] | None = None
+    """(height, width) by which attention stands in the small one; None is that of its own pictures."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run started from."""
+
+    name: Annotated[str, Length(0, 200)]
+    hash: Annotated[str, Length(0, 64)]
+    """Start of the SHA-256 of its weights file."""
+    licence: Annotated[str, Length(0, 100)]
+    """Of its weights, as its card says."""
+    taken: Annotated[int, Range(0, 10**12)]
+    """How many numbers of the network were taken."""
+    new: Annotated[int, Range(0, 10**12)]
+    """How many were made new."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,8 @@ class RunConfig:
     training: Plan
     data: DataConfig
     augmentation: Augmentation = field(default_factory=Augmentation)
+    start: Start | None = None
+    """The model that it started from; None where it began anew."""
 
     def to_json(self) -> dict[str, Any]:
         tree = dataclasses.asdict(self)
@@ -133,6 +152,8 @@ class RunConfig:
                 fields = _from_format_1(fields)
             if number in (1, 2):
                 fields = _from_format_2(fields)
+            if number in (1, 2, 3):
+                fields = _from_format_3(fields)
             elif number != FORMAT:
                 raise UserError(
                     f"this model was written by fogcatcher {printable(version, 40)} in format "
@@ -156,6 +177,15 @@ def _from_format_2(tree: dict[str, object]) -> dict[str, object]:
     pictures = typed(tree.get("pictures"), dict[str, object], "pictures")
     rest = {name: value for name, value in tree.items() if name != "pictures"}
     return {**rest, "kind": {"name": "pictures", **pictures}}
+
+
+def _from_format_3(tree: dict[str, object]) -> dict[str, object]:
+    """Up to format 3 the learning rate fell from the first step on, and rose for a tenth of all at most."""
+    plan = dict(typed(tree.get("training"), dict[str, object], "training"))
+    steps, warmup = plan.get("steps"), plan.get("warmup", 200)
+    if isinstance(steps, int) and isinstance(warmup, int):
+        plan |= {"warmup": min(warmup, steps // 10), "fall": 1.0}
+    return {**tree, "training": plan}
 
 
 def write_config(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:

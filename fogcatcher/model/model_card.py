@@ -18,7 +18,7 @@ from fogcatcher.data.conditions.conditions import (
     Tags,
     Text,
 )
-from fogcatcher.model.config import Method, RunConfig
+from fogcatcher.model.config import Method, RunConfig, Start
 from fogcatcher.model.privacy import last_name
 
 LICENCE = "unknown"
@@ -50,7 +50,7 @@ def model_card(
         f"![{config.kind.name.capitalize()} that it drew]({sheet})" if sheet else "",
         f"## Use\n\n```python\n{usage.strip()}\n```",
         _what_can_be_asked(conditions.attributes),
-        _how_it_was_made(config.method),
+        _how_it_was_made(config.method, config.start),
         f"## Licence\n\nLicence of the weights: {licence}."
         + (
             " Fill it in here and in the first lines of this file before you share them."
@@ -90,10 +90,17 @@ def _names(attribute: Attribute) -> str:
             return ""
 
 
-def _how_it_was_made(method: Method) -> str:
-    return (
+def _how_it_was_made(method: Method, start: Start | None) -> str:
+    said = (
         f"## Method\n\nSchedule `{method.schedule}`, prediction `{method.prediction}`, sampling times "
         f"`{method.grid}`."
+    )
+    if not start:
+        return said
+    share = start.taken / max(1, start.taken + start.new)
+    return (
+        f"{said} It started with {share:.0%} of its weights from `{start.name}` ({start.hash}; licence: "
+        f"{start.licence})."
     )
 
 

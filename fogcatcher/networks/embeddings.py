@@ -61,7 +61,7 @@ class ConditionEmbedding(nn.Module):
         super().__init__()
         self.tables = nn.ModuleDict(
             {
-                _key(name): WordsEmbedding(width, kind.vocabulary)
+                table_name(name): WordsEmbedding(width, kind.vocabulary)
                 if isinstance(kind, Words)
                 else nn.Linear(kind.features, width, bias=False)
                 for name, kind in attributes.items()
@@ -69,7 +69,7 @@ class ConditionEmbedding(nn.Module):
         )
 
         for name, kind in attributes.items():
-            table = self.tables[_key(name)]
+            table = self.tables[table_name(name)]
             if isinstance(kind, Vector) and isinstance(table, nn.Linear):
                 # As loud from the first step as the noise level; the usual start shrinks with the number of
                 # classes, and a network that hardly hears a condition is slow to follow it.
@@ -79,11 +79,11 @@ class ConditionEmbedding(nn.Module):
         """Raises KeyError for an attribute that the network was not built with."""
         embedding = torch.zeros_like(like)
         for name, rows in (cond or {}).items():
-            embedding = embedding + self.tables[_key(name)](rows.to(like))
+            embedding = embedding + self.tables[table_name(name)](rows.to(like))
         return embedding
 
 
-def _key(name: str) -> str:
+def table_name(name: str) -> str:
     """A name for torch's module tree, which parts names by dots."""
     return f"of_{name.replace('.', '%2E')}"
 

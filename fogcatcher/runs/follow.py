@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 from fogcatcher.base.disk import remove_leftovers, write_atomically
 from fogcatcher.data.pictures.spec import PictureSpec
@@ -13,6 +15,7 @@ from fogcatcher.model.config import (
     write_json,
 )
 from fogcatcher.model.model_card import model_card, usage_of
+from fogcatcher.runs.budget import CORRECTIONS
 from fogcatcher.runs.loggers import Logger
 from fogcatcher.runs.record import Companion, Record, Run
 from fogcatcher.training.checkpoints import KEPT, save_state
@@ -49,7 +52,7 @@ def follow(
     try:
         while True:
             try:
-                for progress in fit(run.state, run.batches, run.objective, run.config.training, processes):
+                for progress in _timed(run):
                     if run.state.in_parts and processes.first(record.wants(progress.step)):
                         run.gather()
                     record.add(progress)
@@ -58,9 +61,13 @@ def follow(
                         run.stopped = reason_to_stop(run.checks)
                         if processes.first(bool(run.stopped)):
                             return
-                if processes.first(record.is_sound()):
-                    return
-                raise Diverged(f"at step {run.state.step}, the last, a weight is not finite")
+                    if _correct(run):
+                        record.replan()
+                        break
+                else:
+                    if processes.first(record.is_sound()):
+                        return
+                    raise Diverged(f"at step {run.state.step}, the last, a weight is not finite")
             except Diverged as error:
                 record.go_back(error)
             except GeneratorExit:
@@ -69,6 +76,27 @@ def follow(
                 raise
     finally:
         record.close()
+
+
+def _timed(run: Run) -> Iterator[Progress]:
+    """The steps of the run's plan; its budget hears how long each took."""
+    steps = fit(run.state, run.batches, run.objective, run.config.training, run.processes)
+    start = time.monotonic()
+    for progress in steps:
+        if run.budget:
+            run.budget.add(time.monotonic() - start)
+        yield progress
+        start = time.monotonic()
+
+
+def _correct(run: Run) -> bool:
+    """Give the run as many steps as its time allows now; return whether that changed anything."""
+    plan, step = run.config.training, run.state.step
+    if run.budget is None or step % max(1, plan.steps // CORRECTIONS):
+        return False
+    steps = int(run.processes.first(run.budget.steps(plan, step)))
+    run.config = replace(run.config, training=replace(plan, steps=steps))
+    return steps != plan.steps
 
 
 def _record(run: Run, checkpoint_seconds: float, keep: int, loggers: Sequence[Logger]) -> Record | Companion:

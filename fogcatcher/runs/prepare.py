@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from fogcatcher.data.conditions.conditions import ConditionSpec, Tags
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.kinds import read_any, read_of_kind
 from fogcatcher.data.pictures.augmentation import Augmentation, choose
-from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.data.pictures.spec import PictureSpec, hard_share
 from fogcatcher.data.reading import Dataset, Reading
 from fogcatcher.data.splitting import Split, split
+from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.model.build import build_denoiser, build_objective, wanted_of, warnings_of
 from fogcatcher.model.choose_network import (
     LARGE_BATCH_FROM,
@@ -30,11 +32,14 @@ from fogcatcher.model.config import (
     RunConfig,
     read_config,
 )
+from fogcatcher.model.model import Model, load
 from fogcatcher.model.presets import PRESETS
+from fogcatcher.model.start_from import START_RATE, network_of, take_over, usual_base
+from fogcatcher.runs.budget import Budget
 from fogcatcher.runs.devices import ONE_DEVICE, Devices
 from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in, time_step
 from fogcatcher.runs.record import Run
-from fogcatcher.runs.setup import Setup, check, free_folder
+from fogcatcher.runs.setup import Setup, check, check_length, free_folder, is_network_chosen
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import load_newest_state
 from fogcatcher.training.condition_dropout import ConditionDropout
@@ -49,6 +54,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     input. ``progress`` hears how far the reading is.
     """
     check(setup)
+    started = time.monotonic()
     with devices.processes.first_of_each_machine_first():
         row, dataset = read_any(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
@@ -75,24 +81,48 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
         ),
         augmentation=augmentation,
     )
-    config = _with_network(config, controls.spec, setup)
+    source = _source(setup, kind, dataset)
+    config = _with_network(config, controls.spec, setup, source)
+    denoiser = build_denoiser(config, controls.spec)
+    if source:
+        start, told = take_over(source, denoiser, config, controls.spec)
+        config, said = replace(config, start=start), [*said, *told]
     folder = setup.out or free_folder(setup.data)
-    run = _assemble(folder, config, controls.spec, dataset, parts, devices)
-    run.notes += [*controls.notes, *said, *warnings_of(config.method)]
+    run = _assemble(folder, config, controls.spec, dataset, parts, devices, denoiser)
+    run.notes += [*controls.notes, *_of_alpha(kind, dataset), *said, *warnings_of(config.method)]
     if setup.steps is None:
         minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
-        per_step = time_step(run, 3.0)
-        steps = steps_in(minutes, per_step)
-        run.notes.append(f"{minutes:g} minutes are {steps:,} steps here ({per_step * 1000:.0f} ms each)")
-        run = replace(run, config=replace(config, training=replace(config.training, steps=steps)))
+        run = _for_minutes(run, minutes, started)
     return run
 
 
-def resume(folder: Path, data: str, progress: Reading | None = None, devices: Devices = ONE_DEVICE) -> Run:
+def _for_minutes(run: Run, minutes: float, started: float) -> Run:
+    """The run with a plan of about so many minutes more, which is corrected while it trains."""
+    plan, per_step = run.config.training, time_step(run, 1.0)
+    budget = Budget(started + 60 * minutes)
+    left = max(0.0, budget.deadline - time.monotonic())
+    steps = run.state.step + steps_in(left / 60, per_step)
+    run.notes.append(
+        f"{minutes:g} minutes are about {steps - run.state.step:,} steps here ({per_step * 1000:.0f} ms each)"
+    )
+    return replace(run, config=replace(run.config, training=replace(plan, steps=steps)), budget=budget)
+
+
+def resume(
+    folder: Path,
+    data: str,
+    progress: Reading | None = None,
+    devices: Devices = ONE_DEVICE,
+    minutes: float | None = None,
+    steps: int | None = None,
+) -> Run:
     """Take up the run in ``folder`` at its newest complete checkpoint, on any number of devices.
 
-    Its own config counts. Raises UserError when there is nothing to go on from.
+    Its own config counts. A run that has reached its end goes on for so many ``minutes`` or ``steps`` more,
+    where one is given; any other goes to its planned end. Raises UserError when there is nothing to go on
+    from.
     """
+    started = time.monotonic()
     config, conditions = read_config(folder)
     with devices.processes.first_of_each_machine_first():
         dataset = read_of_kind(config.kind, data, config.data.options, progress)
@@ -111,7 +141,8 @@ def resume(folder: Path, data: str, progress: Reading | None = None, devices: De
             about="data",
         )
     _check_size(folder, config, conditions)
-    run = _assemble(folder, config, conditions, dataset, parts, devices)
+    denoiser = build_denoiser(config, conditions)
+    run = _assemble(folder, config, conditions, dataset, parts, devices, denoiser)
     try:
         run.notes += load_newest_state(run.state, folder / "state")
     except FileNotFoundError as error:
@@ -125,7 +156,13 @@ def resume(folder: Path, data: str, progress: Reading | None = None, devices: De
         run.state.setbacks = replace(run.state.setbacks, micro_batch=devices.micro_batch)
     run.gather()
     run.notes.append(f"resumed at step {run.state.step:,} of {config.training.steps:,}")
-    return run
+    if run.state.step < config.training.steps or (minutes is None and steps is None):
+        return run
+    check_length(minutes, steps)
+    plan = replace(config.training, ends=(*config.training.ends, config.training.steps))
+    plan = replace(plan, steps=run.state.step + (steps or 1))
+    run = replace(run, config=replace(config, training=plan))
+    return run if minutes is None else _for_minutes(run, minutes, started)
 
 
 def _check_size(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:
@@ -148,13 +185,40 @@ def _augmentation(setup: Setup, kind: Kind, dataset: Dataset, parts: Split) -> t
     return Augmentation(), []
 
 
-def _with_network(config: RunConfig, conditions: ConditionSpec, setup: Setup) -> RunConfig:
+def _of_alpha(kind: Kind, dataset: Dataset) -> list[str]:
+    """What to say where a few soft pixels will not be drawn."""
+    share = hard_share(dataset.rows) if isinstance(kind, PictureSpec) and kind.hard_alpha else 1.0
+    if share == 1.0:
+        return []
+    return [f"alpha: {share:.1%} of the pixels are opaque or not there, and so are all of those drawn"]
+
+
+def _source(setup: Setup, kind: Kind, dataset: Dataset) -> Model | None:
+    """The model to start from. Auto takes one only where nothing else was said about the network."""
+    name: str | None = setup.start_from
+    if name == "none":
+        return None
+    if name == "auto":
+        if is_network_chosen(setup) or setup.preset != Setup.preset:
+            return None
+        name = usual_base(kind, dataset.pixel_art)
+    return load(name) if name else None
+
+
+def _with_network(
+    config: RunConfig, conditions: ConditionSpec, setup: Setup, source: Model | None
+) -> RunConfig:
     """The config with the network that was asked for, and the learning rate and batch that suit it."""
     wanted = wanted_of(config, conditions)
-    network = choose_network(setup.network, setup.size_of_model, wanted, setup.width)
+    if source and not is_network_chosen(setup):
+        network = network_of(source.config)
+        rate = START_RATE * learning_rate_of(network)
+    else:
+        network = choose_network(setup.network, setup.size_of_model, wanted, setup.width)
+        rate = learning_rate_of(network) * (START_RATE if source else 1.0)
     large = parameters_of(replace(wanted, config=network)) > LARGE_BATCH_FROM
     batch_size = setup.batch_size or (64 if large else config.training.batch_size)
-    plan = replace(config.training, batch_size=batch_size, learning_rate=learning_rate_of(network))
+    plan = replace(config.training, batch_size=batch_size, learning_rate=rate)
     return replace(config, network=network, training=plan)
 
 
@@ -174,10 +238,10 @@ def _assemble(
     dataset: Dataset,
     parts: Split,
     devices: Devices,
+    denoiser: Denoiser,
 ) -> Run:
     plan = config.training
     devices.check(plan.batch_size, config.network.name)
-    denoiser = build_denoiser(config, conditions)
     batches = Batches(
         dataset.rows,
         conditions.encode_pictures(dataset.columns),

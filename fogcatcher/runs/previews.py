@@ -14,6 +14,7 @@ from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS, preview_names, shee
 from fogcatcher.drawing.atlas import Atlas
 from fogcatcher.drawing.sheet_forms import PreviewRow
 from fogcatcher.model.model import SEEDS_PER_CLASS, Model
+from fogcatcher.training.fit import Plan
 
 EARLY = (0, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 
@@ -24,10 +25,15 @@ class Preview:
     Each row is also kept as a strip, ``step-N.png``, so that a resumed run shows the earlier ones.
     """
 
-    def __init__(self, folder: Path, steps: int, conditions: ConditionSpec) -> None:
+    def __init__(self, folder: Path, plan: Plan, conditions: ConditionSpec) -> None:
         self.folder = folder
-        self.due = [*(step for step in EARLY if step < 0.8 * steps), steps]
         self.seeds = _seeds(conditions)
+        self.plan(plan)
+
+    def plan(self, plan: Plan) -> None:
+        """Say at which steps of this plan a row is due."""
+        early = (step for step in EARLY if step < 0.8 * plan.steps)
+        self.due = sorted({*early, *plan.ends, plan.steps})
 
     def is_due(self, step: int) -> bool:
         return step in self.due

@@ -19,8 +19,9 @@ from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
 from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.judging.checks import Check, Monitor, best_of
-from fogcatcher.model.config import BEST, RunConfig
+from fogcatcher.model.config import BEST, RunConfig, write_config
 from fogcatcher.model.model import Model
+from fogcatcher.runs.budget import Budget
 from fogcatcher.runs.log import CHECKS, METRICS, MetricsLog, RowLog
 from fogcatcher.runs.loggers import Logger
 from fogcatcher.runs.previews import Preview
@@ -54,6 +55,8 @@ class Run:
     """What was found while training."""
     incidents: list[Incident] = field(default_factory=list)
     """What went wrong while training, and what was done about it."""
+    budget: Budget | None = None
+    """When training should end, where a time was asked for."""
     stopped: str = ""
     """Why training ended before its last step, where it did so by itself."""
     processes: Processes = ALONE
@@ -117,7 +120,7 @@ class Record:
         self._incidents = RowLog(run.folder / INCIDENTS, run.config.training.steps)
         self._open_logs()
         self.monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, run.config.training)
-        self._preview = Preview(run.folder / "samples", run.config.training.steps, run.conditions)
+        self._preview = Preview(run.folder / "samples", run.config.training, run.conditions)
         self._micro_batch = run.state.setbacks.micro_batch
         if run.state.step == 0:
             self._try("the preview", lambda: self._preview.add(0, run.model))
@@ -129,6 +132,16 @@ class Record:
         self._log = MetricsLog(self._run.folder / METRICS, step, self._loggers)
         self._checked = RowLog(self._run.folder / CHECKS, step, self._loggers)
         self._run.checks[:] = Check.of_rows(self._checked.rows)
+
+    def replan(self) -> None:
+        """Take up another number of steps."""
+        plan, checked = self._run.config.training, self._run.checks[-1].step if self._run.checks else 0
+        self.monitor.plan(plan, checked)
+        self._preview.plan(plan)
+        self._averages.plan(plan)
+        self._try(
+            "the config", lambda: write_config(self._run.folder, self._run.config, self._run.conditions)
+        )
 
     def add(self, progress: Progress) -> None:
         """After every step."""
@@ -273,6 +286,10 @@ class Companion:
     def __init__(self, run: Run) -> None:
         self._run = run
         self.monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, run.config.training)
+
+    def replan(self) -> None:
+        """As ``Record.replan``."""
+        self.monitor.plan(self._run.config.training)
 
     def add(self, progress: Progress) -> None:
         """The first writes it down."""

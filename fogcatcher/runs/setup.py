@@ -26,6 +26,9 @@ class Setup:
     augment: str = "auto"
     seed: int = 0
     preset: str = "default"
+    start_from: str = "auto"
+    """A run, a shipped model or one of the Hub whose weights are taken as far as they fit; auto, the shipped
+    one that suits the pictures; or none."""
     network: str = "small"
     size_of_model: str | None = None
     """tiny, small, medium, large, or a number of parameters such as 3M; None is the network's own."""
@@ -46,6 +49,7 @@ class Choices(TypedDict, total=False):
     augment: str
     seed: int
     preset: str
+    start_from: str
     network: str
     size_of_model: str | None
     width: int | None
@@ -53,18 +57,28 @@ class Choices(TypedDict, total=False):
     precision: str
 
 
+def is_network_chosen(setup: Setup) -> bool:
+    """Whether a network was asked for by name or by size."""
+    return setup.network != Setup.network or setup.size_of_model is not None or setup.width is not None
+
+
 def default_folder(data: str) -> Path:
     """runs/NAME after the data's folder."""
     return Path("runs", re.sub(r"[^\w.-]+", "-", Path(data).resolve().name) or "run")
 
 
-def check(setup: Setup) -> None:
-    if setup.minutes is not None and setup.steps is not None:
+def check_length(minutes: float | None, steps: int | None) -> None:
+    """Raises UserError for a time and a number of steps that cannot be, or for both."""
+    if minutes is not None and steps is not None:
         raise UserError(Message("give {@minutes} or {@steps}, not both."))
-    if setup.steps is not None and setup.steps < 1:
-        raise UserError(Message("{@steps} must be at least 1, not {given}.", given=setup.steps))
-    if setup.minutes is not None and not (setup.minutes > 0 and math.isfinite(setup.minutes)):
-        raise UserError(Message("{@minutes} must be more than 0, not {given:g}.", given=setup.minutes))
+    if steps is not None and steps < 1:
+        raise UserError(Message("{@steps} must be at least 1, not {given}.", given=steps))
+    if minutes is not None and not (minutes > 0 and math.isfinite(minutes)):
+        raise UserError(Message("{@minutes} must be more than 0, not {given:g}.", given=minutes))
+
+
+def check(setup: Setup) -> None:
+    check_length(setup.minutes, setup.steps)
     if setup.batch_size is not None and setup.batch_size < 1:
         raise UserError(Message("{@batch_size} must be at least 1, not {given}.", given=setup.batch_size))
     if setup.out is not None and (setup.out / "config.json").exists():

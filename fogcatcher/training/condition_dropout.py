@@ -10,6 +10,9 @@ from torch import Tensor
 
 from fogcatcher.diffusion.tensors import Condition
 
+MISSING = 5.5
+"""So many tags, on average, are said to be missing from a picture, where there are many."""
+
 
 @dataclass(frozen=True)
 class ConditionDropout:
@@ -19,7 +22,8 @@ class ConditionDropout:
     (Ho & Salimans 2022, algorithm 1); each on its own for its ``own`` share, so that a model can be asked
     for one attribute without another; and, of those named in ``singly``, every number of the row with a
     chance of its own, so that it can be asked for some tags without saying anything about the rest. A wish
-    mostly names what a picture is to have; so in half of the samples what it has not is left unsaid.
+    mostly names what a picture is to have; so in most samples what it has not is left unsaid, the more of
+    them the more tags there are, or the few that it has would be drowned.
 
     The own shares all fall into one half of the samples. So attributes are often left unsaid together, and
     the other half says everything: with independent coins, few samples would do either.
@@ -44,6 +48,7 @@ class ConditionDropout:
             if name in self.singly:
                 # A chance of its own for every sample, so that few and many tags are left unsaid.
                 one_by_one = coins(rows, rows.shape[1]) >= coins(rows)
-                keep = keep & (says_everything | one_by_one) & ((rows > 0) | (coins(rows) >= 0.5))
+                says_what_not = coins(rows) < min(0.5, MISSING / rows.shape[1])
+                keep = keep & (says_everything | one_by_one) & ((rows > 0) | says_what_not)
             kept[name] = rows * keep.to(rows)
         return kept

@@ -44,9 +44,14 @@ class Plan:
     batch_size: Annotated[int, Range(1, 10**9)] = 32
     """Pictures per step."""
     learning_rate: Annotated[float, Range(0, 1000)] = 2.5e-3
-    """Highest learning rate: reached after the warm-up, falling to 0 along a cosine."""
-    warmup: Count = 200
-    """Steps in which the learning rate rises, at most a tenth of all steps."""
+    """Highest learning rate: reached after the warm-up, held, and falling to 0 along a cosine at the end."""
+    warmup: Count = 50
+    """Steps in which the learning rate rises."""
+    fall: Share = 0.3
+    """Share of the steps in which the learning rate falls, the last ones. Before, no step depends on how many
+    are to come, so that their number may still be corrected."""
+    ends: tuple[Count, ...] = ()
+    """Steps at which training had ended, and went on later: the rate rises and falls anew after each."""
     weight_decay: Annotated[float, Range(0, 1000)] = 0.01
     """Decoupled weight decay."""
     gradient_clip: Annotated[float, Range(0, 1e6)] = 1.0
@@ -66,9 +71,19 @@ class Plan:
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of step 0, 1, ..., steps - 1."""
-        warmup = min(self.warmup, self.steps // 10)
-        rise = min(1.0, (step + 1) / (warmup + 1))
-        return self.learning_rate * rise * (1 + math.cos(math.pi * step / self.steps)) / 2
+        begin = max((end for end in self.ends if end <= step), default=0)
+        end = min((end for end in self.ends if end > step), default=self.steps)
+        rise = min(1.0, (step - begin + 1) / (self.warmup + 1))
+        # lr = lr_max rise (1 + cos(pi p)) / 2, with p from 0 to 1 over the last ``fall`` of the steps
+        fallen = max(0.0, step - begin - (1 - self.fall) * (end - begin))
+        p_pi = math.pi * fallen / (self.fall * (end - begin)) if fallen else 0.0
+        return self.learning_rate * rise * (1 + math.cos(p_pi)) / 2
+
+    @property
+    def falls_from(self) -> int:
+        """The first step whose learning rate depends on how many steps there are in all."""
+        begin = max(self.ends, default=0)
+        return math.ceil(self.steps - self.fall * (self.steps - begin))
 
 
 @dataclass

@@ -112,14 +112,17 @@ class EMAHistory:
     def __init__(self, folder: Path, plan: Plan, state: TrainingState) -> None:
         """Go on with the history in ``folder`` at the step of ``state``; later snapshots are dropped."""
         self._folder, self._state = folder, state
-        self.due = {plan.steps * k // SNAPSHOTS for k in range(1, SNAPSHOTS + 1)} - {0}
-        """Steps of which a snapshot is kept; every step, in a run of fewer than 12."""
+        self.plan(plan)
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("step-*.safetensors"):
             if path > self._path(state.step):
                 path.unlink()
         # A kill may have come between the checkpoint of this step and its snapshot.
         self.after_step()
+
+    def plan(self, plan: Plan) -> None:
+        """Say at which steps of this plan a snapshot is kept: every one, in a run of fewer than 12."""
+        self.due = {plan.steps * k // SNAPSHOTS for k in range(1, SNAPSHOTS + 1)} - {0}
 
     def after_step(self) -> None:
         """Write a snapshot if one is due at the step that the state has reached."""

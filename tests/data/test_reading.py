@@ -15,7 +15,7 @@ from PIL import Image
 from fogcatcher.base.errors import UserError
 from fogcatcher.data import sprites
 from fogcatcher.data.options import DataOptions
-from fogcatcher.data.pictures.spec import PictureSpec, spec_of, to_model
+from fogcatcher.data.pictures.spec import PictureSpec, hard_share, spec_of, to_model
 from fogcatcher.data.pictures.store import PictureStore, cache_folder
 from fogcatcher.data.reading import CACHE_FROM, read_dataset
 from tests.pictures import picture, save
@@ -327,4 +327,8 @@ def test_spec_measures_the_data():
     assert (spec.height, spec.width, spec.channels, spec.hard_alpha) == (8, 12, 4, True)
     assert spec.sigma_data == pytest.approx(1.0, abs=1e-3)  # half -1, half 1
     pictures[0, 3, 0, 0] = 7
+    assert hard_share(pictures) == 1 - 1 / 960 and spec_of(pictures).hard_alpha  # 1 of 10 x 8 x 12
+    pictures[0, 3, :4] = 7
+    assert hard_share(pictures) == 0.95 and spec_of(pictures).hard_alpha  # 48 of 960
+    pictures[0, 3, 4, 0] = 7
     assert not spec_of(pictures).hard_alpha

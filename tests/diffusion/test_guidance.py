@@ -277,6 +277,17 @@ def test_dropped_shares():
     assert not null_condition(cond)["kind"].any()
 
 
+def test_of_many_tags_few_are_said_to_be_missing():
+    """Or the two that a picture has would be drowned by the eighty that it has not."""
+    cond = {"tags": torch.tensor([1.0] + [-1.0] * 85).repeat(40_000, 1)}
+    kept = ConditionDropout(0.0, singly=("tags",))(cond, torch.Generator().manual_seed(0))["tags"]
+    # Said in 5.5 of 86 samples; one half of these says all, the other none of 85 with a chance of 1 in 86.
+    denied = (kept < 0).any(1).double().mean().item()
+    assert denied == pytest.approx(5.5 / 86 * (0.5 + 0.5 * 85 / 86), abs=0.004)
+    # On average half of all (all said) and a quarter (each by its coin).
+    assert (kept < 0).sum(1).double().mean().item() == pytest.approx(5.5 / 86 * 85 * 0.75, abs=0.4)
+
+
 def test_tags_are_dropped_singly_from_none_to_all():
     cond = {"tags": torch.ones(20_000, 4)}
     kept = ConditionDropout(0.0, singly=("tags",))(cond, torch.Generator().manual_seed(0))["tags"]

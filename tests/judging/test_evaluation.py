@@ -141,7 +141,7 @@ def test_of_few_real_pictures_each_counts():
 def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("judged")
     np.savez(folder / "pictures.npz", pictures=sprites(200).permute(0, 2, 3, 1).numpy())
-    return train(folder / "pictures.npz", folder / "run", steps=3)
+    return train(folder / "pictures.npz", folder / "run", steps=3, start_from="none")
 
 
 def test_evaluate_writes_figures_and_a_page(run, capsys):

@@ -144,8 +144,16 @@ def test_the_dial_of_the_default_network_is_its_measured_configuration():
     assert (small.width, small.levels, small.patch, learning_rate_of(small)) == (32, 3, 1, 2.5e-3)
     assert choose_network("small", None, wanted()) == small
     large = choose_network("small", "large", wanted((32, 32)))
-    assert large.width == 128 and large.patch == 2
-    assert learning_rate_of(large) == pytest.approx(2.5e-3 / 2)
+    assert (large.width, large.levels, large.patch) == (64, 4, 1)  # (64, 128, 256, 512)
+    assert learning_rate_of(large) == pytest.approx(2.5e-3 / math.sqrt(2))
+    narrow = choose_network("small", None, wanted((32, 32)))
+    assert (narrow.width, narrow.levels, narrow.patch, learning_rate_of(narrow)) == (16, 4, 1, 2.5e-3)
+    for other in (
+        choose_network("small", None, wanted((28, 28), 1)),
+        choose_network("small", None, wanted((48, 48))),
+    ):
+        assert (other.width, other.patch) == (32, 2)
+    assert choose_network("small", "tiny", wanted((32, 32))).patch == 2
     assert choose_network("small", None, wanted((256, 192))).levels == 5  # 128, 64, 32, 16, 8
 
 

@@ -119,6 +119,6 @@ def test_folders_without_a_model_are_refused_with_a_reason(tmp_path):
     (run / "model.safetensors").unlink()
     with pytest.raises(UserError, match="no checkpoint yet"):
         load(run)
-    (run / "config.json").write_text((run / "config.json").read_text().replace('"format": 3', '"format": 9'))
+    (run / "config.json").write_text((run / "config.json").read_text().replace('"format": 4', '"format": 9'))
     with pytest.raises(UserError, match="format 9"):
         load(run)

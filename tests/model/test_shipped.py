@@ -6,6 +6,7 @@ import torch
 
 from fogcatcher.data import sprites
 from fogcatcher.model.model import SHIPPED, WEIGHTS, load
+from fogcatcher.model.start_from import licence_of
 
 
 def test_weights_are_small():
@@ -41,3 +42,19 @@ def test_each_kind_has_the_coverage_and_colours_of_its_kind(number: int):
     assert coverage(drawn) == pytest.approx(coverage(real), abs=0.08)
     assert (colour(drawn) - colour(real)).abs().max().item() < 30  # of 255
     assert not (drawn[:, :3] * (drawn[:, 3:] == 0)).any()
+
+
+def test_the_base_for_larger_pictures_is_small_on_disk_and_names_its_licence():
+    """Half precision on disk, and the network that coloured pictures of 32 pixels take by themselves."""
+    assert (SHIPPED / "base-32" / WEIGHTS).stat().st_size <= 10_000_000
+    assert licence_of(SHIPPED / "base-32") == "cc0-1.0"
+    base = load("base-32")
+    assert (base.config.network.width, base.config.network.patch, base.config.network.levels) == (16, 1, 4)
+    # Pictures that it has never seen, in noise of 0.3: it takes most of the noise away.
+    drawn = np.stack([sprites.draw(seed).pixels for seed in range(8)]).transpose(0, 3, 1, 2)
+    pictures = torch.nn.functional.pad(torch.from_numpy(drawn), (8, 8, 8, 8))
+    x0, sigma = base.config.kind.to_model(pictures), 0.3
+    x = x0 + sigma * torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        x0_hat = base.denoiser(x, torch.full((8,), sigma / 80), {})
+    assert (x0_hat - x0).square().mean() < 0.25 * sigma**2

@@ -502,9 +502,9 @@ def test_options_a_resumed_run_does_not_take_are_listed(tmp_path, capsys):
     main([*command, *first, "--resume", "--keep", "1", "--checkpoint-seconds", "5"])
     assert "ignored" not in capsys.readouterr().out
     other = [
-        "--steps", "4", "--batch-size", "8", "--seed", "7", "--augment", "shift", "--size", "24x12",
-        "--size-of-model", "small", "--preset", "ddpm", "--network", "ddpm", "--minutes", "1",
-        "--hold-out", "0.2", "--classes", "warm", "--condition", "none", "--trim",
+        "--steps", "1", "--batch-size", "8", "--seed", "7", "--augment", "shift", "--size", "24x12",
+        "--size-of-model", "small", "--preset", "ddpm", "--network", "ddpm",
+        "--hold-out", "0.2", "--classes", "warm", "--start-from", "sprites", "--condition", "none", "--trim",
     ]  # fmt: skip
     main([*command, *other, "--resume"])
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ignored: ")]
@@ -514,13 +514,12 @@ def test_options_a_resumed_run_does_not_take_are_listed(tmp_path, capsys):
         "ignored: --classes warm (the run has none)",
         "ignored: --condition none (the run has none)",
         "ignored: --hold-out 0.2 (the run has 0.0)",
-        "ignored: --minutes 1.0 (the run has 3 steps)",
         "ignored: --network ddpm (the run has small)",
         "ignored: --preset ddpm (the run has default)",
         "ignored: --seed 7 (the run has 0)",
         "ignored: --size 24x12 (the run has 16x16)",
         "ignored: --size-of-model small (the run has small of width 16)",
-        "ignored: --steps 4 (the run has 3)",
+        "ignored: --start-from sprites (the run has none)",
         "ignored: --trim True (the run has False)",
     ]
     with pytest.raises(SystemExit):

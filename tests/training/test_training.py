@@ -1,10 +1,12 @@
 """The training loop: what it learns, its averages, its order of pictures, and going on after a kill."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,11 +79,39 @@ def test_every_pass_shows_every_picture_once(n: int):
         assert not Batches(batches.data, {}, seed=6).indices(0, 64).equal(order[:64])
 
 
-def test_learning_rate_rises_then_falls_to_nothing():
-    plan = Plan(steps=1000, learning_rate=1.0, warmup=50)
+def test_learning_rate_rises_holds_and_falls_along_a_cosine_at_the_end():
+    plan = Plan(steps=1000, learning_rate=1.0, warmup=50, fall=0.4)
     rates = [plan.learning_rate_at(step) for step in range(1000)]
-    assert rates[0] == pytest.approx(1 / 51) and rates[-1] < 1e-5
-    assert max(rates) == pytest.approx(1, abs=0.01) and rates.index(max(rates)) == 50
+    assert rates[:50] == [(step + 1) / 51 for step in range(50)]
+    assert set(rates[50:601]) == {1.0} and plan.falls_from == 600
+    # (1 + cos(pi p)) / 2 at p = 1/4, 1/2, 3/4
+    assert [rates[step] for step in (700, 800, 900)] == pytest.approx([0.8535534, 0.5, 0.1464466])
+    assert 0 < rates[-1] < 2e-5
+
+
+def test_the_learning_rate_of_a_step_before_the_fall_does_not_depend_on_how_many_follow():
+    short, long = Plan(steps=300), Plan(steps=1234)
+    assert all(
+        short.learning_rate_at(step) == long.learning_rate_at(step) for step in range(short.falls_from)
+    )
+    assert short.learning_rate_at(short.falls_from + 1) < long.learning_rate_at(short.falls_from + 1)
+
+
+def test_a_plan_that_goes_on_rises_and_falls_again_and_leaves_what_was():
+    first = Plan(steps=200, warmup=10)
+    both = replace(first, steps=500, ends=(200,))
+    rates = [both.learning_rate_at(step) for step in range(500)]
+    assert rates[:200] == [first.learning_rate_at(step) for step in range(200)]
+    second = Plan(steps=300, warmup=10)
+    assert rates[200:] == [second.learning_rate_at(step) for step in range(300)]
+    assert both.falls_from == 200 + second.falls_from
+
+
+def test_a_fall_of_all_steps_is_the_cosine_of_older_runs_to_the_bit():
+    plan = Plan(steps=997, learning_rate=2.5e-3, warmup=99, fall=1.0)
+    for step in range(997):
+        rise = min(1.0, (step + 1) / 100)
+        assert plan.learning_rate_at(step) == 2.5e-3 * rise * (1 + math.cos(math.pi * step / 997)) / 2
 
 
 def test_progress_comes_after_the_step_and_the_ema():
@@ -213,7 +243,7 @@ def test_a_time_becomes_a_number_of_steps_before_the_run_starts(tmp_path):
     run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", minutes=0.1, width=16, batch_size=4))
     steps = run.config.training.steps
     assert steps > 1 and run.state.step == 0 and not (tmp_path / "run").exists()
-    assert f"0.1 minutes are {steps:,} steps" in " ".join(run.notes)
+    assert f"0.1 minutes are about {steps:,} steps" in " ".join(run.notes)
     # The timed steps left no trace: the first loss is that of a run of as many --steps.
     again = prepare(Setup(str(tmp_path / "data"), tmp_path / "again", steps=steps, width=16, batch_size=4))
     assert next(follow(run)).loss == next(follow(again)).loss
@@ -264,7 +294,7 @@ def test_a_kill_while_a_preview_is_written_leaves_the_one_before(tmp_path, monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fogcatcher.drawing.drawing.save_png", die_halfway)
-    preview = Preview(tmp_path / "run" / "samples", 2, run.conditions)
+    preview = Preview(tmp_path / "run" / "samples", run.config.training, run.conditions)
     with pytest.raises(KeyboardInterrupt):
         preview.add(2, run.model)
     monkeypatch.undo()

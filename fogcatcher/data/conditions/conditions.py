@@ -132,11 +132,6 @@ class Tags(Attribute):
     def features(self) -> int:
         return len(self.tags)
 
-    @property
-    def length(self) -> float:
-        """A few tags are said of most wishes, and all of them of many pictures."""
-        return max(1.0, math.sqrt(len(self.tags)) / 3)
-
     def encode(self, wish: Wish) -> Tensor:
         signs = torch.zeros(self.features)
         for tag in tags_of(wish):
