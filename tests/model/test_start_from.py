@@ -51,7 +51,7 @@ def sources(tmp_path_factory) -> dict[int, Path]:
     """Small models of each number of channels, no weight of which is zero."""
     folder, found = tmp_path_factory.mktemp("sources"), {}
     for channels in CHANNELS:
-        run = run_of(pictures(folder / f"data-{channels}", channels), folder / f"run-{channels}", width=8)
+        run = run_of(pictures(folder / f"data-{channels}", channels), folder / f"run-{channels}", width=16)
         with torch.no_grad():
             for weight in run.state.denoiser.parameters():
                 weight.add_(0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
