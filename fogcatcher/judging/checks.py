@@ -93,19 +93,21 @@ class Monitor:
     def __init__(self, kind: Kind, dataset: Dataset, parts: Split, objective: Objective, plan: Plan) -> None:
         self._kind, self._dataset = kind, dataset
         self._objective, self._seed = objective, plan.seed
+        self.due: list[int] = []
         self.plan(plan)
         training = parts.train.unique()
         order = torch.randperm(len(training), generator=torch.Generator().manual_seed(plan.seed))
         self._training, self._held_out = training[order], parts.held_out
 
-    def plan(self, plan: Plan, checked: int = 0) -> None:
-        """Say at which steps of this plan a check is due; none soon after the one at step ``checked``."""
+    def plan(self, plan: Plan, step: int = 0) -> None:
+        """Say at which steps of this plan a check is due: after ``step``, none soon after the one before."""
         # Training takes about three passes of a picture through the network, drawing one pass a step.
         passes = SHARE * 3 * plan.steps * plan.batch_size
         self._pictures = min(int(passes / (CHECKS * SAMPLING_STEPS)), MOST)
-        between = plan.steps / CHECKS
         due = [plan.steps * (k + 1) // CHECKS for k in range(CHECKS)] if self._pictures >= FEWEST else []
-        self.due = [step for step in due if not checked or step > checked + between / 2]
+        before = [at for at in self.due if at <= step]
+        soon = before[-1] + plan.steps / CHECKS / 2 if before else 0
+        self.due = [*before, *(at for at in due if at > soon)]
 
     def check(self, step: int, model: Model) -> Check:
         """Draw with ``model`` and measure; nothing of the training is touched."""

@@ -135,8 +135,8 @@ class Record:
 
     def replan(self) -> None:
         """Take up another number of steps."""
-        plan, checked = self._run.config.training, self._run.checks[-1].step if self._run.checks else 0
-        self.monitor.plan(plan, checked)
+        plan = self._run.config.training
+        self.monitor.plan(plan, self._run.state.step)
         self._preview.plan(plan)
         self._averages.plan(plan)
         self._try(
@@ -289,7 +289,7 @@ class Companion:
 
     def replan(self) -> None:
         """As ``Record.replan``."""
-        self.monitor.plan(self._run.config.training)
+        self.monitor.plan(self._run.config.training, self._run.state.step)
 
     def add(self, progress: Progress) -> None:
         """The first writes it down."""

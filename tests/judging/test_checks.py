@@ -1,6 +1,7 @@
 """What is checked while a model trains, on models whose worth is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +69,10 @@ def test_checks_stand_at_ten_steps_known_beforehand(run):
     plan = run.config.training
     monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, plan)
     assert monitor.due == [140 * k for k in range(1, 11)] and len(monitor.due) == CHECKS
+    # Twice as many steps, half-way: what was checked stays, and none comes soon after the last.
+    monitor.plan(replace(plan, steps=2 * plan.steps), plan.steps // 2)
+    fives, last = [plan.steps * k // 10 for k in (1, 2, 3, 4, 5)], 2 * plan.steps
+    assert monitor.due == [*fives, *(last * k // 10 for k in (4, 5, 6, 7, 8, 9, 10))]
     short = Monitor(run.config.kind, run.dataset, run.parts, run.objective, type(plan)(steps=100))
     assert short.due == []
 
