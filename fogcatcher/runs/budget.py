@@ -25,6 +25,8 @@ class Budget:
 
     deadline: float
     """By ``clock``."""
+    at_end: float = 0.0
+    """Seconds of what is done after the last step: the last preview, as long as the first."""
     clock: Callable[[], float] = time.monotonic
     _recent: deque[float] = field(default_factory=deque)
     """Seconds of the latest steps."""
@@ -58,5 +60,5 @@ class Budget:
         pace = self._sum / len(self._recent) + between
         begin = max(plan.ends, default=0)
         earliest = begin + int((step - begin) / (1 - plan.fall)) + 1
-        steps = max(earliest, step + int((self.deadline - now) / pace))
+        steps = max(earliest, step + int((self.deadline - self.at_end - now) / pace))
         return plan.steps if abs(steps - plan.steps) <= TRIFLE * plan.steps else steps

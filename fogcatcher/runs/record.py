@@ -124,6 +124,8 @@ class Record:
         self._micro_batch = run.state.setbacks.micro_batch
         if run.state.step == 0:
             self._try("the preview", lambda: self._preview.add(0, run.model))
+        if run.budget:
+            run.budget.at_end = time.monotonic() - self._started
         self._saved_at, self._saved_step = time.monotonic(), run.state.step
 
     def _open_logs(self) -> None:

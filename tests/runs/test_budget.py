@@ -28,11 +28,11 @@ class Clock:
 
 
 def played(
-    plan: Plan, asked: float, step: Callable[[float], float], between: float = 0.0
+    plan: Plan, asked: float, step: Callable[[float], float], between: float = 0.0, at_end: float = 0.0
 ) -> tuple[float, Plan]:
     """How long a run takes whose steps take ``step(time)`` seconds, and every twentieth ``between`` more."""
     clock = Clock()
-    budget, done = Budget(asked, clock), 0
+    budget, done = Budget(asked, at_end=at_end, clock=clock), 0
     while done < plan.steps:
         seconds = step(clock.now)
         clock.now += seconds
@@ -42,7 +42,7 @@ def played(
             clock.now += between
         if done % max(1, plan.steps // CORRECTIONS) == 0:
             plan = replace(plan, steps=budget.steps(plan, done))
-    return clock.now, plan
+    return clock.now + at_end, plan
 
 
 @pytest.mark.parametrize("asked", [60.0, 180.0, 600.0])
@@ -51,6 +51,11 @@ def played(
 def test_the_time_is_kept_from_a_wrong_guess_and_with_work_between_steps(asked, guess, between):
     took, _ = played(Plan(steps=int(guess * asked / 0.1)), asked, lambda now: 0.1, between)
     assert took == pytest.approx(asked, rel=0.05)
+
+
+def test_what_is_done_after_the_last_step_is_kept_free():
+    took, _ = played(Plan(steps=400), 60.0, lambda now: 0.5, at_end=7.0)
+    assert took == pytest.approx(60, rel=0.03)
 
 
 @pytest.mark.parametrize("turned", [0.1, 0.3, 0.5])
@@ -63,7 +68,7 @@ def test_the_time_is_kept_where_the_machine_becomes_busy_or_quiet(turned, factor
 def test_the_number_of_steps_stands_once_the_rate_falls():
     plan = Plan(steps=100, fall=0.3)
     clock = Clock()
-    budget = Budget(1000.0, clock)
+    budget = Budget(1000.0, clock=clock)
     for _ in range(70):
         clock.now += 1.0
         budget.add(1.0)
