@@ -31,8 +31,6 @@ MOSTLY = 0.5
 FEWEST_FIT = 0.5
 """Where a smaller share of the new network's numbers can be taken, it is another network."""
 LONGEST_CARD = 20_000
-
-
 START_RATE = 0.4
 """The learning rate of a run that starts from a model, as a share of the usual one."""
 

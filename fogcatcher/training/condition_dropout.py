@@ -48,7 +48,7 @@ class ConditionDropout:
             if name in self.singly:
                 # A chance of its own for every sample, so that few and many tags are left unsaid.
                 one_by_one = coins(rows, rows.shape[1]) >= coins(rows)
-                says_what_not = coins(rows) < min(0.5, MISSING / rows.shape[1])
+                says_what_not = coins(rows) >= max(0.5, 1 - MISSING / rows.shape[1])
                 keep = keep & (says_everything | one_by_one) & ((rows > 0) | says_what_not)
             kept[name] = rows * keep.to(rows)
         return kept

@@ -95,17 +95,19 @@ def to_model(pictures: Pictures) -> Float[Tensor, "B C H W"]:
 
 def hard_share(pictures: PictureTensor) -> float:
     """Return the share of pixels that are opaque or not there at all. The last channel is alpha."""
-    parts = (pictures[start : start + 4096][:, -1] for start in range(0, len(pictures), 4096))
-    hard = sum(int(((alpha == 0) | (alpha == 255)).sum()) for alpha in parts)
-    n, _, height, width = pictures.shape
-    return hard / max(1, n * height * width)
+    alpha = _some(pictures)[:, -1]
+    return int(((alpha == 0) | (alpha == 255)).sum()) / max(1, alpha.numel())
+
+
+def _some(pictures: PictureTensor) -> Pictures:
+    """At most about 4,096 pictures, evenly chosen: enough for two digits, and cheap."""
+    return pictures[:: max(1, len(pictures) // 4096)]
 
 
 def spec_of(pictures: PictureTensor) -> PictureSpec:
     """Measure the spec of a data set, (N, C, H, W)."""
     _, channels, height, width = pictures.shape
     hard_alpha = has_alpha(channels) and hard_share(pictures) >= HARD
-    # float64 sums over at most 4,096 evenly chosen pictures: enough for two digits, and cheap.
-    some = pictures[:: max(1, len(pictures) // 4096)]
+    some = _some(pictures)
     sigma_data = max(0.05, to_model(some).double().std().item()) if some.numel() > 1 else 0.5
     return PictureSpec(height, width, channels, hard_alpha, round(sigma_data, 4))
