@@ -10,31 +10,76 @@ import errno
 import hashlib
 import os
 import re
+import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import IO
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LEFTOVER = re.compile(r"\..+\.part|\.tmp\w{6}")
 """What a kill leaves of a file being written: our own neighbour, or that of safetensors."""
+LONGEST_START = 60
+"""Letters of a name that the name of its neighbour begins with."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary neighbour, flush it to the disk, then put it in place at once.
+    """Let ``write`` fill a file, flush it to the disk, then put it in place at once.
 
-    Raises OSError, and leaves no neighbour behind, where the disk is full.
+    It is filled in a new folder beside its place, which nobody else may enter and whose name nobody can
+    guess, so no link can lead it elsewhere; a link in its place is replaced, not followed. Those may read it
+    who could read the file before, or a new one. Raises OSError, and leaves nothing behind, where the disk is
+    full, or where something stands in its place that is no file.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    mode = _mode_of_what_is_there(path)
     try:
+        private = Path(mkdtemp(".part", f".{path.name[:LONGEST_START]}.", path.parent))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    temporary = private / path.name
+    try:
+        usual = _mode_of_a_new_file(private / ".mode")
         write(temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
+        os.chmod(temporary, usual if mode is None else mode)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if is_full(error) and not isinstance(error, OSError):
+        if is_full(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
     _flush_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8, whole or not at all."""
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _mode_of_what_is_there(path: Path) -> int | None:
+    """Who may read the file at this path; None without one. Raises OSError for what is not to be replaced."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, so no file is written there", str(path))
+    return stat.S_IMODE(status.st_mode) & 0o777 if stat.S_ISREG(status.st_mode) else None
+
+
+def _mode_of_a_new_file(path: Path) -> int:
+    """Who may read what this process makes: asked of a file, for safetensors makes its own too narrow."""
+    with open(path, "xb") as file:
+        return stat.S_IMODE(os.fstat(file.fileno()).st_mode)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -47,16 +92,30 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def open_to_append(path: Path) -> IO[str]:
+    """Open a text to add to. Raises OSError where a link, a pipe or a device stands in its place."""
+    return open(path, "a", encoding="utf-8", opener=_no_link)
+
+
 @contextlib.contextmanager
 def appended_whole_or_not(path: Path) -> Iterator[None]:
     """Around appending to a file: where that fails, the file is cut back to what it was."""
-    size = path.stat().st_size if path.exists() else 0
+    size = path.lstat().st_size if path.exists() else 0
     try:
         yield
     except OSError:
-        if path.exists():
+        if path.is_file() and not path.is_symlink():
             os.truncate(path, size)
         raise
+
+
+def _no_link(path: str, flags: int) -> int:
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags, 0o666)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is no plain file", path)
 
 
 def is_full(error: BaseException) -> bool:
@@ -68,10 +127,16 @@ def is_full(error: BaseException) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed writers left in a folder."""
-    for path in folder.iterdir() if folder.exists() else ():
-        if LEFTOVER.fullmatch(path.name):
-            path.unlink()
+    """Remove what killed writers left in a folder and in the folders in it, but for those that are linked."""
+    inside = [path for path in folder.iterdir() if _is_own_folder(path)] if folder.exists() else []
+    for place in (folder, *inside):
+        for path in place.iterdir() if place.exists() else ():
+            if LEFTOVER.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True) if _is_own_folder(path) else path.unlink()
+
+
+def _is_own_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def short_hash(content: bytes) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import read_json
 
@@ -70,7 +71,7 @@ class SplitSheet:
         document = {"source": self.file.name, "digest": digest(rgba), **to_document(sheet, names)}
         _claim(self.out, document)
         # First, so that a cut that was interrupted can be repeated.
-        (self.out / SHEET_FILE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_text(self.out / SHEET_FILE, json.dumps(document, indent=1) + "\n")
         for place, name in names.items():
             _save(sheet.cells[place], self.out / name)
         left_out = f"; {sheet.empty:,} empty ones left out" if sheet.empty else ""
@@ -110,7 +111,7 @@ class JoinSheet:
         self.out.parent.mkdir(parents=True, exist_ok=True)
         _save(joined.picture, self.out)
         atlas = self.out.with_suffix(".json")
-        atlas.write_text(json.dumps(_atlas(joined, self.out.name), indent=1) + "\n", encoding="utf-8")
+        write_text(atlas, json.dumps(_atlas(joined, self.out.name), indent=1) + "\n")
         for line in [*joined.notes, *describe(joined.layout)]:
             print(line)
         print(f"{len(joined.cells):,} pictures in {self.out}, their places in {atlas}")

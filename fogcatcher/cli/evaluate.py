@@ -155,16 +155,16 @@ class Evaluate(SettingsArguments, JudgingArguments):
     def _write(self, evaluations: list[Evaluation]) -> None:
         import json
 
-        from fogcatcher.base.disk import write_atomically
+        from fogcatcher.base.disk import write_text
         from fogcatcher.judging.evaluation_page import page
         from fogcatcher.runs.log import CHECKS, read_rows
 
         out = self.out or (self.models[0] / "evaluation" if self.models else Path("evaluation"))
         out.mkdir(parents=True, exist_ok=True)
         report = json.dumps([done.to_json() for done in evaluations], indent=1)
-        write_atomically(out / "evaluation.json", lambda part: part.write_text(report, encoding="utf-8"))
+        write_text(out / "evaluation.json", report)
         text = page(evaluations, {str(folder): read_rows(folder / CHECKS) for folder in self.models})
-        write_atomically(out / "report.html", lambda part: part.write_text(text, encoding="utf-8"))
+        write_text(out / "report.html", text)
         print(f"report with pictures: {out / 'report.html'}")
 
     def _settings(self) -> Settings:

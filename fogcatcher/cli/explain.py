@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +12,6 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.drawing.settings import STEP_BY_STEP, settings_of
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from fogcatcher.diffusion.tensors import Times
     from fogcatcher.explain.explaining import Explanation
     from fogcatcher.model.model import Model
@@ -45,7 +42,7 @@ class Explain:
     """Folder for the page and the pictures. Default: explain-NAME, next to where you are."""
 
     def run(self) -> None:
-        from fogcatcher.base.disk import write_atomically
+        from fogcatcher.base.disk import write_text
         from fogcatcher.cli.arguments import parse_condition
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.data.for_model import read_for_model
@@ -75,7 +72,7 @@ class Explain:
         out = self.out or Path(f"explain-{name}")
         out.mkdir(parents=True, exist_ok=True)
         text = page(found, pictures, name, out, own is not None)
-        write_atomically(out / "explain.html", lambda part: part.write_text(text, encoding="utf-8"))
+        write_text(out / "explain.html", text)
         self._save_pictures(model, found, out)
         print(f"page: {out / 'explain.html'}, with strips as PNG and denoising.gif beside it")
 
@@ -95,19 +92,11 @@ class Explain:
 
     def _save_pictures(self, model: Model, found: Explanation, out: Path) -> None:
         """Write each strip, with how it was made inside, and the animation."""
-        from fogcatcher.base.disk import write_atomically
-        from fogcatcher.data.pictures.sheets import save_gif
+        from fogcatcher.data.pictures.sheets import save_gif, save_png
         from fogcatcher.explain.strips import frames, strips
 
         made_by = {"model": model.hash, "seed": found.seed, "condition": dict(found.wish)}
         for name, image in strips(found, model.config.pictures).items():
-            _save(out / f"{name}.png", image, made_by | {"strip": name})
+            save_png(image, out / f"{name}.png", made_by | {"strip": name})
         drawn = frames(found.steps, model.config.pictures)
-        write_atomically(out / "denoising.gif", lambda part: save_gif(drawn, part))
-
-
-def _save(path: Path, image: Image.Image, about: Mapping[str, object]) -> None:
-    from fogcatcher.base.disk import write_atomically
-    from fogcatcher.data.pictures.sheets import save_png
-
-    write_atomically(path, lambda part: save_png(image, part, about))
+        save_gif(drawn, out / "denoising.gif")

@@ -126,7 +126,7 @@ def save(cells: list[Cell], axes: list[Axis], out: Path) -> None:
     import csv
     import json
 
-    from fogcatcher.base.disk import write_atomically
+    from fogcatcher.base.disk import write_atomically, write_text
     from fogcatcher.data.pictures.sheets import save_png
     from fogcatcher.explain.comparison_picture import comparison_picture
 
@@ -144,6 +144,6 @@ def save(cells: list[Cell], axes: list[Axis], out: Path) -> None:
                 writer.writerow(row | lists)
 
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "grid.png", lambda part: save_png(image, part, table))
+    save_png(image, out / "grid.png", table)
     write_atomically(out / "grid.csv", write_csv)
-    write_atomically(out / "grid.json", lambda part: part.write_text(json.dumps(table, indent=1), "utf-8"))
+    write_text(out / "grid.json", json.dumps(table, indent=1))

@@ -29,6 +29,7 @@ class Inspect(DataArguments):
     """List every skipped file."""
 
     def run(self) -> None:
+        from fogcatcher.base.disk import write_text
         from fogcatcher.cli.bars import reading_bar
         from fogcatcher.data.inspection import describe, inspect_dataset
         from fogcatcher.data.kinds import KINDS
@@ -65,7 +66,7 @@ class Inspect(DataArguments):
             for what, said in plan.rows().items():
                 print(f"{what}: {said}")
         if self.html and findings:
-            self.html.write_text(page(findings, run.dataset, plan.rows(), controls), encoding="utf-8")
+            write_text(self.html, page(findings, run.dataset, plan.rows(), controls))
             if not self.json:
                 print(f"the report with pictures: {self.html}")
         check_bad(run.dataset, options.max_bad, kind.name)

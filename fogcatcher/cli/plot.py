@@ -42,6 +42,7 @@ class Plot:
     """The picture; .svg and .pdf work too. Default: plot.png in the first run's folder."""
 
     def run(self) -> None:
+        from fogcatcher.base.disk import write_atomically
         from fogcatcher.runs.summary import summary
 
         if not self.runs:
@@ -49,7 +50,8 @@ class Plot:
         told = {folder: summary(folder) for folder in self.runs}
         out = self.out or self.runs[0] / "plot.png"
         try:
-            figure([Curves.of(folder) for folder in self.runs]).savefig(out)
+            drawn = figure([Curves.of(folder) for folder in self.runs])
+            write_atomically(out, lambda part: drawn.savefig(part))
         except ImportError as error:
             raise UserError("plotting needs matplotlib: pip install 'fogcatcher[plots]'.") from error
         except ValueError as error:

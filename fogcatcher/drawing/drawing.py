@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
+from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.conditions.conditions import Wish
 from fogcatcher.data.kind import Kind
@@ -137,7 +138,7 @@ class Drawing:
         self.write(atlas.image(images), path, self.recipe_of_all(atlas) if metadata else None)
         frames = [f"{name}.png" for name in self.names]
         document = atlas.to_json(frames, images[0].size, self._said(), path.name)
-        path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_text(path.with_suffix(".json"), json.dumps(document, indent=1) + "\n")
 
     def save_gif(self, path: Path, columns: int = 8) -> None:
         """Write the sheet as an animation of ``frames``, from noise to pictures."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fogcatcher.base.disk import write_atomically
+from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.pictures.palettes import (
     MOST_COLOURS,
@@ -118,7 +118,7 @@ def palette_of(pictures: PictureTensor) -> Palette | None:
 
 def write_training_palette(palette: Palette, folder: Path) -> None:
     text = "".join(f"{code}\n" for code in palette.hex)
-    write_atomically(folder / PALETTE_FILE, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(folder / PALETTE_FILE, text)
 
 
 def training_palette(folder: Path) -> Palette | None:

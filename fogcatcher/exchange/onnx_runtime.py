@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.exchange.torchless import solvers
 from fogcatcher.exchange.torchless.facts import choice_of, conditions_of, config_of
@@ -224,7 +226,8 @@ def save(pictures: Pictures, folder: str | Path, seeds: Sequence[int] | None = N
     paths = []
     for seed, picture in zip(seeds or range(len(pictures)), pictures, strict=True):
         paths.append(Path(folder) / f"{seed:05d}.png")
-        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(paths[-1])
+        image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+        write_atomically(paths[-1], partial(image.save, format="PNG"))
     return paths
 
 

@@ -23,7 +23,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from fogcatcher.base.disk import write_atomically, write_text
 from fogcatcher.base.errors import UserError
+from fogcatcher.data.pictures.sheets import save_png
 from fogcatcher.diffusion.denoiser import (
     Denoiser,
     LearnedVarianceDenoiser,
@@ -80,12 +82,12 @@ def to_diffusers(model: Model, folder: Path, sheet: Image.Image | None = None) -
     else:
         _write_programs(model, folder)
     if sheet is not None:
-        sheet.save(folder / SHEET)
+        save_png(sheet, folder / SHEET)
     usage = _plain_usage(model.denoiser) if plain else _own_usage(model)
     card = model_card(
         model.config, model.conditions, usage, sheet=SHEET if sheet else None, library="diffusers"
     )
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    write_text(folder / "README.md", card)
 
 
 # --- any model: recorded programs, and the code that draws with them ------------------------------------
@@ -147,7 +149,7 @@ def _save(program: ExportedProgram, path: Path) -> None:
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it names folders of this machine
     program.example_inputs = None  # which would be pickled
-    torch.export.save(program, path)
+    write_atomically(path, lambda part: torch.export.save(program, part))
 
 
 def _own_usage(model: Model) -> str:
@@ -201,7 +203,8 @@ def write_unet(unet: DDPMUNet, folder: Path, size: tuple[int, int] | None = None
     config = _unet_config(unet, size)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", config)
-    save_file(_renamed(unet.state_dict(), unet.shape.blocks), folder / WEIGHTS, {"format": "pt"})
+    weights = _renamed(unet.state_dict(), unet.shape.blocks)
+    write_atomically(folder / WEIGHTS, lambda part: save_file(weights, part, {"format": "pt"}))
 
 
 def _unet_config(unet: DDPMUNet, size: tuple[int, int] | None) -> dict[str, Any]:

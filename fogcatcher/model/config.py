@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fogcatcher.base.disk import write_atomically
+from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import read_json
 from fogcatcher.base.typed_json import Length, Range, Reads, shown, typed, typed_fields
@@ -191,11 +190,12 @@ def _from_format_3(tree: dict[str, object]) -> dict[str, object]:
 def write_config(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:
     """Write both files; the config comes last, so that a folder with one is complete."""
     for name, tree in ((CONDITIONS, conditions.to_json()), (CONFIG, config.to_json())):
-        write_atomically(folder / name, partial(write_json, tree=tree))
+        write_json(folder / name, tree)
 
 
 def write_json(path: Path, tree: object) -> None:
-    path.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
+    """Write JSON, whole or not at all."""
+    write_text(path, json.dumps(tree, indent=2) + "\n")
 
 
 def read_config(folder: Path) -> tuple[RunConfig, ConditionSpec]:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
 from fogcatcher.base.devices import best_device, computed_by, device_of
-from fogcatcher.base.disk import short_hash, write_atomically
+from fogcatcher.base.disk import short_hash, write_atomically, write_text
 from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.memory import in_parts
 from fogcatcher.base.version import __version__
@@ -320,7 +320,7 @@ class Model:
         folder.mkdir(parents=True, exist_ok=True)
         self.save_weights(folder)
         card = model_card(self.config, self.conditions, usage_of(str(folder)))
-        write_atomically(folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
+        write_text(folder / "README.md", card)
         if self.palette:
             write_training_palette(self.palette, folder)
         write_config(folder, self.config, self.conditions)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fogcatcher.base.disk import short_hash, write_atomically
+from fogcatcher.base.disk import short_hash, write_atomically, write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import read_json
 from fogcatcher.base.typed_json import Range
@@ -78,7 +78,7 @@ class TrainedClassifier:
         write_atomically(folder / WEIGHTS, lambda part: save_file(tensors, part))
         facts = {"format": 1, "attributes": self.attributes, "width": self.width}
         text = json.dumps(facts, indent=2) + "\n"
-        write_atomically(folder / FACTS, lambda part: part.write_text(text, encoding="utf-8"))
+        write_text(folder / FACTS, text)
         return folder
 
 

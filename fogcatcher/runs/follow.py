@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
-from fogcatcher.base.disk import remove_leftovers, write_atomically
+from fogcatcher.base.disk import remove_leftovers, write_text
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.drawing.finishing import palette_of, write_training_palette
 from fogcatcher.judging.checks import reason_to_stop
@@ -111,17 +111,16 @@ def _record(run: Run, checkpoint_seconds: float, keep: int, loggers: Sequence[Lo
 def _open_folder(run: Run) -> None:
     """Make the run directory. config.json comes last, so that a folder with one can be resumed."""
     (run.folder / "samples").mkdir(parents=True, exist_ok=True)
-    for folder in (run.folder, *(path for path in run.folder.iterdir() if path.is_dir())):
-        remove_leftovers(folder)
+    remove_leftovers(run.folder)
     if run.state.step == 0:
         save_state(run.written, run.folder / "state")
         run.model.save_weights(run.folder)
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}
-    write_atomically(run.folder / "data_report.json", lambda part: write_json(part, report))
+    write_json(run.folder / "data_report.json", report)
     palette = palette_of(run.dataset.rows) if isinstance(run.config.kind, PictureSpec) else None
     if palette:
         write_training_palette(palette, run.folder)
     card = model_card(run.config, run.conditions, usage_of(str(run.folder)), run.folder.name, PREVIEW)
-    write_atomically(run.folder / "README.md", lambda part: part.write_text(card, encoding="utf-8"))
+    write_text(run.folder / "README.md", card)
     write_config(run.folder, run.config, run.conditions)

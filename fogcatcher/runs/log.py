@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from fogcatcher.base.disk import write_atomically
+from fogcatcher.base.disk import open_to_append, write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import parsed, plain_bytes
 from fogcatcher.base.typed_json import AnyFloat, Range, typed
@@ -38,13 +39,13 @@ class RowLog:
         """
         self._path, self._loggers = path, loggers
         self.rows = [row for row in read_rows(path) if row["step"] <= step]
-        if path.exists():
+        if os.path.lexists(path):  # also a link to nothing: it becomes a file of its own
             text = "".join(json.dumps(row) + "\n" for row in self.rows)
-            write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+            write_text(path, text)
 
     def add(self, row: Mapping[str, Any]) -> None:
         self.rows.append(dict(row))
-        with open(self._path, "a", encoding="utf-8") as file:
+        with open_to_append(self._path) as file:
             file.write(json.dumps(row) + "\n")
         for logger in self._loggers:
             logger.add(row)

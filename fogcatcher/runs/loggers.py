@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from fogcatcher.base.disk import write_atomically
+from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.read_json import read_json
 
@@ -109,5 +109,5 @@ def _identity(folder: Path) -> str:
         identity = secrets.token_hex(4)
         text = json.dumps({"id": identity}) + "\n"
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+        write_text(path, text)
         return identity

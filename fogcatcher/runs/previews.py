@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from fogcatcher.base.disk import write_atomically
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS, preview_names, sheet
 from fogcatcher.drawing.atlas import Atlas
@@ -45,14 +44,14 @@ class Preview:
         kind, shown = model.config.kind, {}
         path = self.folder / f"step-{step:09d}{kind.suffix}"
         strip = drawn.chunks(drawn.recipe_of_all(Atlas(PREVIEW_COLUMNS)))
-        write_atomically(path, lambda part: kind.save(drawn.rows, part, *strip))
+        kind.save(drawn.rows, path, *strip)
         for path in self.folder.glob(f"step-*{kind.suffix}"):
             shown[int(re.sub(r"\D", "", path.stem))] = kind.shown(kind.read(path, len(drawn.rows)))
         blank = torch.zeros_like(drawn.pictures)
         pictures = torch.cat([shown.get(due, blank) for due in self.due])
         image = sheet(pictures, PREVIEW_COLUMNS, rows=preview_names(self.due))
         recipe = drawn.recipe_of_all(PreviewRow(tuple(self.due), self.due.index(step)))
-        write_atomically(self.folder / "preview.png", lambda part: drawn.write(image, part, recipe))
+        drawn.write(image, self.folder / "preview.png", recipe)
 
 
 def _seeds(conditions: ConditionSpec) -> list[int]:

@@ -44,7 +44,7 @@ def save_state(state: TrainingState, folder: Path, keep: int = KEPT) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{state.step:09d}.safetensors"
     write_atomically(path, lambda part: save_file(tensors, part, told))
-    others = sorted(folder.glob("step-*.safetensors"))
+    others = [] if folder.is_symlink() else sorted(folder.glob("step-*.safetensors"))
     # What claims to be newer was damaged, or this state would have come from it.
     kept = [other for other in others if other.name <= path.name][-keep:]
     for other in others:

@@ -114,7 +114,7 @@ class EMAHistory:
         self._folder, self._state = folder, state
         self.plan(plan)
         folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob("step-*.safetensors"):
+        for path in [] if folder.is_symlink() else folder.glob("step-*.safetensors"):
             if path > self._path(state.step):
                 path.unlink()
         # A kill may have come between the checkpoint of this step and its snapshot.
@@ -144,7 +144,7 @@ class _Facts:
     short_gamma: Annotated[float, Range(-0.49, 1e6)]
 
 
-def save_snapshot(ema: PowerEMA, path: Path, whole: bool) -> None:
+def save_snapshot(ema: PowerEMA, part: Path, whole: bool) -> None:
     """Write both averages, in half precision unless ``whole``, and what layers count for themselves."""
     main = ema.denoiser.state_dict()
     tensors = {f"counted/{name}": main[name] for name in main.keys() - ema.short.keys()}
@@ -154,7 +154,7 @@ def save_snapshot(ema: PowerEMA, path: Path, whole: bool) -> None:
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     facts = _Facts(ema.updates, ema.gamma, ema.short_gamma)
     # In one string, since safetensors writes several in any order.
-    save_file(tensors, path, {FACTS: json.dumps(asdict(facts))})
+    save_file(tensors, part, {FACTS: json.dumps(asdict(facts))})
 
 
 def _half(value: Tensor) -> Tensor:

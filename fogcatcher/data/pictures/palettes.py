@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.oklab import oklab_from_srgb
 from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, read_picture
+from fogcatcher.data.pictures.sheets import save_png
 from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.data.pictures.store import has_alpha
 from fogcatcher.data.sprites import palettes as sprite_ramps
@@ -360,13 +362,13 @@ def write_palette(palette: Palette, path: Path) -> None:
     """
     suffix = path.suffix.lower()
     if suffix == ".png":
-        Image.fromarray(palette.array[None]).save(path, format="PNG")
+        save_png(Image.fromarray(palette.array[None]), path)
     elif suffix == ".hex":
-        path.write_text("".join(f"{code}\n" for code in palette.hex), encoding="utf-8")
+        write_text(path, "".join(f"{code}\n" for code in palette.hex))
     elif suffix == ".gpl":
         header = f"{GIMP_HEADER}\nName: {' '.join(palette.name.split())}\nColumns: 0\n#\n"
         rows = [f"{r:3d} {g:3d} {b:3d}\t{r:02x}{g:02x}{b:02x}\n" for r, g, b in palette.colours]
-        path.write_text(header + "".join(rows), encoding="utf-8")
+        write_text(path, header + "".join(rows))
     else:
         raise UserError(f"{path} is no name for a palette: end it in .gpl, .hex or .png.")
 

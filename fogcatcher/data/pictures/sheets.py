@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import parsed
 from fogcatcher.data.pictures.store import Pictures
@@ -43,7 +44,7 @@ def save_png(
         info.add_text(PARAMETERS_KEY, parameters)
     if about is not None:
         info.add_text(RECIPE_KEY, json.dumps(about))
-    image.save(path, format="PNG", pnginfo=info)
+    write_atomically(path, lambda part: image.save(part, format="PNG", pnginfo=info))
 
 
 def read_recipe(path: Path) -> dict[str, object] | None:
@@ -94,23 +95,26 @@ def save_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 3.0) ->
     colours = frames[-1].quantize(256)
     first, *rest = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
     durations = _durations(len(frames), seconds)
-    first.save(path, format="GIF", save_all=True, append_images=rest, duration=durations, loop=0)
+    _save_gif(path, first, append_images=rest, duration=durations)
 
 
 def save_sprite_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 3.0) -> None:
     """The same for frames with transparency, each in 255 colours of its own; what is half there is there."""
     first, *rest = [_indexed(frame.convert("RGBA")) for frame in frames]
     durations = _durations(len(frames), seconds)
-    first.save(
+    _save_gif(
         path,
-        save_all=True,
+        first,
         append_images=rest,
         duration=durations,
-        loop=0,
         transparency=CLEAR_INDEX,
         disposal=2,  # the frame before is wiped away, or its pixels would shine through
         optimize=False,
     )
+
+
+def _save_gif(path: Path, first: Image.Image, **how: object) -> None:
+    write_atomically(path, lambda part: first.save(part, format="GIF", save_all=True, loop=0, **how))
 
 
 def _indexed(image: Image.Image) -> Image.Image:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from fogcatcher.base.disk import write_atomically
 from fogcatcher.data.kind import Extractor, Kind
 from fogcatcher.data.signals.curves import curves
 from fogcatcher.data.signals.features import SignalFeatures
@@ -80,8 +81,13 @@ class SignalSpec(Kind):
         self, rows: Signals, path: Path, recipe: Mapping[str, object] | None = None, text: str = ""
     ) -> None:
         """Write (C, L) for one signal and (N, C, L) for several; such a file holds no recipe."""
-        with open(path, "wb") as file:  # by its name NumPy would add a suffix
-            np.save(file, (rows[0] if len(rows) == 1 else rows).numpy(), allow_pickle=False)
+        signals = (rows[0] if len(rows) == 1 else rows).numpy()
+
+        def write(part: Path) -> None:
+            with open(part, "wb") as file:  # by its name NumPy would add a suffix
+                np.save(file, signals, allow_pickle=False)
+
+        write_atomically(path, write)
 
     def read(self, path: Path, count: int) -> Signals:
         return torch.from_numpy(np.load(path, allow_pickle=False)).reshape(count, *self.shape)
