@@ -53,9 +53,13 @@ class DataArguments:
     fit: Fit = DataOptions.fit
     """Pictures of another shape: pad, or crop."""
     resample: Resample = DataOptions.resample
-    """Larger pictures: auto (pixel art by whole steps, photographs smoothly), nearest, or smooth."""
+    """Larger pictures: auto (pixel art by one whole step, photographs smoothly), nearest, or smooth."""
     trim: bool = DataOptions.trim
     """Cut away empty borders, and centre what is left."""
+    cut_out: bool = DataOptions.cut_out
+    """Make plain backdrops transparent, whatever their colour: what reaches the border goes, holes stay."""
+    cut_out_tolerance: Annotated[int, tyro.conf.arg(metavar="LEVELS")] = DataOptions.cut_out_tolerance
+    """How many levels of 255 a backdrop may differ from its colour."""
     all_frames: bool = DataOptions.all_frames
     """Use every frame of animated files, not just the first."""
     max_bad: Annotated[float, tyro.conf.arg(metavar="SHARE")] = DataOptions.max_bad

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.data_arguments import DataArguments
 from fogcatcher.cli.flags import in_flags
+
+if TYPE_CHECKING:
+    from fogcatcher.runs.record import Run
+
+SHOWN, COLUMNS = 64, 8
+MARK = "inspected"
+"""Marks the sheets that ``inspect`` wrote, so that only these are ever written over."""
 
 
 @dataclass
@@ -25,6 +32,8 @@ class Inspect(DataArguments):
     """Print the whole report as JSON, every skipped file with its reason, and nothing else."""
     html: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Also write the report as a page with pictures and plots, in one file."""
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="")] = None
+    """Also write a sheet of up to 64 pictures, spread over the set, just as the model will see them."""
     verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
     """List every skipped file."""
 
@@ -41,6 +50,8 @@ class Inspect(DataArguments):
         from fogcatcher.runs.setup import Setup
 
         options = self.options()
+        if self.sheet:
+            _check_sheet(self.sheet)
         with reading_bar() as progress:
             # A folder with many bad files is just what one wants to see; the complaint comes at the end.
             setup = Setup(
@@ -69,4 +80,32 @@ class Inspect(DataArguments):
             write_text(self.html, page(findings, run.dataset, plan.rows(), controls))
             if not self.json:
                 print(f"the report with pictures: {self.html}")
+        if self.sheet:
+            _write_sheet(run, self.sheet)
+            if not self.json:
+                print(f"what the model will see: {self.sheet}")
         check_bad(run.dataset, options.max_bad, kind.name)
+
+
+def _check_sheet(path: Path) -> None:
+    """Raises UserError for a name that is none of a PNG, and for a file that is not such a sheet."""
+    from fogcatcher.data.pictures.sheets import is_marked
+
+    if path.suffix.lower() != ".png":
+        raise UserError(f"--sheet {path} is no name for a picture: end it in .png.")
+    if path.exists() and not is_marked(path, MARK):
+        raise UserError(f"{path} is there already, and is no sheet of inspect: name another file.")
+
+
+def _write_sheet(run: Run, path: Path) -> None:
+    """Write some of the rows, spread over the set, in one picture."""
+    from fogcatcher.base.disk import write_atomically
+    from fogcatcher.data.pictures.sheets import save_png, sheet
+    from fogcatcher.data.pictures.twins import spread
+
+    rows = run.dataset.rows[spread(len(run.dataset), SHOWN)]
+    image = sheet(run.config.kind.shown(rows), COLUMNS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(
+        path, lambda part: save_png(image, part, {MARK: len(rows), "sheet": {"columns": COLUMNS}})
+    )

@@ -205,22 +205,15 @@ def _targets(pictures: PictureFiles, out: Path, source: Path) -> dict[str, Path]
         raise UserError(f"{out} is a file: give a folder for the new pictures.")
     if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
         raise UserError(f"{out} lies among the pictures of {source}: choose a folder outside.")
+    from fogcatcher.data.pictures.sheets import is_marked
+
     png = {name for name in pictures.names if Path(name).suffix.lower() == ".png"}
     targets = {name: out / (name if name in png else f"{name}.png") for name in pictures.names}
     for name, target in targets.items():
         same = target.resolve() == (pictures.root / name).resolve()
-        if same or (target.exists() and not _is_ours(target)):
+        if same or (target.exists() and not is_marked(target, MARK)):
             raise UserError(f"{target} exists, and palette apply did not write it: choose another folder.")
     return targets
-
-
-def _is_ours(path: Path) -> bool:
-    from fogcatcher.data.pictures.sheets import read_recipe
-
-    try:
-        return MARK in (read_recipe(path) or {})
-    except Exception:  # a picture of somebody else, or none at all
-        return False
 
 
 def _spread(counts: list[int]) -> str:

@@ -31,6 +31,11 @@ class DataOptions:
     """auto (nearest for pixel art, else smooth), nearest or smooth, for what is larger."""
     trim: bool = False
     """Cut away empty borders and centre what is left."""
+    cut_out: bool = False
+    """Make plain backdrops transparent, whatever their colour."""
+    cut_out_tolerance: int = 24
+    """How many levels of 255 a channel of a backdrop may differ from its colour. The usual is more than the
+    noise of JPEG, and less than any outline."""
     all_frames: bool = False
     """Use every frame of animated files, not just the first."""
     labels: str = "auto"
@@ -78,6 +83,13 @@ class DataOptions:
         ):
             if given not in valid:
                 raise unknown_name(what, given, valid, about=option)
+        if not 0 <= self.cut_out_tolerance <= 255:
+            raise UserError(
+                Message(
+                    "{@cut_out_tolerance} must be from 0 to 255 levels, not {levels}.",
+                    levels=self.cut_out_tolerance,
+                )
+            )
         if not 0 <= self.max_bad <= 1:
             raise UserError(Message("{@max_bad} is a share from 0 to 1, not {share:g}.", share=self.max_bad))
         if not 0 <= self.hold_out < 1:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,16 @@ from fogcatcher.base.errors import Message, UserError, from_json, to_json
 from fogcatcher.data import builtin
 from fogcatcher.data.labels import Labels, Value
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.pictures.backdrop import Rgba, prepared
 from fogcatcher.data.pictures.fitting import Fitting
+from fogcatcher.data.pictures.measuring import Measure, measure
 from fogcatcher.data.pictures.picture_files import Unreadable, decode
-from fogcatcher.data.pictures.pixel_art import examine, restore
 from fogcatcher.data.pictures.store import PictureTensor, PictureWriter, cached, store
 from fogcatcher.data.selection import select
 from fogcatcher.data.sources import Source, open_source
 
-LARGEST_DEFAULT_SIZE = 64
-FALLBACK_SIZE = 32
 EXAMINED = 256
 """How many pictures decide the size."""
-COVERED = 0.95
-"""Share of pixel-art pictures that the default size must hold without shrinking them."""
 CACHE_FROM = 2000
 """Smaller sets are read again in less time than anybody notices."""
 
@@ -195,10 +193,9 @@ def _read(
     labels = source.labels()
     columns = _columns(labels, source.names)
     chosen = select(columns, source.names, options.where, options.classes, options.limit)
-    size, pixel_art = _examine(source, chosen, options)
-    fitting = Fitting(*size, mode=options.fit, resample=options.resample, trim=options.trim)
-    with PictureWriter(*size, folder) as writer:
-        reader = _Collector(fitting, options, writer)
+    measured = _measure(source, chosen, options)
+    with PictureWriter(measured.fitting.height, measured.fitting.width, folder) as writer:
+        reader = _Collector(measured.fitting, options, writer)
         for done, number in enumerate(chosen, start=1):
             reader.add(source, number, labels.rows.get(source.names[number], {}))
             if progress:
@@ -218,67 +215,28 @@ def _read(
         fitted=dict(reader.fitted),
         skipped=reader.skipped,
         duplicates=reader.duplicates,
-        notes=[to_json(note) for note in labels.notes],
+        notes=[to_json(note) for note in (*labels.notes, *measured.notes)],
         digest=digest,
         prints=reader.prints,
-        pixel_art=pixel_art,
+        pixel_art=measured.pixel_art,
     )
+
+
+def _measure(source: Source, chosen: list[int], options: DataOptions) -> Measure:
+    """Find out about size, scale and backdrop by pictures spread over the whole set."""
+
+    def pictures() -> Iterator[Rgba]:
+        for number in chosen[:: -(-len(chosen) // EXAMINED)]:
+            with contextlib.suppress(Unreadable):
+                yield source.decode(number)[0][1]
+
+    return measure(pictures(), options)
 
 
 def _columns(labels: Labels, names: list[str]) -> dict[str, list[Value]]:
     """Turn rows into columns, in the order of ``names``."""
     known = dict.fromkeys(column for row in labels.rows.values() for column in row)
     return {column: [labels.rows.get(name, {}).get(column) for name in names] for column in known}
-
-
-# --- the size -----------------------------------------------------------------------------------
-
-
-def _examine(source: Source, chosen: list[int], options: DataOptions) -> tuple[tuple[int, int], float | None]:
-    """Return the size to use, and the share of pixel art, judged by pictures spread over the whole set."""
-    sizes: Counter[tuple[int, int]] = Counter()
-    art = 0
-    for number in chosen[:: -(-len(chosen) // EXAMINED)]:
-        try:
-            rgba = source.decode(number)[0][1]
-        except Unreadable:
-            continue
-        found = examine(rgba)
-        art += found.is_pixel_art
-        height, width = restore(rgba, found).shape[:2]
-        sizes[height, width] += 1
-    read = sum(sizes.values())
-    share = art / read if read else None
-    return options.size or _usual_size(sizes, pixel_art=share is not None and share > 0.5), share
-
-
-def _usual_size(sizes: Counter[tuple[int, int]], pixel_art: bool) -> tuple[int, int]:
-    """Pixel art: the smallest size that holds nearly all pictures as they are. Else the most common one.
-
-    Either only up to 64 pixels a side; beyond that, 32 x 32.
-    """
-    if not sizes:
-        return FALLBACK_SIZE, FALLBACK_SIZE
-    if pixel_art:
-        height, width = (_covering(Counter({s[axis]: 0 for s in sizes}), sizes, axis) for axis in (0, 1))
-    else:
-        most = max(sizes.values())
-        height, width = max(size for size, count in sizes.items() if count == most)
-    if max(height, width) > LARGEST_DEFAULT_SIZE:
-        return FALLBACK_SIZE, FALLBACK_SIZE
-    return max(height, 8), max(width, 8)
-
-
-def _covering(lengths: Counter[int], sizes: Counter[tuple[int, int]], axis: int) -> int:
-    """The shortest length that ``COVERED`` of all pictures fit into along an axis."""
-    for size, count in sizes.items():
-        lengths[size[axis]] += count
-    covered, total = 0, sum(sizes.values())
-    for length, count in sorted(lengths.items()):
-        covered += count
-        if covered >= COVERED * total:
-            return length
-    return max(lengths)
 
 
 # --- collecting ---------------------------------------------------------------------------------
@@ -307,11 +265,12 @@ class _Collector:
             self.skipped[name] = str(error)
             return
         for frame, (mode, rgba) in enumerate(frames):
-            self._add(f"{name}#{frame}" if len(frames) > 1 else name, number, mode, self._painted(rgba), row)
+            self._add(f"{name}#{frame}" if len(frames) > 1 else name, number, mode, rgba, row)
 
     def _add(
         self, name: str, number: int, mode: str, rgba: NDArray[np.uint8], row: Mapping[str, Value]
     ) -> None:
+        rgba, was_cut = prepared(rgba, self.options)
         digest = hashlib.blake2b(rgba.tobytes(), digest_size=16)
         digest.update(f"{rgba.shape}{sorted(row.items())}".encode("utf-8", "backslashreplace"))
         first = self._seen.setdefault(digest.digest(), name)
@@ -321,20 +280,9 @@ class _Collector:
         fitted, done = self.fitting.fit(rgba)
         self.sizes[rgba.shape[0], rgba.shape[1]] += 1
         self.modes[mode] += 1
+        self.fitted.update(["cut out"] * was_cut)
         self.fitted.update(done)
         self.writer.add(fitted)
         self.names.append(name)
         self.prints.append(hashlib.blake2b(fitted.tobytes(), digest_size=8).hexdigest())
         self.numbers.append(number)
-
-    def _painted(self, rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Apply ``alpha``: painted over a colour, or opaque, or as it is."""
-        if self.options.alpha == "keep" or (rgba[..., 3] == 255).all():
-            return rgba
-        rgba = rgba.copy()
-        if self.options.background is not None:
-            share = rgba[..., 3:].astype(np.float64) / 255
-            mixed = rgba[..., :3] * share + np.asarray(self.options.background) * (1 - share)
-            rgba[..., :3] = np.floor(mixed + 0.5)
-        rgba[..., 3] = 255
-        return rgba

@@ -1,8 +1,8 @@
 """One decoded picture to the size of the data set, without ruining it.
 
 Pictures are (H, W, 4) uint8 RGBA with zeroed colour under alpha 0. Pixel art is never averaged: enlarged
-art goes back to its own grid, and art that is too large keeps one pixel of every k x k. Photographs are
-shrunk smoothly. Nothing is ever enlarged.
+art goes back to its own grid, and art that is too large keeps one pixel of every k x k, of the same k in
+all of a set. Photographs are shrunk smoothly. Nothing is ever enlarged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fogcatcher.data.pictures.pixel_art import as_words, examine, restore
+from fogcatcher.data.pictures.pixel_art import Art, as_words, examine, restore
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class Fitting:
     """How what is too large is shrunk; auto: pixel art by nearest, anything else smoothly."""
     trim: bool = False
     """Cut away the empty border: transparent rows and columns, or those of the corners' one colour."""
+    step: int = 1
+    """What every picture of the set is shrunk by, so that all have one scale, unless it is shrunk smoothly
+    on request: each by at least as much where all of it is kept, by at most as much where it is cut."""
 
     def fit(self, rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         """Return (H, W, 4) ``rgba`` as (height, width, 4), and what was done, in order.
@@ -40,12 +43,12 @@ class Fitting:
         smeared or mirrored edges would be learnt as things. Odd rows and columns go to the bottom, right.
         """
         height, width, done, is_art = self.height, self.width, list[str](), True
-        if rgba.shape[:2] != (height, width):
+        if rgba.shape[:2] != (height, width) or self.step > 1:
             art = examine(rgba)
             rgba, is_art = restore(rgba, art), art.is_pixel_art
             done += [f"restored {art.enlarged}x"] * (art.enlarged > 1)
         whole = rgba
-        trimmed = _trimmed(rgba) if self.trim else rgba
+        trimmed = trim(rgba) if self.trim else rgba
         shrunk = self._shrink(trimmed, is_art)
         fitted = _cut(shrunk, height, width)
         done += ["trimmed"] * (trimmed.shape != whole.shape)
@@ -62,14 +65,21 @@ class Fitting:
         h, w = rgba.shape[:2]
         choose = max if self.mode == "pad" else min
         factor = choose(h / self.height, w / self.width)
+        if self.step > 1:
+            factor = choose(factor, self.step)
         if factor <= 1:
             return rgba
         if self.resample == "smooth" or (self.resample == "auto" and not is_art):
             return _smooth(rgba, max(1, round(h / factor)), max(1, round(w / factor)))
+        whole = self.own_step(h, w)
+        return _every(rgba, choose(whole, self.step) if self.step > 1 else whole)
+
+    def own_step(self, height: int, width: int) -> int:
+        """Return the whole step by which a picture of this size is shrunk on its own; 1 if it fits."""
         if self.mode == "pad":
-            return _every(rgba, math.ceil(factor))
+            return max(1, math.ceil(height / self.height), math.ceil(width / self.width))
         # Every k-th of n pixels leaves (n - 1) // k + 1 of them.
-        return _every(rgba, min((h - 1) // max(1, self.height - 1), (w - 1) // max(1, self.width - 1)))
+        return max(1, min((height - 1) // max(1, self.height - 1), (width - 1) // max(1, self.width - 1)))
 
 
 def _background(rgba: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
@@ -90,7 +100,14 @@ def _filling(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return common if 4 * counts.max() >= len(border) else np.rint(np.median(border, 0)).astype(np.uint8)
 
 
-def _trimmed(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def at_own_grid(rgba: NDArray[np.uint8], trimmed: bool) -> tuple[Art, NDArray[np.uint8]]:
+    """Return what a picture is made of, and the picture as it is before it is shrunk, padded or cropped."""
+    art = examine(rgba)
+    restored = restore(rgba, art)
+    return art, trim(restored) if trimmed else restored
+
+
+def trim(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Cut away the rows and columns of background around; a picture that is nothing else stays."""
     if (background := _background(rgba)) is None:
         return rgba

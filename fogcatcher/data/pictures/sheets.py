@@ -61,6 +61,14 @@ def read_recipe(path: Path) -> dict[str, object] | None:
     return recipe if isinstance(recipe, dict) else None
 
 
+def is_marked(path: Path, mark: str) -> bool:
+    """Return whether a file is a PNG of this program that says ``mark`` of itself, so may be written over."""
+    try:
+        return mark in (read_recipe(path) or {})
+    except Exception:  # a picture of somebody else, or none at all
+        return False
+
+
 def sheet(pictures: Pictures, columns: int, zoom: int | None = None, rows: Sequence[str] = ()) -> Image.Image:
     """Return all pictures, (N, C, H, W), in a grid, row by row, each pixel ``zoom`` pixels wide.
 
