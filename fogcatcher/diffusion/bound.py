@@ -8,7 +8,6 @@ is the bound of the ancestral sampler on that grid.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -57,10 +56,10 @@ def bound(
     """
     process, rows = denoiser.process, []
     with torch.no_grad():
-        for t, s in itertools.pairwise(times):
+        for above, t, s in zip([times[0], *times], times, times[1:], strict=False):
             noise = torch.randn(x0.shape, generator=generator, device=generator.device).to(x0)
             x_t = process.corrupt(x0, t, noise)
-            _, mean, log_variance = reverse(denoiser, x_t, t, s, variance, cond)
+            _, mean, log_variance = reverse(denoiser, x_t, t, s, variance, cond, above)
             rows.append(step_nats(process, x0, x_t, mean, log_variance, t, s, decoder))
     return Bound(prior_nats(process, x0, times[0]), torch.stack(rows))
 
@@ -128,14 +127,15 @@ def bytes_nll(x0: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """-log of the probability that a Gaussian gives to the 8-bit value x0, element by element.
 
     Ho et al. 2020, equation 13: its mass within 1/255 of the value; the lowest and the highest value also
-    take all that lies beyond.
+    take all that lies beyond. Less than 1e-12 counts as that, as in their code.
     """
-    inverse = (-log_variance / 2).exp()
-    below = torch.special.ndtr((x0 - mean - HALF_STEP) * inverse)
-    above = torch.special.ndtr((x0 - mean + HALF_STEP) * inverse)
-    below = torch.where(x0 < -0.999, torch.zeros_like(below), below)
-    above = torch.where(x0 > 0.999, torch.ones_like(above), above)
-    return -(above - below).clamp(min=LEAST).log()
+    inverse, apart = (-log_variance.double() / 2).exp(), x0.double() - mean.double()
+    below = torch.where(x0 < -0.999, -math.inf, (apart - HALF_STEP) * inverse)
+    above = torch.where(x0 > 0.999, math.inf, (apart + HALF_STEP) * inverse)
+    # The same mass in the lower tail, where differences of the distribution function keep their digits.
+    low, high = torch.where(apart > 0, -above, below), torch.where(apart > 0, -below, above)
+    mass = torch.special.ndtr(high) - torch.special.ndtr(low)
+    return -mass.clamp(min=LEAST).log().to(x0)
 
 
 def _per_dimension(values: Tensor) -> PerSample:

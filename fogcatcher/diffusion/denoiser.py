@@ -154,13 +154,17 @@ class EDMPreconditioning(Preconditioning):
     sigma_data: float = 0.5
 
     def c_skip(self, alpha: Times, sigma: Times) -> Times:
-        return alpha * self.sigma_data**2 * self.c_in(alpha, sigma) ** 2
+        return alpha * self.sigma_data**2 / self._variance(alpha, sigma)
 
     def c_out(self, alpha: Times, sigma: Times) -> Times:
-        return sigma * self.sigma_data * self.c_in(alpha, sigma)
+        return sigma * self.sigma_data * self._variance(alpha, sigma).rsqrt()
 
     def c_in(self, alpha: Times, sigma: Times) -> Times:
-        return ((alpha * self.sigma_data) ** 2 + sigma**2).rsqrt()
+        return self._variance(alpha, sigma).rsqrt()
+
+    def _variance(self, alpha: Times, sigma: Times) -> Times:
+        """n^2."""
+        return (alpha * self.sigma_data) ** 2 + sigma**2
 
 
 class Denoiser(nn.Module):
@@ -191,6 +195,19 @@ class Denoiser(nn.Module):
 
     def _rates(self, t: Times) -> tuple[Times, Times]:
         return self.process.schedule.alpha(t), self.process.schedule.sigma(t)
+
+
+def preconditioning_of(denoiser: DenoiserLike) -> Preconditioning:
+    """Return what the network of a denoiser predicts, also through what is wrapped around it.
+
+    Raises ValueError when there is no network.
+    """
+    found = getattr(denoiser, "preconditioning", None)
+    if found is None and isinstance(inner := getattr(denoiser, "inner", None), DenoiserLike):
+        return preconditioning_of(inner)
+    if not isinstance(found, Preconditioning):
+        raise ValueError("this denoiser has no network whose errors could be counted")
+    return found
 
 
 class LearnedVarianceDenoiser(Denoiser):

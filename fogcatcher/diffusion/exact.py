@@ -25,7 +25,7 @@ class MixtureDenoiser:
 
     def __init__(self, process: Process, means: Tensor, stds: Tensor, weights: Tensor | None = None) -> None:
         if weights is None:
-            weights = torch.full((len(means),), 1 / len(means))
+            weights = torch.full((len(means),), 1 / len(means), dtype=torch.float64)
         if not len(means) == len(stds) == len(weights):
             raise ValueError("a mixture needs one mean, one std and one weight per component")
         self._process = process
@@ -50,7 +50,7 @@ class MixtureDenoiser:
 
 def gaussian_denoiser(process: Process, mean: Tensor, std: float) -> MixtureDenoiser:
     """The exact denoiser of ``N(mean, std^2 I)``; ``mean`` has the shape of one sample."""
-    return MixtureDenoiser(process, mean[None], torch.tensor([std], dtype=mean.dtype))
+    return MixtureDenoiser(process, mean[None], torch.tensor([std], dtype=torch.float64))
 
 
 def dataset_denoiser(process: Process, points: Samples) -> MixtureDenoiser:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from fogcatcher.diffusion.bound import step_nats
-from fogcatcher.diffusion.denoiser import Denoiser
+from fogcatcher.diffusion.denoiser import DenoiserLike, preconditioning_of
 from fogcatcher.diffusion.posterior import LearnsVariance, learned_log_variance
 from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
@@ -150,7 +150,7 @@ class Objective:
     loss: Literal["l2", "l1", "huber"] = "l2"
 
     def __call__(
-        self, denoiser: Denoiser, x0: Samples, cond: Condition | None, generator: torch.Generator
+        self, denoiser: DenoiserLike, x0: Samples, cond: Condition | None, generator: torch.Generator
     ) -> Tensor:
         """Return the mean loss of one batch, a scalar."""
         schedule = denoiser.process.schedule
@@ -159,16 +159,25 @@ class Objective:
         return self.times.weigh(t, self.at(denoiser, x0, t, noise, cond)).mean()
 
     def at(
-        self, denoiser: Denoiser, x0: Samples, t: Times, noise: Samples, cond: Condition | None = None
+        self, denoiser: DenoiserLike, x0: Samples, t: Times, noise: Samples, cond: Condition | None = None
     ) -> Times:
         """Return the weighted loss of each sample, (B,), for the given times and noise."""
         x_t = denoiser.process.corrupt(x0, t, noise)
         return self.of_answer(denoiser, x0, denoiser(x_t, t, cond), t)
 
-    def of_answer(self, denoiser: Denoiser, x0: Samples, x0_hat: Samples, t: Times) -> Times:
-        """Return the weighted loss, (B,), of answers x0_hat, (B, ...)."""
+    def of_answer(self, denoiser: DenoiserLike, x0: Samples, x0_hat: Samples, t: Times) -> Times:
+        """Return the weighted loss, (B,), of answers x0_hat, (B, ...).
+
+        Raises ValueError where the network's own target is not defined: eps without signal, and that of a
+        denoiser without a network.
+        """
         alpha, sigma = denoiser.process.schedule.alpha(t), denoiser.process.schedule.sigma(t)
-        c_out = denoiser.preconditioning.c_out(alpha, sigma).abs()
+        c_out = preconditioning_of(denoiser).c_out(alpha, sigma).abs()
+        if not bool(c_out.isfinite().all()):
+            raise ValueError(
+                "this prediction says nothing where no signal is left, and the schedule ends without any: "
+                "predict v, x0 or the velocity"
+            )
         error = (x0 - x0_hat) / expand_to(c_out, x0)
         if self.loss == "l2":
             size = error.square()
@@ -194,7 +203,7 @@ class Variational(Objective):
     bound: float = 0.001
 
     def at(
-        self, denoiser: Denoiser, x0: Samples, t: Times, noise: Samples, cond: Condition | None = None
+        self, denoiser: DenoiserLike, x0: Samples, t: Times, noise: Samples, cond: Condition | None = None
     ) -> Times:
         """Raises ValueError when the denoiser learns no variance or the times are not T steps."""
         steps, process = self.times.steps, denoiser.process
@@ -204,7 +213,7 @@ class Variational(Objective):
         s = torch.where(s < 0.5 / steps, torch.zeros_like(s), s)
         x0_hat, fraction = denoiser.x0_and_fraction(x_t, t, cond)
         mean = process.bridge(x_t, x0_hat.detach() if self.simple else x0_hat, t, s)[0]
-        log_variance = learned_log_variance(process, fraction, t, s)
+        log_variance = learned_log_variance(process, fraction, t, s, (t + 1 / steps).clamp(max=1))
         nats = step_nats(process, x0, x_t, mean, log_variance, t, s)
         loss = steps * self.bound / math.log(2) * nats
         return loss + self.simple * self.of_answer(denoiser, x0, x0_hat, t) if self.simple else loss

@@ -56,7 +56,7 @@ def clouds(process: Process) -> str:
 def scores() -> str:
     """The score of the mix at three times, exactly."""
     toy = lecture(PRESERVING)
-    alphas = [toy.process.schedule.alpha(torch.tensor(t)).item() for t in SCORE_TIMES]
+    alphas = [toy.process.schedule.alpha(torch.tensor(t, dtype=torch.float64)).item() for t in SCORE_TIMES]
     return _planes(
         (_plane(NEAR, _arrows(toy, t) + _pictures(toy, alpha)), _rates(PRESERVING, t))
         for t, alpha in zip(SCORE_TIMES, alphas, strict=True)

@@ -80,7 +80,7 @@ class SongUNet(nn.Module):
                 self.down.append(stage(w, w, resample=self.halve))
                 skips.append(w)
                 if encoder == "residual":
-                    self.aside.append(_started(conv(2, seen, w)))
+                    self.aside.append(_started(conv(2, seen, w, padding=len(taps) // 2)))
                     seen = w
             for _ in range(blocks):
                 self.down.append(stage(w, outputs, attends=attends[level]))
@@ -105,7 +105,7 @@ class SongUNet(nn.Module):
         for stage in self.down:
             h = stage(h, embedding)
             if stage.resamples and self.aside:
-                h = aside = (h + self.halve(next(asides)(aside))) / ROOT_2
+                h = aside = (h + self.halve(next(asides)(aside), padding=0)) / ROOT_2
             skips.append(h)
         for stage in self.middle:
             h = stage(h, embedding)
@@ -197,10 +197,14 @@ def norm(channels: int) -> nn.GroupNorm:
     return group_norm(channels, groups=max(1, min(32, channels // 4)), eps=1e-6)
 
 
-def halved_by(taps: Sequence[int], x: Tensor) -> Tensor:
-    """Return every second position along both axes after the filter; zeros stand beyond the border."""
+def halved_by(taps: Sequence[int], x: Tensor, padding: int | None = None) -> Tensor:
+    """Return every second position along both axes after the filter; zeros stand beyond the border.
+
+    ``padding`` is how many of them, so many that the size is halved unless told.
+    """
     b, c, *_ = x.shape
-    y = F.conv2d(x.flatten(0, 1)[:, None], _kernel(taps, x), stride=2, padding=len(taps) // 2 - 1)
+    padding = len(taps) // 2 - 1 if padding is None else padding
+    y = F.conv2d(x.flatten(0, 1)[:, None], _kernel(taps, x), stride=2, padding=padding)
     return y[:, 0].unflatten(0, (b, c))
 
 

@@ -7,14 +7,24 @@ import pytest
 import torch
 from torch import nn
 
-from fogcatcher.diffusion.bound import Decoder, bound, bound_2015, bytes_nll, kl, prior_nats, step_nats
+from fogcatcher.diffusion.bound import (
+    HALF_STEP,
+    Decoder,
+    bound,
+    bound_2015,
+    bytes_nll,
+    continuous_nll,
+    kl,
+    prior_nats,
+    step_nats,
+)
 from fogcatcher.diffusion.denoiser import Denoiser, LearnedVarianceDenoiser, PredictEps
 from fogcatcher.diffusion.exact import gaussian_denoiser
 from fogcatcher.diffusion.guidance import ClassifierFree, Clipped, Conditioned
 from fogcatcher.diffusion.objectives import ImportanceTimes, Objective, UniformTimes, Variational
 from fogcatcher.diffusion.posterior import Variance, clipped_log_variance, learned_log_variance, reverse
 from fogcatcher.diffusion.process import Process
-from fogcatcher.diffusion.sampling.grids import UniformGrid
+from fogcatcher.diffusion.sampling.grids import LinspaceGrid, UniformGrid
 from fogcatcher.diffusion.sampling.samplers import DDPM, sample
 from fogcatcher.diffusion.schedules import BetaSchedule, linear_betas
 
@@ -129,6 +139,48 @@ def test_learned_variance_spans_beta_tilde_to_beta():
     # The last step has beta-tilde 0; the one above stands in for it, 5.45319e-5 for DDPM.
     last = clipped_log_variance(LINEAR, ONE / 1000, ONE * 0)
     assert last.exp().item() == pytest.approx(5.45319e-5, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "small"),
+    # beta-tilde of the step above, from step 1 + 999/49 -> 21, 1 + 999/9 -> 112, 1000; in one step, beta_1.
+    [(50, 9.841e-5), (10, 9.993e-5), (2, 1e-4), (1, 1 - 4.03583e-5)],
+)
+def test_the_last_step_takes_the_variance_of_the_step_above_it_on_any_grid(steps, small):
+    """The large variance stays beta_1 = 1e-4, as the paper says (its code takes that of the step above)."""
+    times = LinspaceGrid(1000)(LINEAR.schedule, steps)
+    x0, seen = X0.clone(), []
+
+    def noted(x0, mean, log_variance):
+        seen.append(log_variance.exp().flatten()[0].item())
+        return continuous_nll(x0, mean, log_variance)
+
+    kinds: list[Variance] = ["small", "large"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fogcatcher.diffusion.bound.continuous_nll", noted)
+        for variance in kinds:
+            bound(UNIT, x0, times, torch.Generator().manual_seed(0), variance, "continuous")
+    assert seen[steps - 1] == pytest.approx(small, rel=1e-4)
+    assert seen[-1] == pytest.approx(1e-4 if steps > 1 else 1 - 4.03583e-5, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_decoder_keeps_its_digits_far_from_the_mean(dtype):
+    """By the log-cdf of scipy: log(exp(logcdf(b)) - exp(logcdf(a))), half a step around 4 to 6 sigma."""
+    std = torch.tensor(0.1, dtype=dtype)
+    x0 = torch.tensor([0.0, 1 / 255, 255 / 255, -1.0], dtype=dtype)
+    mean = x0 + torch.tensor([0.6, -0.6, -0.5, 0.4], dtype=dtype)
+    norm = pytest.importorskip("scipy.stats").norm
+    expected = []
+    for x, m in zip(x0.double().tolist(), mean.double().tolist(), strict=True):
+        away = abs(x - m)
+        top = norm.logcdf(-(away - HALF_STEP) / std.item())
+        beyond = norm.logcdf(-(away + HALF_STEP) / std.item()) if abs(x) < 0.999 else -math.inf
+        expected.append(-(top + math.log1p(-math.exp(beyond - top))))
+    found = bytes_nll(x0, mean, 2 * std.log())
+    assert found.dtype == dtype
+    assert found.tolist() == pytest.approx(expected, rel=2e-6)
+    assert found[0].item() == pytest.approx(21.45552, abs=1e-4)  # float32 has 27.63, that of 1e-12
 
 
 def test_ancestral_sampling_with_a_learned_variance():

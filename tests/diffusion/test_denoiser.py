@@ -64,6 +64,18 @@ def test_edm_coefficients_of_the_paper():
     torch.testing.assert_close(c.c_noise(EDMSchedule(80), sigma / 80), sigma.log() / 4)
 
 
+def test_one_coefficient_of_edm_may_be_changed_alone():
+    class AsItIs(EDMPreconditioning):
+        def c_in(self, alpha, sigma):
+            return 0 * alpha + 1
+
+    alpha, sigma = torch.tensor([[0.9, 1.0], [0.3, 80.0]], dtype=torch.float64)
+    plain, changed = EDMPreconditioning(sigma_data=0.7), AsItIs(sigma_data=0.7)
+    assert changed.c_in(alpha, sigma).tolist() == [1.0, 1.0]
+    torch.testing.assert_close(changed.c_skip(alpha, sigma), plain.c_skip(alpha, sigma))
+    torch.testing.assert_close(changed.c_out(alpha, sigma), plain.c_out(alpha, sigma))
+
+
 @pytest.mark.parametrize("schedule", [EDMSchedule(), FlowSchedule(), CosineSchedule()])
 def test_edm_input_and_target_have_unit_variance_on_every_schedule(schedule):
     t = torch.linspace(0.02, 0.98, 25, dtype=torch.float64)

@@ -42,6 +42,13 @@ def test_gaussian_denoiser_is_the_wiener_filter():
     torch.testing.assert_close(found, expected)
 
 
+def test_a_standard_deviation_keeps_all_its_digits():
+    """Given with float32 data, asked in float64: 0.1 is not 0.100000001."""
+    x, t = torch.tensor([[0.7]], dtype=torch.float64), times(0.3, 1)
+    found = gaussian_denoiser(Process(FlowSchedule()), torch.zeros(1), 0.1)(x, t).item()
+    assert found == pytest.approx(0.7 * 0.01 / (0.49 * 0.01 + 0.09) * 0.7, rel=1e-14)
+
+
 def test_dataset_denoiser_returns_the_nearest_point_when_little_noise_is_left():
     points = torch.randn(20, 3, 4, 4, dtype=torch.float64)
     denoiser = dataset_denoiser(Process(CosineSchedule()), points)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from fogcatcher.diffusion.bound import bound
 from fogcatcher.diffusion.denoiser import (
     Denoiser,
     EDMPreconditioning,
@@ -14,6 +15,8 @@ from fogcatcher.diffusion.denoiser import (
     PredictV,
     PredictVelocity,
 )
+from fogcatcher.diffusion.exact import gaussian_denoiser
+from fogcatcher.diffusion.guidance import Clipped
 from fogcatcher.diffusion.objectives import (
     LogitNormalTimes,
     LogNormalTimes,
@@ -27,6 +30,7 @@ from fogcatcher.diffusion.objectives import (
     uniform,
 )
 from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.sampling.grids import UniformGrid
 from fogcatcher.diffusion.schedules import (
     BetaSchedule,
     CosineSchedule,
@@ -169,6 +173,47 @@ def test_l1_and_huber():
     assert huber == pytest.approx((0.125 + 0.5 + 2.5 + 0) / 4)
     expected = torch.nn.functional.smooth_l1_loss(eps, torch.zeros_like(eps)).item()
     assert huber == pytest.approx(expected)
+
+
+def test_a_denoiser_that_is_clipped_costs_what_its_clipped_answers_cost():
+    """Clipping changes the answer and nothing else: the error is that of the network's own target."""
+    x0, eps = torch.full((1, 2), 0.5).double(), torch.tensor([[0.1, -3.0]], dtype=torch.float64)
+    t, schedule = torch.tensor([0.5], dtype=torch.float64), FlowSchedule()
+    plain = Denoiser(Zero(), Process(schedule), PredictVelocity())
+    # x_t = (0.3, -1.25) is the answer to a velocity of 0; the error over c_out = -1/2, squared.
+    expected = {plain: (0.4**2 + 3.5**2) / 2, Clipped(plain): (0.4**2 + 3.0**2) / 2}
+    for denoiser, loss in expected.items():
+        assert Objective(UniformTimes()).at(denoiser, x0, t, eps).item() == pytest.approx(loss)
+        assert Objective(UniformTimes())(denoiser, x0, None, generator()).isfinite()
+    with pytest.raises(ValueError, match="no network"):
+        Objective(UniformTimes()).at(gaussian_denoiser(plain.process, x0[0], 1.0), x0, t, eps)
+
+
+def test_a_clipped_denoiser_that_learns_its_variance_has_the_whole_loss():
+    times, process = UniformTimes(10), Process(BetaSchedule(linear_betas(10, 0.01, 0.4)))
+    denoiser = LearnedVarianceDenoiser(Double(), process, PredictEps())
+    x0 = torch.randn(3, 4, generator=generator(), dtype=torch.float64).clamp(-1, 1)
+    t, noise = torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64), 0.1 * x0
+    wide, narrow = Clipped(denoiser, -100, 100), Clipped(denoiser, -0.01, 0.01)
+    losses = [Variational(times).at(d, x0, t, noise) for d in (denoiser, wide, narrow)]
+    torch.testing.assert_close(losses[0], losses[1], rtol=0, atol=0)
+    assert bool((losses[2] != losses[0]).all())
+    grid = UniformGrid()(process.schedule, 10)
+    bits = [bound(d, x0, grid, generator(), "learned").bits for d in (denoiser, wide)]
+    torch.testing.assert_close(*bits, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("schedule", [CosineSchedule(), FlowSchedule()])
+def test_eps_without_signal_is_refused_in_words(schedule):
+    """Where alpha is 0, x_t says nothing of x0 but through eps: the loss would be no number."""
+    x0, t = torch.zeros(2, 3).double(), torch.tensor([0.5, 1.0], dtype=torch.float64)
+    denoiser = Denoiser(Zero(), Process(schedule), PredictEps())
+    for objective in (Objective(UniformTimes()), Objective(UniformTimes(), min_snr(), "l1")):
+        assert objective.at(denoiser, x0, t - 0.1, x0).isfinite().all()
+        with pytest.raises(ValueError, match="no signal is left"):
+            objective.at(denoiser, x0, t, x0)
+    v = Denoiser(Zero(), Process(schedule), PredictV())
+    assert Objective(UniformTimes()).at(v, x0, t, x0).isfinite().all()
 
 
 class Double(nn.Module):

@@ -6,6 +6,7 @@ clean data.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -83,8 +84,8 @@ class LogSNRGrid(Grid):
 
     def noisy_times(self, schedule: Schedule, steps: int) -> Times:
         one = torch.ones((), dtype=torch.float64)
-        first = schedule.log_snr(one).clamp(min=-2 * torch.tensor(self.sigma_max).double().log())
-        last = -2 * torch.tensor(self.sigma_min).double().log()
+        first, last = (-2 * math.log(sigma) for sigma in (self.sigma_max, self.sigma_min))
+        first = schedule.log_snr(one).clamp(min=first)
         ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
         return schedule.t_from_log_snr(first + ramp * (last - first))
 

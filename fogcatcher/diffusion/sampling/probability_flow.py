@@ -14,6 +14,7 @@ ODE of every schedule is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,8 +61,8 @@ class RK45(Step):
     A step to data ends at sigma = ``smallest`` alpha, with the answer of the denoiser there.
     """
 
-    rtol: float = option(1e-3, 1e-6, 1, "error that is allowed, relative to the values")
-    atol: float = option(1e-3, 1e-6, 1, "error that is allowed where values are near 0")
+    rtol: float = option(1e-3, 1e-12, 1, "error that is allowed, relative to the values")
+    atol: float = option(1e-3, 1e-12, 1, "error that is allowed where values are near 0")
     smallest: float = option(2e-3, 1e-4, 1, "sigma / alpha at which the way ends")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
@@ -86,25 +87,33 @@ def integrate(
 
     Dormand & Prince 1980, "A family of embedded Runge-Kutta formulae", RK5(4)7M. Every sample has steps of
     its own, so none depends on its neighbours: their error, the root mean square relative to
-    atol + rtol |y|, stays below 1. Raises ValueError when ``most`` steps do not reach the end.
+    atol + rtol |y|, stays below 1. A sample that has landed on ``end`` stays there. What the type of y cannot
+    tell apart is no error: float32 ends at about 1e-6. Raises ValueError when ``most`` steps do not reach the
+    end, and where no step is small enough.
     """
     at, end = (time.double().to(y.device).expand(len(y)) for time in (start, end))
-    h = (end - at) / 10
+    rounding = 8 * torch.finfo(y.dtype).eps
+    h, smallest = (end - at) / 10, 1e-15 * (end - at).abs()
     first = slope(at, y)
     for _ in range(most):
-        h = torch.sign(h) * torch.minimum(h.abs(), (end - at).abs())
+        lands = h.abs() >= (end - at).abs()
+        h = torch.where(lands, end - at, h)
         slopes, size = [first], expand_to(h, y)
         for c, row in zip(_C, _A, strict=True):
             slopes.append(slope(at + c * h, y + size * _sum(row, slopes)))
         new = y + size * _sum(_A[-1], slopes)
-        scale = atol + rtol * torch.maximum(y.abs(), new.abs())
+        largest = torch.maximum(y.abs(), new.abs())
+        scale = atol + rtol * largest + rounding * expand_to(largest.flatten(1).amax(1), y)
         error = (size * _sum(_ERROR, slopes) / scale).flatten(1).square().mean(1).sqrt().double()
+        error = error.nan_to_num(nan=math.inf)
         accepted = error <= 1
-        at = torch.where(accepted, at + h, at)
+        at = torch.where(accepted, torch.where(lands, end, at + h), at)
         took = expand_to(accepted.double(), y).bool()
         y, first = torch.where(took, new, y), torch.where(took, slopes[-1], first)
-        if bool(((end - at).abs() < 1e-14).all()):
+        if bool((at == end).all()):
             return y
+        if bool((~accepted & (h.abs() < smallest)).any()):
+            raise ValueError("the ODE cannot be followed: it leads to values that are no numbers")
         h = h * (0.9 * error.clamp(min=1e-10) ** -0.2).clamp(0.2, 5)
     raise ValueError(f"{most} steps of the ODE did not reach the end: allow a larger error")
 

@@ -22,7 +22,8 @@ class Churn(Step):
     """Raise the noise a little, then take a step of Heun from there. Karras et al. 2022, algorithm 2.
 
     ``churn`` is S_churn, spread over all steps; it acts where ``low`` <= sigma / alpha <= ``high`` (S_min,
-    S_max), and ``noise`` is S_noise. No churn is Heun.
+    S_max), and ``noise`` is S_noise. No churn is Heun. Raises ValueError where more noise is asked for than
+    the schedule has at its end.
     """
 
     calls: ClassVar[int] = 2
@@ -35,7 +36,14 @@ class Churn(Step):
         schedule, log_snr = now.schedule, now.schedule.log_snr(now.t)
         gamma = min(self.churn / now.steps, math.sqrt(2) - 1)
         if gamma > 0 and self.low <= math.exp(-log_snr.item() / 2) <= self.high:
-            t = schedule.t_from_log_snr(log_snr - 2 * math.log1p(gamma))
+            raised = log_snr - 2 * math.log1p(gamma)
+            t = schedule.t_from_log_snr(raised)
+            if schedule.log_snr(t) > raised + 1e-6:
+                end = math.exp(-schedule.log_snr(torch.ones_like(t)).item() / 2)
+                raise ValueError(
+                    f"churn would raise sigma / alpha to {math.exp(-raised.item() / 2):.4g}, and this "
+                    f"schedule ends at {end:.4g}: set high to {0.999 * end / (1 + gamma):.4g} or less"
+                )
             x = now.denoiser.process.renoise(now.x, now.t, t, self.noise * now.noise())
             now = replace(now, x=x, t=t)
         return Heun()(now)

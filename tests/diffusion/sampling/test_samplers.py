@@ -270,6 +270,14 @@ def test_edm_grid_of_the_paper():
     assert sigmas.tolist() == pytest.approx(published, rel=3e-4)  # printed to four digits
 
 
+@pytest.mark.parametrize("grid", [KarrasGrid(), LogSNRGrid()], ids=name)
+def test_the_ends_of_a_grid_are_exact_to_the_last_digits(grid):
+    for schedule in (EDMSchedule(100), FlowSchedule()):
+        times = grid(schedule, 7)
+        ratio = schedule.sigma(times) / schedule.alpha(times)
+        assert (ratio[0].item(), ratio[-2].item()) == pytest.approx((80, 0.002), rel=1e-13)
+
+
 def test_leading_and_trailing_steps():
     schedule = BetaSchedule(linear_betas(1000))
     assert LeadingGrid(1000)(schedule, 50)[0].item() * 1000 - 1 == pytest.approx(980)

@@ -188,6 +188,66 @@ def test_adaptive_integration_keeps_its_tolerance():
         integrate(lambda t, y: -y, y, *ends(0, 3), 1e-10, 1e-12, most=3)
 
 
+def test_a_sample_that_has_landed_waits_for_the_others():
+    """cos(k t) each at its own pace, between ends of which rounding steps over some; alone as in a batch."""
+    pace = torch.tensor([[0.0], [20.0]], dtype=torch.float64)
+    found = integrate(
+        lambda t, y: (pace * t[:, None]).cos(), 0 * pace,
+        *ends(1.5124360850642677, 0.00199999733334), 1e-7, 1e-7, 3000,
+    )  # fmt: skip
+    assert found.flatten().tolist() == pytest.approx([-1.5104361, 0.0479823], abs=1e-6)
+    generator = torch.Generator().manual_seed(0)
+    for start, end in torch.rand(20, 2, generator=generator, dtype=torch.float64) * 3:
+        pace = torch.linspace(0, 30, 16, dtype=torch.float64)[:, None]
+        found = integrate(lambda t, y, k=pace: (k * t[:, None]).cos(), 0 * pace, start, end, 1e-6, 1e-6, 500)
+        exact = torch.where(pace == 0, end - start, ((pace * end).sin() - (pace * start).sin()) / pace)
+        torch.testing.assert_close(found, exact, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_no_row_of_rk45_depends_on_another_at_any_tolerance(dtype):
+    denoiser = mixture(VPSchedule())
+    times = KarrasGrid()(VPSchedule(), 1)
+    x = denoiser.process.prior(times[0], normal(128)).to(dtype)
+    exact = run(denoiser, x[:5].double(), times, RK45(1e-12, 1e-12))
+    for tolerance in (1e-3, 1e-6, 1e-12):
+        step = RK45(tolerance, tolerance)
+        batch, few, one = (run(denoiser, x[:n], times, step) for n in (128, 5, 1))
+        close = {"rtol": 0, "atol": 1e-9 if dtype == torch.float64 else 1e-5}
+        torch.testing.assert_close(batch[:5], few, **close)
+        torch.testing.assert_close(batch[:1], one, **close)
+        error = (few.double() - exact).abs().max().item()
+        assert error < max(10 * tolerance, 1e-10 if dtype == torch.float64 else 2e-5)
+
+
+def test_an_ode_that_cannot_be_followed_is_said_at_once():
+    with pytest.raises(ValueError, match="no numbers"):
+        integrate(lambda t, y: y / 0, torch.zeros(1, 1), *ends(0, 1), 1e-3, 1e-3, 100)
+
+
+def test_churn_does_not_pretend_to_raise_noise_beyond_the_schedule():
+    """S_churn 10 over 10 steps raises 80 to 113.1, where EDM's schedule ends at 80."""
+    schedule = EDMSchedule(80)
+    denoiser, times = mixture(schedule), KarrasGrid()(schedule, 10)
+    x = denoiser.process.prior(times[0], normal(4))
+    with pytest.raises(ValueError, match=r"113\.1.*ends at 80: set high to 56\.5"):
+        run(denoiser, x, times, Churn(10, high=math.inf))
+    run(denoiser, x, times, Churn(10, high=56.5))
+    # A schedule that goes on has it: the first call is at sigma 113.1.
+    asked: list[float] = []
+    wide = mixture(EDMSchedule(200))
+
+    class Noted:
+        process = wide.process
+
+        def __call__(self, x_t, t, cond=None):
+            asked.append(200 * t[0].item())
+            return wide(x_t, t)
+
+    run(Noted(), x, KarrasGrid()(EDMSchedule(200), 10), Churn(10, high=math.inf))
+    assert asked[0] == pytest.approx(80 * math.sqrt(2))
+
+
 def test_inversion_comes_back():
     """Up and down again; the error falls with the steps and with the rounds."""
     schedule = CosineSchedule()
