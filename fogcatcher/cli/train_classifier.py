@@ -43,13 +43,20 @@ class TrainClassifier:
     """Seed of the weights, the order of the pictures and the noise."""
 
     def run(self) -> None:
+        from fogcatcher.base.lock import locked
+        from fogcatcher.model.trained_classifier import FOLDER
+
+        self._check()
+        model, folder = self._model()
+        with locked(folder / FOLDER, "train-classifier"):
+            self._train(model, folder)
+
+    def _train(self, model: Model, folder: Path) -> None:
         from fogcatcher.applications.classifier_training import prepare, steps_in
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.bars import reading_bar
         from fogcatcher.data.reading import read_dataset
 
-        self._check()
-        model, folder = self._model()
         with reading_bar() as progress:
             config = model.config.data
             dataset = read_dataset(self.data or config.path, config.options, progress)

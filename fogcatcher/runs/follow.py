@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from fogcatcher.base.disk import remove_leftovers, write_text
+from fogcatcher.base.lock import locked
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.drawing.finishing import palette_of, write_training_palette
 from fogcatcher.judging.checks import reason_to_stop
@@ -18,7 +20,7 @@ from fogcatcher.model.model_card import model_card, usage_of
 from fogcatcher.runs.budget import CORRECTIONS
 from fogcatcher.runs.loggers import Logger
 from fogcatcher.runs.record import Companion, Record, Run
-from fogcatcher.training.checkpoints import KEPT, save_state
+from fogcatcher.training.checkpoints import KEPT, checkpoints_in, save_state
 from fogcatcher.training.fit import Progress, fit
 from fogcatcher.training.setbacks import Diverged
 
@@ -32,10 +34,12 @@ def follow(
     stop_early: bool = False,
     keep: int = KEPT,
     loggers: Sequence[Logger] = (),
+    command: str = "train",
 ) -> Generator[Progress]:
     """Train the run, yielding after each step; keep log, previews, checks and checkpoints on disk.
 
-    ``loggers`` hear every row of the logs.
+    ``loggers`` hear every row of the logs. The folder is locked meanwhile, and ``command`` tells others what
+    is done in it (``base/lock.py``).
 
     The weights of the lowest held-out loss are kept as ``best.safetensors``, and the newest ``keep``
     checkpoints. With ``stop_early`` training ends when a check finds that more of it does harm. When the
@@ -43,11 +47,29 @@ def follow(
 
     What goes wrong is told by ``run.incidents`` and ``incidents.jsonl``. After five steps in a row without a
     finite loss or gradient the run goes back to its newest checkpoint at half the learning rate. A full disk
-    does not end training. Raises Diverged after three such returns, and UserError when the last save fails.
+    does not end training. Raises Diverged after three such returns, and UserError when the last save fails,
+    or where another process trains in the folder, or has done so since the run was made ready.
     """
     processes = run.processes
     # Nothing is written before every process has read what is there.
     processes.wait()
+    with _alone(run, command) if processes.is_first else nullcontext():
+        yield from _followed(run, checkpoint_seconds, stop_early, keep, loggers)
+
+
+@contextmanager
+def _alone(run: Run, command: str) -> Iterator[None]:
+    """The folder of the run is this process's, and as it was when the run was made ready."""
+    with locked(run.folder, command):
+        run.check_known()
+        yield
+
+
+def _followed(
+    run: Run, checkpoint_seconds: float, stop_early: bool, keep: int, loggers: Sequence[Logger]
+) -> Generator[Progress]:
+    """As ``follow``, while no other process writes in the folder."""
+    processes = run.processes
     record = _record(run, checkpoint_seconds, keep, loggers)
     try:
         while True:
@@ -76,6 +98,7 @@ def follow(
                 raise
     finally:
         record.close()
+        run.known = checkpoints_in(run.folder / "state")
 
 
 def _timed(run: Run) -> Iterator[Progress]:

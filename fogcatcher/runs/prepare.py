@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fogcatcher.base.devices import best_device
 from fogcatcher.base.errors import Message, UserError, named
+from fogcatcher.base.lock import check_free
 from fogcatcher.data.conditions.column_types import choose_controls
 from fogcatcher.data.conditions.conditions import ConditionSpec, Tags
 from fogcatcher.data.kind import Kind
@@ -41,7 +42,7 @@ from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in, time_step
 from fogcatcher.runs.record import Run
 from fogcatcher.runs.setup import Setup, check, check_length, free_folder, is_network_chosen
 from fogcatcher.training.batches import Batches
-from fogcatcher.training.checkpoints import load_newest_state
+from fogcatcher.training.checkpoints import checkpoints_in, load_newest_state
 from fogcatcher.training.condition_dropout import ConditionDropout
 from fogcatcher.training.fit import Plan, TrainingState
 from fogcatcher.training.precision import precision_on
@@ -54,6 +55,8 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     input. ``progress`` hears how far the reading is.
     """
     check(setup)
+    if setup.out is not None:
+        check_free(setup.out)
     started = time.monotonic()
     with devices.processes.first_of_each_machine_first():
         row, dataset = read_any(setup.data, setup.options, progress)
@@ -124,6 +127,7 @@ def resume(
     """
     started = time.monotonic()
     config, conditions = read_config(folder)
+    check_free(folder)
     with devices.processes.first_of_each_machine_first():
         dataset = read_of_kind(config.kind, data, config.data.options, progress)
     parts = split(dataset, config.data.options)
@@ -270,4 +274,5 @@ def _assemble(
         objective,
         processes=devices.processes,
         gathered=gathered,
+        known=checkpoints_in(folder / "state"),
     )

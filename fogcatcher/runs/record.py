@@ -26,7 +26,7 @@ from fogcatcher.runs.log import CHECKS, METRICS, MetricsLog, RowLog
 from fogcatcher.runs.loggers import Logger
 from fogcatcher.runs.previews import Preview
 from fogcatcher.training.batches import Batches
-from fogcatcher.training.checkpoints import NotFinite, gather, load_newest_state, save_state
+from fogcatcher.training.checkpoints import NotFinite, checkpoints_in, gather, load_newest_state, save_state
 from fogcatcher.training.fit import Progress, TrainingState
 from fogcatcher.training.post_hoc import AVERAGES, EMAHistory
 from fogcatcher.training.setbacks import IN_A_ROW, ROLLBACKS, Diverged, Incident, first_not_finite
@@ -61,6 +61,8 @@ class Run:
     """Why training ended before its last step, where it did so by itself."""
     processes: Processes = ALONE
     """All that train this run together."""
+    known: frozenset[str] = frozenset()
+    """The checkpoints that lay in the folder when this was made ready; others are of somebody else."""
     gathered: TrainingState | None = None
     """The whole state, brought up to date before it is written, where ``state`` is in parts; only the first
     process has it."""
@@ -83,6 +85,17 @@ class Run:
         """Bring ``gathered`` up to date. Where the state is in parts, every process must call this."""
         if self.state.in_parts:
             gather(self.state, self.gathered)
+
+    def check_known(self) -> None:
+        """Raises UserError where the run was trained by somebody else since this was made ready."""
+        if checkpoints_in(self.folder / "state") - self.known:
+            raise UserError(
+                Message(
+                    "{folder} was trained by another process meanwhile: add {@resume} to go on from there, "
+                    "or choose another {@out}.",
+                    folder=self.folder,
+                )
+            )
 
     @property
     def is_whole(self) -> bool:

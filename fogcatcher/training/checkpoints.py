@@ -52,6 +52,11 @@ def save_state(state: TrainingState, folder: Path, keep: int = KEPT) -> None:
             other.unlink()
 
 
+def checkpoints_in(folder: Path) -> frozenset[str]:
+    """Return the names of the checkpoints in a folder, which need not be there."""
+    return frozenset(path.name for path in folder.glob("step-*.safetensors"))
+
+
 def _tensors_of(state: TrainingState) -> Iterator[tuple[str, Tensor]]:
     yield from ((f"raw/{name}", value) for name, value in state.denoiser.state_dict().items())
     yield from ((f"ema/{name}", value) for name, value in state.ema.denoiser.state_dict().items())
