@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.printable import printable
 from fogcatcher.data.pictures.picture_files import MAX_BYTES, Unreadable, reason_of
 
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
@@ -95,16 +96,6 @@ class FolderFiles(Files):
                 return file.read(-1 if limit is None else limit)
         except OSError as error:
             raise Unreadable(reason_of(error)) from error
-
-
-def printable(text: str, longest: int | None = None) -> str:
-    """Return text that can be shown and stored: what is no Unicode, and control signs, are written out.
-
-    ``longest`` cuts it after so many letters.
-    """
-    text = text.encode("utf-8", "backslashreplace").decode()
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return safe if longest is None or len(safe) <= longest else safe[: longest - 3] + "..."
 
 
 def _why_ignored(entry: os.DirEntry[str]) -> str | None:

@@ -16,8 +16,8 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from fogcatcher.base.errors import Message
+from fogcatcher.base.printable import printable
 from fogcatcher.data.conditions.conditions import class_name
-from fogcatcher.data.files import printable
 from fogcatcher.data.labels import Value
 from fogcatcher.data.pictures.palettes import as_rgba, count_colours
 from fogcatcher.data.pictures.store import PictureTensor, has_alpha

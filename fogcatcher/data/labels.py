@@ -14,8 +14,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.printable import printable
 from fogcatcher.base.read_json import parsed
-from fogcatcher.data.files import Files, printable
+from fogcatcher.data.files import Files
 from fogcatcher.data.pictures.picture_files import Unreadable
 from fogcatcher.data.values import Value
 

@@ -10,8 +10,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from fogcatcher.base.printable import printable
 from fogcatcher.data.conditions.conditions import class_name
-from fogcatcher.data.files import printable
 from fogcatcher.data.pictures.sheets import to_image
 from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.data.pictures.store import has_alpha

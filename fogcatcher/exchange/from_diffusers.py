@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.read_json import read_json
+from fogcatcher.base.tensor_files import most_bytes, read_tensors
 from fogcatcher.base.typed_json import Length, Range, shown, typed, typed_fields
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec
 from fogcatcher.data.pictures.spec import PictureSpec
@@ -191,13 +191,14 @@ def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
             classes = {CLASS: Vector(facts.classes)} if facts.classes else None
             network = DDPMUNet(facts.channels, shape, classes, facts.answers)
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-        raise UserError(f"{folder / 'config.json'} describes no network ({error}).") from error
+        raise UserError(f"{folder / 'config.json'} describes no network ({in_one_line(error)}).") from error
     try:
-        weights = _renamed(_read_weights(folder), shape.blocks)
-        check_weights(lambda: network, weights)
+        weights = _renamed(_read_weights(folder, most_bytes(network)), shape.blocks)
+        check_weights(network, weights)
         network.load_state_dict(weights, assign=True)
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
+    except (RuntimeError, KeyError, ValueError, IndexError) as error:
+        said = in_one_line(error)
+        raise UserError(f"the weights in {folder} do not fit its config.json ({said}).") from error
     return network.eval(), facts
 
 
@@ -306,20 +307,20 @@ def _by_block(block_type: str, resample_type: str | None) -> bool:
     return "sampleBlock" in block_type or ("Attn" in block_type and resample_type == "resnet")
 
 
-def _read_weights(folder: Path) -> dict[str, Tensor]:
-    """Return the float32 weights of one file, or of the parts that an index lists."""
+def _read_weights(folder: Path, most: int) -> dict[str, Tensor]:
+    """Return the float32 weights of one file, or of the parts that an index lists, of so many bytes each."""
     whole, index = folder / WEIGHTS, folder / f"{WEIGHTS}.index.json"
     if whole.is_file() or not index.is_file():
-        return _read_tensors(whole)
+        return _read_tensors(whole, most)
     try:
         named = typed(_read_json(index).get("weight_map", {}), Mapping[str, str], "weight_map")
     except ValueError as error:
         raise UserError(f"{index}: {error}.") from error
     parts = {Path(name).name for name in named.values()}
-    return {name: w for part in sorted(parts) for name, w in _read_tensors(folder / part).items()}
+    return {name: w for part in sorted(parts) for name, w in _read_tensors(folder / part, most).items()}
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def _read_tensors(path: Path, most: int) -> dict[str, Tensor]:
     if not path.is_file():
         if any(path.parent.glob("*.bin")):
             raise UserError(
@@ -329,9 +330,9 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
             )
         raise UserError(f"{path} is missing.")
     try:
-        return {name: tensor.float() for name, tensor in load_file(path).items()}
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is damaged ({error}).") from error
+        return {name: tensor.float() for name, tensor in read_tensors(path, most)[0].items()}
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} cannot be used: {in_one_line(error)}.") from error
 
 
 def _renamed(weights: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.printable import printable
 from fogcatcher.base.read_json import read_json
 from fogcatcher.base.typed_json import Length, Range, Reads, shown, typed, typed_fields
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import ConditionSpec
-from fogcatcher.data.files import printable
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.kinds import KINDS
 from fogcatcher.data.options import DataOptions

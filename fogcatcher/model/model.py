@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from fogcatcher.base.devices import best_device, computed_by, device_of
 from fogcatcher.base.disk import short_hash, write_atomically, write_text
 from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.memory import in_parts
+from fogcatcher.base.printable import in_one_line
+from fogcatcher.base.tensor_files import file_hash, most_bytes, read_tensors
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import ConditionSpec, Wish
 from fogcatcher.data.pictures.palettes import BUILT_IN, Palette
@@ -41,7 +42,7 @@ from fogcatcher.model.config import BEST, WEIGHTS, RunConfig, read_config, write
 from fogcatcher.model.model_card import model_card, usage_of
 from fogcatcher.model.sizes import check_canvas
 from fogcatcher.model.trained_classifier import TrainedClassifier, load_classifier
-from fogcatcher.model.weights_fit import check_weights
+from fogcatcher.model.weights_fit import check_weights, on_meta
 from fogcatcher.training.post_hoc import AVERAGES, reconstruct, snapshot
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
@@ -363,39 +364,43 @@ def load(run: str | Path, best: bool = False, ema: float | None = None, step: in
         raise UserError(Message("give {@best} or {@ema}, not both."))
     folder = folder_of(str(run))
     config, conditions = read_config(folder)
+    wanted = wanted_of(config, conditions)
+    blank = on_meta(lambda: nn.ModuleDict({"network": build_network(wanted)}))
     if ema is None and step is None:
-        weights, hash = _read_weights(folder, BEST if best else WEIGHTS)
+        weights, hash = _read_weights(folder, BEST if best else WEIGHTS, most_bytes(blank))
     else:
         averages = folder / AVERAGES
-        weights = snapshot(averages, step) if step is not None else reconstruct(averages, ema or 0.0)
+        most = 2 * most_bytes(blank)
+        weights = (
+            snapshot(averages, step, most) if step is not None else reconstruct(averages, ema or 0.0, most)
+        )
         hash = short_hash(save(weights))
-    denoiser = _filled(config, conditions, weights, folder)
+    denoiser = _filled(config, conditions, blank, weights, folder)
     origin = {"name": folder.resolve().name} | ({} if ema is None else {"ema": ema})
     palette = BUILT_IN["sprites"] if folder == SHIPPED / "sprites" else training_palette(folder)
     return Model(denoiser.to(best_device()), config, conditions, hash, origin, palette, folder)
 
 
 def _filled(
-    config: RunConfig, conditions: ConditionSpec, weights: Mapping[str, Tensor], folder: Path
+    config: RunConfig,
+    conditions: ConditionSpec,
+    blank: nn.Module,
+    weights: Mapping[str, Tensor],
+    folder: Path,
 ) -> Denoiser:
     """The denoiser of a config with these weights, for which room is made only once they are known to fit."""
-    wanted = wanted_of(config, conditions)
     try:
-        check_weights(lambda: nn.ModuleDict({"network": build_network(wanted)}), weights)
+        check_weights(blank, weights)
         denoiser = build_denoiser(config, conditions)
         denoiser.load_state_dict(weights)
     except (ValueError, RuntimeError) as error:
-        raise UserError(f"the weights in {folder} do not fit its config.json ({error}).") from error
+        said = in_one_line(error)
+        raise UserError(f"the weights in {folder} do not fit its config.json ({said}).") from error
     return denoiser
 
 
-def file_hash(path: Path) -> str:
-    """Return the hash of a model with the weights in this file."""
-    return short_hash(path.read_bytes())
-
-
-def _read_weights(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:
-    """Return the weights in a run directory and the hash of their file."""
+def _read_weights(folder: Path, name: str, most: int) -> tuple[dict[str, Tensor], str]:
+    """Return the weights in a run directory and the hash of their file, of at most so many bytes."""
     path = folder / name
     if name == BEST and not path.exists():
         raise UserError(
@@ -404,9 +409,9 @@ def _read_weights(folder: Path, name: str) -> tuple[dict[str, Tensor], str]:
     if not path.exists():
         raise UserError(f"{folder} has no checkpoint yet ({WEIGHTS} is missing): train it first, or wait.")
     try:
-        return load_file(path), file_hash(path)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is damaged ({error}).") from error
+        return read_tensors(path, most)[0], file_hash(path)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} cannot be used: {in_one_line(error)}.") from error
 
 
 def folder_of(run: str) -> Path:

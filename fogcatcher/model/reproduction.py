@@ -16,6 +16,7 @@ from PIL import Image
 
 from fogcatcher.base.devices import computed_by
 from fogcatcher.base.errors import Message, UserError
+from fogcatcher.base.tensor_files import file_hash
 from fogcatcher.base.version import __version__
 from fogcatcher.data.pictures.picture_files import Unreadable, read_picture
 from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS, preview_names, sheet
@@ -27,7 +28,7 @@ from fogcatcher.drawing.edit_recipe import edit_from_json
 from fogcatcher.drawing.recipe import FileRecipe, PictureRecipe, read_file_recipe
 from fogcatcher.drawing.sheet_forms import Columns, Laid, PreviewRow, SheetForm
 from fogcatcher.model.config import BEST, CONFIG, WEIGHTS
-from fogcatcher.model.model import SHIPPED, Model, file_hash, folder_of, load
+from fogcatcher.model.model import SHIPPED, Model, folder_of, load
 from fogcatcher.training.post_hoc import AVERAGES
 
 Rgba = UInt8[np.ndarray, "_ _ 4"]

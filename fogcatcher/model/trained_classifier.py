@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from fogcatcher.base.disk import short_hash, write_atomically, write_text
+from fogcatcher.base.disk import write_atomically, write_text
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.read_json import read_json
+from fogcatcher.base.tensor_files import file_hash, most_bytes, read_tensors
 from fogcatcher.base.typed_json import Range
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.denoiser import EDMPreconditioning
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.tensors import Condition, PerSample, Samples, Times, expand_to
-from fogcatcher.model.weights_fit import check_weights
+from fogcatcher.model.weights_fit import check_weights, on_meta
 from fogcatcher.networks.noisy_classifier import NoisyClassifier
 
 FOLDER = "classifier"
@@ -117,15 +118,17 @@ def load_classifier(
         where = "this model" if run is None else str(run)
         raise UserError(f"{where} has no classifier: train one with fogcatcher train-classifier.")
     try:
-        facts, weights = read_json(folder / FACTS, _Facts), load_file(folder / WEIGHTS)
+        facts = read_json(folder / FACTS, _Facts)
         if facts.attributes != _classes_of(conditions):
             raise ValueError("it tells other classes apart than the model knows")
         fresh = partial(new_classifier, conditions, pictures, process, facts.width)
-        check_weights(lambda: fresh().network, weights)
+        shapes = on_meta(lambda: fresh().network)
+        weights, _ = read_tensors(folder / WEIGHTS, most_bytes(shapes))
+        check_weights(shapes, weights)
         blank = fresh()
         blank.network.load_state_dict(weights)
-        digest = short_hash((folder / WEIGHTS).read_bytes())
-    except (ValueError, OSError, RuntimeError, SafetensorError, UserError) as error:
-        said = str(error).rstrip(".")
+        digest = file_hash(folder / WEIGHTS)
+    except (ValueError, OSError, RuntimeError, UserError) as error:
+        said = in_one_line(error)
         raise UserError(f"the classifier in {folder} is damaged: train it again ({said}).") from error
     return replace(blank, hash=digest)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.printable import in_one_line, printable
+from fogcatcher.training.setbacks import first_not_finite
 
 
 def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
@@ -18,21 +20,27 @@ def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
     except UserError:
         raise
     except Exception as error:  # whatever torch stumbles over, it is what the network was to be built from
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+        said = in_one_line(error)
         raise UserError(f"no network can be built so ({said}): look at the sizes in its config.") from error
 
 
-def check_weights(build: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> None:
-    """Raises ValueError, with the first tensor that differs, unless these are the weights of this network;
-    UserError where there can be no such network.
+def check_weights(blank: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Raises ValueError, with the first tensor that differs, unless these are the weights of a network, which
+    may be on meta, and all of them numbers.
     """
-    wanted = _shapes(on_meta(build).state_dict())
-    given = _shapes(weights)
-    for name in sorted(wanted.keys() | given.keys()):
-        if wanted.get(name) != given.get(name):
-            there, here = (shapes.get(name, "not there") for shapes in (given, wanted))
-            raise ValueError(f"{name[:100]!r} is {there}, and should be {here}")
+    wanted = blank.state_dict()
+    for name in sorted(wanted.keys() | weights.keys()):
+        there, here = (_in_words(tensors.get(name)) for tensors in (weights, wanted))
+        if there != here:
+            raise ValueError(f"{printable(name, 100)!r} is {there}, and should be {here}")
+    wrong = first_not_finite(weights.items())
+    if wrong:
+        raise ValueError(f"{printable(wrong, 100)!r} holds what is no number")
 
 
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(weight.shape) for name, weight in weights.items()}
+def _in_words(tensor: Tensor | None) -> str:
+    """What must be alike."""
+    if tensor is None:
+        return "not there"
+    kind = "" if tensor.is_floating_point() else f" of {str(tensor.dtype).removeprefix('torch.')}"
+    return f"{tuple(tensor.shape)}{kind}"

@@ -152,8 +152,8 @@ def resume(
     except FileNotFoundError as error:
         raise UserError(
             Message(
-                "there is no checkpoint to resume from in {folder}: start again without {@resume}.",
-                folder=folder,
+                "there is nothing to resume from ({reason}): start again without {@resume}.",
+                reason=error,
             )
         ) from error
     if devices.micro_batch:

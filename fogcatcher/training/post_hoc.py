@@ -22,14 +22,15 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.printable import in_one_line, printable
 from fogcatcher.base.read_json import parsed
-from fogcatcher.base.typed_json import Range, typed
+from fogcatcher.base.tensor_files import read_tensors, said_by
+from fogcatcher.base.typed_json import Range, needed, typed
 from fogcatcher.training.ema import PowerEMA
 from fogcatcher.training.fit import Plan, TrainingState
 
@@ -38,6 +39,7 @@ AVERAGES = "averages"
 FACTS = "averages"
 """The name of what a snapshot says of itself: updates and exponents."""
 SNAPSHOTS = 12
+MOST_BYTES = 2**40
 SHORTEST, LONGEST = 0.01, 0.25
 FURTHEST = 0.1
 """How far the profile of a mix may be from the one asked for, as a share of it (L2)."""
@@ -163,8 +165,10 @@ def _half(value: Tensor) -> Tensor:
     return half if half.isfinite().all() else value
 
 
-def reconstruct(folder: Path, sigma_rel: float) -> dict[str, Tensor]:
+def reconstruct(folder: Path, sigma_rel: float, most: int = MOST_BYTES) -> dict[str, Tensor]:
     """Return the weights (float32) averaged over the relative length ``sigma_rel``, as of the last snapshot.
+
+    ``most`` is how many bytes a snapshot may have.
 
     The names are those of the denoiser's state dict. What layers count for themselves is that of the last
     snapshot. Raises UserError without snapshots, or where they cannot carry this length.
@@ -182,15 +186,18 @@ def reconstruct(folder: Path, sigma_rel: float) -> dict[str, Tensor]:
         )
     try:
         profiles = [profile for path in paths for profile in _profiles(path)]
-        return _mixed(paths, _shares(profiles, sigma_rel))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        return _mixed(paths, _shares(profiles, sigma_rel), most)
+    except (OSError, ValueError, RuntimeError) as error:
+        said = in_one_line(error)
         raise UserError(
-            f"a snapshot in {folder} is damaged: leave the length of the average out ({error})."
+            f"a snapshot in {folder} is damaged: leave the length of the average out ({said})."
         ) from error
 
 
-def snapshot(folder: Path, step: int) -> dict[str, Tensor]:
+def snapshot(folder: Path, step: int, most: int = MOST_BYTES) -> dict[str, Tensor]:
     """Return the usual average of the weights (float32) as it was at an earlier step of the run.
+
+    ``most`` is how many bytes a snapshot may have.
 
     The names are those of the denoiser's state dict. Raises UserError where that step was not kept.
     """
@@ -200,15 +207,14 @@ def snapshot(folder: Path, step: int) -> dict[str, Tensor]:
         kept = ", ".join(map(str, paths)) or "none"
         raise UserError(f"there is no snapshot of step {step} in {folder}: those kept are {kept}.")
     try:
-        return _mixed([paths[step]], [1.0, 0.0])
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        raise UserError(f"{paths[step]} is damaged: choose another step ({error}).") from error
+        return _mixed([paths[step]], [1.0, 0.0], most)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{paths[step]} is damaged: choose another step ({in_one_line(error)}).") from error
 
 
 def _profiles(path: Path) -> tuple[Profile, Profile]:
     """Those of the main and the short average in a snapshot."""
-    with safe_open(path, framework="pt") as file:
-        facts: _Facts = typed(parsed(file.metadata()[FACTS]), _Facts, "")
+    facts: _Facts = typed(parsed(needed(said_by(path), FACTS)), _Facts, "")
     return Profile(facts.gamma, facts.updates), Profile(facts.short_gamma, facts.updates)
 
 
@@ -227,18 +233,20 @@ def _shares(profiles: Sequence[Profile], sigma_rel: float) -> list[float]:
     )
 
 
-def _mixed(paths: Sequence[Path], shares: Sequence[float]) -> dict[str, Tensor]:
+def _mixed(paths: Sequence[Path], shares: Sequence[float], most: int) -> dict[str, Tensor]:
     """The averages of all snapshots, main and short by turns, times their shares."""
     weights: dict[str, Tensor] = {}
     counted: dict[str, Tensor] = {}
     for path, main, short in zip(paths, shares[::2], shares[1::2], strict=True):
-        with safe_open(path, framework="pt") as file:
-            for key in file.keys():  # noqa: SIM118
-                kind, _, name = key.partition("/")
-                value = file.get_tensor(key)
-                if kind == "counted":
-                    counted[name] = value
-                    continue
-                mean = weights.setdefault(name, torch.zeros(value.shape))
-                mean.add_(value.float(), alpha=main if kind == "ema" else short)
+        for key, value in read_tensors(path, most)[0].items():
+            kind, _, name = key.partition("/")
+            if kind not in ("ema", "short", "counted"):
+                raise ValueError(f"{printable(key, 80)!r} is no average")
+            if kind == "counted":
+                counted[name] = value
+                continue
+            mean = weights.setdefault(name, torch.zeros(value.shape))
+            if value.shape != mean.shape:
+                raise ValueError(f"{printable(name, 80)!r} has two shapes")
+            mean.add_(value.float(), alpha=main if kind == "ema" else short)
     return weights | counted

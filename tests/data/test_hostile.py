@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.data.files import FolderFiles, printable
+from fogcatcher.base.printable import printable
+from fogcatcher.data.files import FolderFiles
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.picture_files import decode
 from fogcatcher.data.reading import Dataset, read_dataset

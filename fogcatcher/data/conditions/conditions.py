@@ -15,9 +15,9 @@ from torch import Tensor
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.oklab import oklab_from_srgb, srgb_from_oklab
+from fogcatcher.base.printable import printable
 from fogcatcher.base.typed_json import AnyFinite, Length, Range, shown, typed, typed_fields
 from fogcatcher.data.conditions import sentences
-from fogcatcher.data.files import printable
 from fogcatcher.data.values import Value, Wish
 
 WAVES = 8

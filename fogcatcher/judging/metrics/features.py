@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float64
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fogcatcher.base.disk import short_hash
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.oklab import srgb_from_oklab
+from fogcatcher.base.printable import in_one_line, printable
+from fogcatcher.base.tensor_files import file_hash, most_bytes, read_tensors
 from fogcatcher.judging.metrics.feature_network import SIZE, FeatureNetwork
 from fogcatcher.judging.metrics.programs import load_program
 from fogcatcher.judging.metrics.seeing import RULE, Pictures, Seen, see
@@ -56,9 +57,10 @@ class Builtin:
 
     def __init__(self, folder: Path = SHIPPED) -> None:
         weights = folder / "model.safetensors"
-        self.hash = short_hash(weights.read_bytes())
+        self.hash = file_hash(weights)
         network = FeatureNetwork()
-        network.load_state_dict(load_file(weights))  # kernels are stored in half precision
+        kernels, _ = read_tensors(weights, most_bytes(network))  # in half precision
+        network.load_state_dict(kernels)
         self._network = network.eval()
 
     def __call__(self, pictures: Pictures) -> Features:
@@ -79,7 +81,7 @@ class Module:
 
     def __init__(self, path: Path) -> None:
         program = load_program(path)
-        self.name, self.hash = path.name, short_hash(path.read_bytes())
+        self.name, self.hash = printable(path.name), file_hash(path)
         asked = program.graph_signature.user_inputs
         shapes = [
             n.meta["val"].shape for n in program.graph.nodes if n.op == "placeholder" and n.name in asked
@@ -108,7 +110,8 @@ class Module:
         try:
             features = self._run(full)
         except Exception as error:  # the program is the user's, and so is whatever it raises
-            raise UserError(f"{self.name} fails on {tuple(full.shape)} pictures: {error}") from error
+            said = in_one_line(error)
+            raise UserError(f"{self.name} fails on {tuple(full.shape)} pictures ({said}).") from error
         if not isinstance(features, Tensor) or features.shape[:1] != full.shape[:1] or features.ndim != 2:
             raise UserError(f"{self.name} must return one tensor (B, D) for {self._batch} pictures.")
         return features[: len(given)]

@@ -12,6 +12,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,25 @@ import torch
 from torch.export import ExportedProgram
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.read_json import parsed
+from fogcatcher.base.tensor_files import check_plain
 
 KEPT = re.compile(
     r"archive_version|archive_format|byteorder|\.data/(version|serialization_id)|models/model\.json"
     r"|data/(weights|constants)/(model_(weights|constants)_config\.json|(weight|tensor)_\d+)"
 )
+MOST_BYTES = 4_000_000_000
+MOST_MODEL = 100_000_000
+"""Of its graph as JSON."""
 EXAMPLES = "data/sample_inputs/model.pt"
 OPERATIONS = re.compile(
     r"torch\.ops\.aten\.(?!from_file)\w+\.\w+|_operator\.(add|sub|mul|floordiv|mod|getitem)"
 )
 WORDS = re.compile(r"Symbol|Integer|Add|Mul|Pow|Max|Min|Mod|FloorDiv|positive|integer|True|[su]\d+|\d+")
 SIGNS = re.compile(r"[\w\s+*/(),'=-]*")
+NOT_SO = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError)
+"""What comes of an archive, or of JSON, that is not as torch writes it."""
 IMPORTS = ("__enum__", "default_factory_module")
 
 
@@ -39,23 +47,31 @@ def load_program(path: Path) -> ExportedProgram:
     """Return the program of a .pt2 file. Raises UserError when it is none, or holds more than tensors and
     arithmetic on them."""
     try:
+        check_plain(path, MOST_BYTES)
         copy = _copied(path)
-    except (OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, *NOT_SO) as error:
+        said = in_one_line(error)
         raise UserError(
-            f"{path} is no program to run here ({error}): export the network with torch.export.save."
+            f"{path} is no program to run here ({said}): export the network with torch.export.save."
         ) from error
     try:
         return torch.export.load(copy)
     except Exception as error:  # whatever torch stumbles over, it is the file
-        raise UserError(f"{path} cannot be loaded by torch {torch.__version__} ({error}).") from error
+        said = in_one_line(error)
+        raise UserError(f"{path} cannot be loaded by torch {torch.__version__} ({said}).") from error
 
 
 def _copied(path: Path) -> io.BytesIO:
     copy = io.BytesIO()
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
-        for name in old.namelist():
+        if sum(info.file_size for info in old.infolist()) > MOST_BYTES:
+            raise ValueError("what is packed in it is too large")
+        for info in old.infolist():
+            name = info.filename
             root, _, inner = name.partition("/")
-            content = b"" if inner == EXAMPLES else old.read(name)
+            if inner.endswith(".json") and info.file_size > MOST_MODEL:
+                raise ValueError(f"{name} is too large")
+            content = b"" if inner == EXAMPLES else old.read(info)
             if inner != EXAMPLES and not KEPT.fullmatch(inner):
                 raise ValueError(f"{name} does not belong in one")
             if inner.endswith(".json"):
