@@ -97,7 +97,16 @@ def _finite(text: str) -> float:
     return value
 
 
-FLOATS: Mapping[str, Any] = {"parse_int": _whole}
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose every name stands there once: of two values neither is the right one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"it says '{next(n for n in names if names.count(n) > 1)[:80]}' twice")
+    return found
+
+
+FLOATS: Mapping[str, Any] = {"parse_int": _whole, "object_pairs_hook": _once}
 FINITE: Mapping[str, Any] = {
     **FLOATS,
     "parse_float": _finite,

@@ -32,6 +32,10 @@ class DataArguments:
     """Where labels come from: auto, metadata, dataset.json, sidecars, folders, prefix, none."""
     unmatched: Annotated[str, tyro.conf.arg(metavar="HOW")] = DataOptions.unmatched
     """Where rows of labels and pictures do not match: error, or use what is there."""
+    encoding: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = (
+        DataOptions.encoding
+    )
+    """How tables, captions and file names are written that are not UTF-8: cp932, gbk, cp1251 ..."""
     where: Annotated[str | None, tyro.conf.arg(metavar="EXPRESSION", help_behavior_hint="")] = (
         DataOptions.where
     )

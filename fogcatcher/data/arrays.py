@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.data.labels import Value
 from fogcatcher.data.pictures.store import has_alpha
+from fogcatcher.data.values import Value
 
 _LABEL_WORDS = ("label", "target", "class", "y_")
 """What the names of arrays and columns of labels contain."""
@@ -41,15 +41,25 @@ def read_arrays(path: Path) -> PictureArray | None:
     files = [path] if path.is_file() else sorted([*path.glob("*.npz"), *path.glob("*.npy")])
     arrays: dict[str, NDArray[Any]] = {}
     for file in files:
-        arrays |= load_arrays(file)
+        _add(arrays, file)
     if not arrays:
         return None
     if path.suffix == ".npy":
         # The labels of one array lie in another beside it.
         for file in sorted(path.parent.glob("*.npy")):
             if file != path and any(word in file.stem.lower() for word in _LABEL_WORDS):
-                arrays |= load_arrays(file)
+                _add(arrays, file)
     return _choose(arrays, path)
+
+
+def _add(arrays: dict[str, NDArray[Any]], file: Path) -> None:
+    """Raises UserError where another file had an array of that name: which one is meant is unclear."""
+    found = load_arrays(file)
+    if twice := sorted(arrays.keys() & found.keys()):
+        raise UserError(
+            f"{file.parent} holds the array '{twice[0]}' twice, once in {file.name}: give one file, or join."
+        )
+    arrays |= found
 
 
 def load_arrays(file: Path) -> dict[str, NDArray[Any]]:
@@ -85,17 +95,19 @@ def _choose(arrays: Mapping[str, NDArray[Any]], path: Path) -> PictureArray:
         return to_rgba(scale(np.asarray(pictures[number])))
 
     part = next((p for p in ("train", "test", "val") if p in name.lower()), "")
-    columns: dict[str, list[Value]] = {}
-    for other, array in arrays.items():
-        if (
-            other != name
-            and array.ndim <= 2
-            and array.shape[:1] == pictures.shape[:1]
-            and part in other.lower()
-        ):
-            columns |= columns_of(other, np.asarray(array))
+    about = {
+        other: array
+        for other, array in arrays.items()
+        if other != name
+        and array.ndim <= 2
+        and array.shape[:1] == pictures.shape[:1]
+        and part in other.lower()
+    }
+    columns = all_columns(about)
     n, height, width = pictures.shape[:3]
     listed = f"; labels: {', '.join(columns)}" if columns else "; labels: none"
+    unused = [other for other in arrays if other != name and other not in about]
+    listed += f"; not used: {', '.join(unused)}" if unused else ""
     return PictureArray((n, height, width), picture, columns, f"arrays: {name}, {axes}{said}{listed}")
 
 
@@ -157,17 +169,43 @@ def to_rgba(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return rgba
 
 
-def columns_of(name: str, array: NDArray[Any]) -> dict[str, list[Value]]:
-    """Return the columns of labels in an array of numbers or words, (N,) or (N, K)."""
-    column = "label" if is_label(name) else name
+def all_columns(arrays: Mapping[str, NDArray[Any]]) -> dict[str, list[Value]]:
+    """Return the columns of labels in arrays: "label" for the one that is called so, or is the only such."""
+    words = [name for name in arrays if is_label(name)]
+    plain = [
+        name for name in words if name.lower().rstrip("s_") in ("label", "target", "class", "classe", "y")
+    ]
+    label = next(iter(words if len(words) == 1 else plain), None)
+    columns: dict[str, list[Value]] = {}
+    for name, array in arrays.items():
+        found = _columns_of("label" if name == label else name, np.asarray(array))
+        if twice := sorted(columns.keys() & found.keys()):
+            raise UserError(
+                f"two arrays would both be the column '{twice[0]}': rename one of {', '.join(arrays)}."
+            )
+        columns |= found
+    return columns
+
+
+def _columns_of(column: str, array: NDArray[Any]) -> dict[str, list[Value]]:
+    """The columns in an array of numbers or words, (N,) or (N, K)."""
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:
         if not ((array == 0) | (array == 1)).all():
             return {f"{column}_{i}": array[:, i].astype(float).tolist() for i in range(array.shape[1])}
-        if (array.sum(1) == 1).all():
-            return {column: [str(i) for i in array.argmax(1).tolist()]}
+        ones = array.sum(1)
+        if (ones <= 1).all() and 2 * (ones == 1).sum() > len(ones):
+            classes = zip(ones.tolist(), array.argmax(1).tolist(), strict=True)
+            return {column: [str(i) if one else None for one, i in classes]}
         return {column: [[str(i) for i in np.flatnonzero(row).tolist()] for row in array]}
     if array.dtype.kind == "f":
-        return {column: [None if np.isnan(value) else value for value in array.tolist()]}
-    return {column: [str(value) for value in array.tolist()]}
+        known = array[np.isfinite(array)]
+        if column == "label" and (known == np.floor(known)).all():
+            return {column: [str(int(v)) if np.isfinite(v) else None for v in array.tolist()]}
+        return {column: array.tolist()}
+    values = [
+        value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+        for value in array.tolist()
+    ]
+    return {column: [value.strip() or None for value in values]}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from fogcatcher.base.version import __version__
 from fogcatcher.data import sprites
-from fogcatcher.data.labels import Labels, Value
+from fogcatcher.data.labels import Labels
 from fogcatcher.data.sources import Frames, Source
+from fogcatcher.data.values import Value
 
 NAME = "sprites"
 COUNT = 20_000

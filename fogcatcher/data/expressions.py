@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
-from fogcatcher.data.labels import Value
+from fogcatcher.data.values import Value
 
 Test = Callable[[Mapping[str, Value]], object]
 """A row of columns -> the value of the expression for it."""

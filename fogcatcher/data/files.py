@@ -7,9 +7,10 @@ import os
 import re
 import stat
 import tarfile
+import unicodedata
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from fogcatcher.base.errors import UserError
@@ -26,8 +27,11 @@ RANGE = re.compile(r"\{(\d{1,6})\.\.(\d{1,6})\}")
 class Files(ABC):
     """Files by name; a name is a path below the root, with slashes, always printable."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, encoding: str | None = None) -> None:
+        """``encoding`` is how names and texts are written that do not say so themselves."""
+        self.root, self.encoding = root, encoding
+        self.undecoded: set[str] = set()
+        """Names that are not UTF-8, with the bytes that are none written out."""
         self.ignored: dict[str, str] = {}
         """What is left alone without being opened -> why."""
         self._marks: dict[str, str] = {}
@@ -41,6 +45,19 @@ class Files(ABC):
     def read(self, name: str, limit: int | None = None) -> bytes:
         """Return the content, or its first ``limit`` bytes. Raises Unreadable when it cannot be read."""
 
+    def _name(self, raw: bytes, taken: Mapping[str, object]) -> str:
+        """Return a name as people read it: decoded, its letters composed, unless that name is taken."""
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            text = raw.decode(self.encoding or "utf-8", "surrogateescape")
+        plain = printable(text)
+        composed = unicodedata.normalize("NFC", plain)
+        name = plain if composed in taken else composed
+        if any("\udc80" <= letter <= "\udcff" for letter in text):
+            self.undecoded.add(name)
+        return name
+
     def fingerprint(self) -> str:
         """Return a hash that changes when any file is added, removed, or changed in size or date."""
         digest = hashlib.sha256(str(self.root.resolve()).encode("utf-8", "surrogateescape"))
@@ -52,24 +69,25 @@ class Files(ABC):
 class FolderFiles(Files):
     """The regular, visible files below a folder. Links are not followed, so nothing outside is read."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path, encoding: str | None = None) -> None:
+        super().__init__(root, encoding)
         self._paths: dict[str, str] = {}
-        self._walk(str(root), "", 0)
+        self._walk(str(root), b"", 0)
         self._names = sorted(self._paths)
 
     @property
     def names(self) -> list[str]:
         return self._names
 
-    def _walk(self, folder: str, prefix: str, depth: int) -> None:
+    def _walk(self, folder: str, prefix: bytes, depth: int) -> None:
         try:
-            entries = list(os.scandir(folder))
+            entries = sorted(os.scandir(folder), key=_composed_first)
         except OSError as error:
-            self.ignored[prefix or "."] = f"is a folder that {reason_of(error)}"
+            self.ignored[self._name(prefix, {}) or "."] = f"is a folder that {reason_of(error)}"
             return
         for entry in entries:
-            name = prefix + printable(entry.name)
+            below = prefix + os.fsencode(entry.name)
+            name = self._name(below, self._paths)
             reason = _why_ignored(entry)
             if reason is not None:
                 self.ignored[name] = reason
@@ -78,7 +96,7 @@ class FolderFiles(Files):
                 self._paths[name] = entry.path
                 self._marks[name] = f"{status.st_size} {status.st_mtime_ns}"
             elif depth < _MAX_DEPTH:
-                self._walk(entry.path, f"{name}/", depth + 1)
+                self._walk(entry.path, below + b"/", depth + 1)
             else:
                 self.ignored[name] = f"is more than {_MAX_DEPTH} folders deep"
 
@@ -98,6 +116,10 @@ class FolderFiles(Files):
             raise Unreadable(reason_of(error)) from error
 
 
+def _composed_first(entry: os.DirEntry[str]) -> tuple[bool, str]:
+    return unicodedata.normalize("NFC", entry.name) != entry.name, entry.name
+
+
 def _why_ignored(entry: os.DirEntry[str]) -> str | None:
     if entry.name.startswith("."):
         return _HIDDEN
@@ -115,9 +137,9 @@ def _why_ignored(entry: os.DirEntry[str]) -> str | None:
 class ArchiveFiles(Files):
     """The files inside tar shards (uncompressed) and zip archives, read in place, one at a time."""
 
-    def __init__(self, root: Path, archives: Iterable[Path]) -> None:
-        super().__init__(root)
-        self._places: dict[str, tuple[Path, int, int] | tuple[zipfile.ZipFile, str, int]] = {}
+    def __init__(self, root: Path, archives: Iterable[Path], encoding: str | None = None) -> None:
+        super().__init__(root, encoding)
+        self._places: dict[str, tuple[Path, int, int] | tuple[zipfile.ZipFile, zipfile.ZipInfo, int]] = {}
         self._open: tuple[Path, int] | None = None
         self._keys: dict[str, Path] = {}
         for archive in archives:
@@ -133,18 +155,23 @@ class ArchiveFiles(Files):
     def names(self) -> list[str]:
         return self._names
 
-    def _free_name(self, inside: str, archive: Path) -> str:
+    def _free_name(self, inside: bytes, archive: Path) -> str:
         """A printable name; where two shards use the same key, the shard's own name tells them apart.
 
         Files of one key belong together, and a key goes up to the first point, as webdataset has it: so a
         label stays beside its picture, also where the other shard has no label for that key.
         """
         # Nothing is unpacked, so a name cannot lead anywhere; but it should not look as if it did.
-        name = "/".join(part for part in printable(inside).split("/") if part not in ("", ".", ".."))
+        inside = b"/".join(part for part in inside.split(b"/") if part not in (b"", b".", b".."))
+        name = self._name(inside, {})
         folder, slash, last = name.rpartition("/")
         key = last.partition(".")[0]
         taken = bool(key) and self._keys.setdefault(f"{folder}{slash}{key}", archive) != archive
-        return f"{folder}{slash}{archive.stem}~{last}" if taken or name in self._places else name
+        if not taken and name not in self._places:
+            return name
+        other = f"{folder}{slash}{archive.stem}~{last}"
+        self.undecoded |= {other} if name in self.undecoded else set()
+        return other
 
     def _admit(self, name: str) -> bool:
         """Whether a file is to be listed: hidden files and junk stay out here too."""
@@ -162,7 +189,7 @@ class ArchiveFiles(Files):
             while (member := tar.next()) is not None:
                 # tarfile remembers every member; a shard of a million would fill the memory.
                 tar.members.clear()  # type: ignore[attr-defined]
-                name = self._free_name(member.name, archive)
+                name = self._free_name(member.name.encode("utf-8", "surrogateescape"), archive)
                 if member.isdir() or not self._admit(name):
                     continue
                 if not member.isreg():
@@ -174,9 +201,9 @@ class ArchiveFiles(Files):
     def _list_zip(self, archive: Path) -> None:
         opened = zipfile.ZipFile(archive)
         for info in opened.infolist():
-            name = self._free_name(info.filename, archive)
+            name = self._free_name(_bytes_of(info), archive)
             if not info.is_dir() and self._admit(name):
-                self._places[name] = (opened, info.filename, info.file_size)
+                self._places[name] = (opened, info, info.file_size)
                 self._marks[name] = f"{info.file_size} {info.CRC}"
 
     def read(self, name: str, limit: int | None = None) -> bytes:
@@ -185,10 +212,12 @@ class ArchiveFiles(Files):
             _check_bytes(size)
         try:
             if isinstance(where, zipfile.ZipFile):
-                with where.open(str(place)) as member:
+                assert isinstance(place, zipfile.ZipInfo)  # by itself: two members may have one name
+                with where.open(place) as member:
                     # A member may be longer than its header says: read no more than was promised.
                     return member.read(size if limit is None else limit)
-            return os.pread(self._descriptor(where), size if limit is None else min(limit, size), int(place))
+            assert isinstance(place, int)
+            return os.pread(self._descriptor(where), size if limit is None else min(limit, size), place)
         except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
             raise Unreadable(f"cannot be taken out of the archive ({error})") from error
 
@@ -199,6 +228,13 @@ class ArchiveFiles(Files):
                 os.close(self._open[1])
             self._open = (archive, os.open(archive, os.O_RDONLY))
         return self._open[1]
+
+
+def _bytes_of(info: zipfile.ZipInfo) -> bytes:
+    """The name as it stands in the archive. Without the mark of UTF-8 many programs write their own letters,
+    whatever the format says (cp437, as which zipfile reads them)."""
+    told = info.flag_bits & 0x800 or info.filename != info.orig_filename  # or in a field of its own
+    return info.filename.encode("utf-8", "surrogateescape") if told else info.filename.encode("cp437")
 
 
 def _check_bytes(size: int) -> None:
@@ -224,14 +260,17 @@ def shards_of(path: str | Path) -> list[Path]:
     return shards
 
 
-def open_files(path: Path) -> Files:
-    """Return the files of a folder, of an archive, or of a folder that holds nothing but tar shards."""
+def open_files(path: Path, encoding: str | None = None) -> Files:
+    """Return the files of a folder, of an archive, or of a folder that holds nothing but tar shards.
+
+    ``encoding`` is how names and texts are written that are not UTF-8.
+    """
     if path.is_file():
-        return ArchiveFiles(path, [path])
+        return ArchiveFiles(path, [path], encoding)
     if pattern := shards_of(path):
-        return ArchiveFiles(path, pattern)
+        return ArchiveFiles(path, pattern, encoding)
     shards = sorted(p for p in path.glob("*.tar") if p.is_file() and not p.is_symlink())
-    folder = FolderFiles(path)
+    folder = FolderFiles(path, encoding)
     if shards and all(name.endswith((".tar", ".json", ".txt", ".md")) for name in folder.names):
-        return ArchiveFiles(path, shards)
+        return ArchiveFiles(path, shards, encoding)
     return folder

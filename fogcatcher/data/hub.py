@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Any
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.data.labels import Value
+from fogcatcher.data.cells import cleaned
 from fogcatcher.data.pictures.picture_files import Unreadable
+from fogcatcher.data.values import Value
 
 PREFIX = "hub:"
 _PICTURE_NAMES = ("image", "img", "picture")
@@ -61,12 +62,14 @@ def read_hub(where: str) -> HubRows:
             dataset = datasets.load_dataset(name)
     except Exception as error:  # the library raises its own kinds of many libraries below it
         raise UserError(f"the data set {name} cannot be read ({_first_line(error)}).") from error
+    others = ""
     if isinstance(dataset, dict):
         split = split or ("train" if "train" in dataset else next(iter(dataset)))
         if split not in dataset:
             raise UserError(f"{name} has no split '{split}'; it has {', '.join(dataset)}.")
+        others = "".join(f", not {other}" for other in dataset if other != split)
         dataset = dataset[split]
-    return _rows(datasets, dataset, f"{name}{f', split {split}' if split else ''}")
+    return _rows(datasets, dataset, f"{name}{f', split {split}{others}' if split else ''}")
 
 
 def _open_folder(datasets: ModuleType, folder: Path) -> Any:  # noqa: ANN401
@@ -93,7 +96,8 @@ def _rows(datasets: ModuleType, dataset: Any, said: str) -> HubRows:  # noqa: AN
             values = list(dataset[name])
             named = isinstance(feature, datasets.ClassLabel)
             columns[name] = [
-                _value(feature.int2str(v) if named and v is not None and v >= 0 else v) for v in values
+                _value((feature.int2str(v) if v >= 0 else None) if named and v is not None else v)
+                for v in values
             ]
 
     def content(number: int) -> bytes:
@@ -104,10 +108,16 @@ def _rows(datasets: ModuleType, dataset: Any, said: str) -> HubRows:  # noqa: AN
             "holds no picture in its row" if not cell.get("path") else "names a file outside the table"
         )
 
-    return HubRows(len(raw), content, columns, str(raw._fingerprint), f"Hugging Face data set: {said}")
+    unused = (
+        f"; not used: {', '.join(name for name in pictures if name != column)}" if len(pictures) > 1 else ""
+    )
+    return HubRows(
+        len(raw), content, columns, str(raw._fingerprint), f"Hugging Face data set: {said}{unused}"
+    )
 
 
 def _value(value: object) -> Value:
+    value = cleaned(value)
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     return list(value) if isinstance(value, (list, tuple)) else json.dumps(value, default=str)

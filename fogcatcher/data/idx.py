@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.arrays import PictureArray, to_rgba
-from fogcatcher.data.labels import Value
+from fogcatcher.data.values import Value
 
 _UNSIGNED_BYTE = 8
 
@@ -51,7 +51,8 @@ def read_idx_pair(folder: Path) -> PictureArray | None:
         raise UserError(f"{files[name]} holds {grey.ndim}-dimensional data, not pictures.")
     n, height, width = grey.shape
     columns: dict[str, list[Value]] = {}
-    labels = files.get(name.replace("images", "labels").replace("idx3", "idx1"))
+    plain = name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
+    labels = files.get(plain) or files.get(f"{plain}.gz")
     if labels is not None:
         values = read_idx(labels)
         if values.shape != (n,):
@@ -61,4 +62,6 @@ def read_idx_pair(folder: Path) -> PictureArray | None:
     def picture(number: int) -> NDArray[np.uint8]:
         return to_rgba(grey[number, :, :, None])
 
-    return PictureArray((n, height, width), picture, columns, f"IDX: {name}")
+    return PictureArray(
+        (n, height, width), picture, columns, f"IDX: {name}; labels: {labels.name if labels else 'none'}"
+    )

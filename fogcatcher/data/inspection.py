@@ -18,7 +18,6 @@ from torch import Tensor
 from fogcatcher.base.errors import Message
 from fogcatcher.base.printable import printable
 from fogcatcher.data.conditions.conditions import class_name
-from fogcatcher.data.labels import Value
 from fogcatcher.data.pictures.palettes import as_rgba, count_colours
 from fogcatcher.data.pictures.store import PictureTensor, has_alpha
 from fogcatcher.data.pictures.twins import (
@@ -31,6 +30,7 @@ from fogcatcher.data.pictures.twins import (
     spread,
 )
 from fogcatcher.data.reading import Dataset
+from fogcatcher.data.values import Value
 
 MOST_CLASSES = 100
 """A column of more different values does not hold classes."""

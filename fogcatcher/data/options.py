@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.data.texts import text_codec
 
 ALPHA = ("keep", "drop", "composite")
 UNMATCHED = ("error", "use")
@@ -40,6 +41,8 @@ class DataOptions:
     """Use every frame of animated files, not just the first."""
     labels: str = "auto"
     """Where labels come from: one of labels.RULES."""
+    encoding: str | None = None
+    """How tables, captions and names are written that are not UTF-8, such as cp932."""
     unmatched: str = "error"
     """error, or use, where pictures and rows of labels do not match."""
     max_bad: float = 0.05
@@ -90,6 +93,8 @@ class DataOptions:
                     levels=self.cut_out_tolerance,
                 )
             )
+        if self.encoding is not None:
+            text_codec(self.encoding)
         if not 0 <= self.max_bad <= 1:
             raise UserError(Message("{@max_bad} is a share from 0 to 1, not {share:g}.", share=self.max_bad))
         if not 0 <= self.hold_out < 1:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fogcatcher.base.errors import Message, UserError, from_json, to_json
 from fogcatcher.data import builtin
-from fogcatcher.data.labels import Labels, Value
+from fogcatcher.data.labels import Labels
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.backdrop import Rgba, prepared
 from fogcatcher.data.pictures.fitting import Fitting
@@ -24,6 +24,7 @@ from fogcatcher.data.pictures.picture_files import Unreadable, decode
 from fogcatcher.data.pictures.store import PictureTensor, PictureWriter, cached, store
 from fogcatcher.data.selection import select
 from fogcatcher.data.sources import Source, open_source
+from fogcatcher.data.values import Value
 
 EXAMINED = 256
 """How many pictures decide the size."""

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.data.expressions import parse
-from fogcatcher.data.labels import Value
-
-USUAL_LABELS = ("kind", "label", "class", "category", "type")
+from fogcatcher.data.values import USUAL_LABELS, Value
 
 Columns = Mapping[str, Sequence[Value]]
 """Column -> one value per picture."""
@@ -17,7 +15,8 @@ Columns = Mapping[str, Sequence[Value]]
 
 def usual_label(columns: Columns) -> str | None:
     """Return the column that people mean by "the classes", if there is one."""
-    return next((name for name in USUAL_LABELS if name in columns), None)
+    known = {name.lower(): name for name in reversed(list(columns))}
+    return next((known[name] for name in USUAL_LABELS if name in known), None)
 
 
 def select(

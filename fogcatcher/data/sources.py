@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.arrays import PictureArray, read_arrays
+from fogcatcher.data.cells import tidied
 from fogcatcher.data.files import Files, open_files, shards_of
 from fogcatcher.data.hub import PREFIX, HubRows, is_saved_dataset, read_hub
 from fogcatcher.data.idx import read_idx_pair
-from fogcatcher.data.labels import Labels, Value, read_labels
+from fogcatcher.data.labels import Labels, read_labels
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, decode, has_picture_content
+from fogcatcher.data.values import Value
 
 Frames = list[tuple[str, NDArray[np.uint8]]]
 """(mode, (H, W, 4) uint8 RGBA) of every frame of one picture file."""
@@ -55,7 +57,7 @@ def open_source(path: str | Path, options: DataOptions) -> Source:
         return _hub_source(read_hub(str(path)), options)
     path = Path(path)
     if shards_of(path):
-        return _file_source(open_files(path), options)
+        return _file_source(open_files(path, options.encoding), options)
     if not path.exists():
         raise UserError(f"there is no folder {path}: check the spelling, or give the full path.")
     if path.is_file():
@@ -71,14 +73,14 @@ def open_source(path: str | Path, options: DataOptions) -> Source:
             raise UserError(
                 f"{path} is a file: give the folder that holds the pictures, or a .zip, .tar, .npy or .npz."
             )
-        return _file_source(open_files(path), options)
+        return _file_source(open_files(path, options.encoding), options)
     if not any(path.iterdir()):
         raise UserError(f"{path} is empty: put PNG, JPEG, GIF, BMP, WebP or TIFF pictures into it.")
     if is_saved_dataset(path):
         return _hub_source(read_hub(str(path)), options)
     if (pair := read_idx_pair(path)) is not None:
         return _from_array(pair, path)
-    files = open_files(path)
+    files = open_files(path, options.encoding)
     if not any(_is_picture(files, name) for name in files.names) and any(path.glob("*.np[yz]")):
         return _array_source(path)
     return _file_source(files, options)
@@ -172,4 +174,6 @@ def _hub_source(rows: HubRows, options: DataOptions) -> Source:
 
 
 def _in_rows(names: Sequence[str], columns: dict[str, list[Value]]) -> Labels:
-    return Labels({name: {c: values[i] for c, values in columns.items()} for i, name in enumerate(names)})
+    columns, notes = tidied(columns)
+    rows = {name: {c: values[i] for c, values in columns.items()} for i, name in enumerate(names)}
+    return Labels(rows, notes)

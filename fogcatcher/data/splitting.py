@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
-from fogcatcher.data.labels import Value
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.selection import stable_hash
+from fogcatcher.data.values import Value
 
 
 @dataclass(frozen=True)

@@ -10,3 +10,6 @@ Value = str | float | bool | list[Any] | None
 
 Wish = Value | Mapping[str, float]
 """What somebody asks of one attribute: a value, a mix ({"hero": 1, "food": 0.6}), or None for nothing."""
+
+USUAL_LABELS = ("kind", "label", "class", "category", "type")
+"""Columns that people mean by "the classes", the first that is there; in small or large letters."""

@@ -36,6 +36,7 @@ OPTIONS = DataOptions(
     cut_out_tolerance=40,
     all_frames=True,
     labels="metadata",
+    encoding="cp932",
     unmatched="use",
     max_bad=0.5,
     where='label != "x"',
@@ -65,7 +66,7 @@ SETUP = Setup(
 )
 WORDS = [
     "pictures", "--kind", "pictures", "--size", "32x24", "--condition", "label",
-    "--condition", "tags:tags", "--labels", "metadata",
+    "--condition", "tags:tags", "--labels", "metadata", "--encoding", "cp932",
     "--unmatched", "use", "--where", 'label != "x"', "--classes", "warm, cold", "--limit", "19",
     "--balance", "label", "--hold-out", "0.25", "--group", "name", "--alpha", "composite:#20c0ff",
     "--fit", "crop", "--resample", "nearest", "--trim", "--cut-out",

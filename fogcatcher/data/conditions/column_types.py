@@ -21,8 +21,8 @@ from fogcatcher.data.conditions.conditions import (
     tags_of,
     words_of,
 )
-from fogcatcher.data.labels import Value
-from fogcatcher.data.selection import USUAL_LABELS, Columns, usual_label
+from fogcatcher.data.selection import Columns, usual_label
+from fogcatcher.data.values import USUAL_LABELS, Value
 
 KINDS = ("category", "tags", "number", "colour", "text")
 MOST_CLASSES = 200

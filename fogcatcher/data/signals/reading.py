@@ -15,12 +15,16 @@ import torch
 from numpy.typing import NDArray
 
 from fogcatcher.base.errors import Message, UserError
-from fogcatcher.data.arrays import columns_of, is_label, is_number, load_arrays
+from fogcatcher.data.arrays import all_columns, is_label, is_number, load_arrays
+from fogcatcher.data.cells import tidied
 from fogcatcher.data.files import open_files
-from fogcatcher.data.labels import METADATA, Value, read_labels
+from fogcatcher.data.labels import read_labels
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.reading import Dataset, Reading, check_bad
 from fogcatcher.data.selection import select
+from fogcatcher.data.tables import is_table
+from fogcatcher.data.texts import decoded
+from fogcatcher.data.values import Value
 
 Signal = NDArray[np.float32]
 """(C, L)"""
@@ -50,7 +54,7 @@ def reads_signals(path: str | Path) -> bool:
         return path.suffix.lower() == ".csv"
     if not path.is_dir():
         return False
-    suffixes = {p.suffix.lower() for p in path.rglob("*") if p.is_file() and p.name not in METADATA}
+    suffixes = {p.suffix.lower() for p in path.rglob("*") if p.is_file() and not is_table(p.name)}
     return suffixes == {".csv"}
 
 
@@ -84,7 +88,7 @@ def _found(path: Path, options: DataOptions) -> Found:
         case ".npy" | ".npz":
             return _in_arrays(path)
         case ".csv":
-            return _in_table(path)
+            return _in_table(path, options.encoding)
     raise UserError(f"{path} holds no signals: give a .npy, .npz or .csv file, or a folder of such files.")
 
 
@@ -120,10 +124,13 @@ def _in_arrays(path: Path) -> Found:
         raise UserError(f"{path} holds no signals, (N, L) or (N, C, L); it holds {shapes}.")
     name = max(possible, key=lambda name: (possible[name].size, name))
     array = possible[name] if possible[name].ndim == 3 else possible[name][:, None]
-    columns: dict[str, list[Value]] = {}
-    for other, values in arrays.items():
-        if other != name and values.ndim <= 2 and values.shape[:1] == array.shape[:1]:
-            columns |= columns_of(other, np.asarray(values))
+    columns = all_columns(
+        {
+            other: values
+            for other, values in arrays.items()
+            if other != name and values.ndim <= 2 and values.shape[:1] == array.shape[:1]
+        }
+    )
     return Found(
         [f"{path.name}[{i}]" for i in range(len(array))],
         lambda number: np.array(array[number], np.float32),
@@ -135,12 +142,17 @@ def _in_arrays(path: Path) -> Found:
 # --- a table ------------------------------------------------------------------------------------
 
 
-def _in_table(path: Path) -> Found:
-    header, lines = _table(path.name, _content(path))
+def _in_table(path: Path, encoding: str | None) -> Found:
+    header, lines = _table(path.name, _content(path, encoding))
     if not lines:
         raise UserError(f"{path} holds no signals: it is empty.")
     width = Counter(len(line) for line in lines).most_common(1)[0][0]
     header = header or [str(i) for i in range(width)]
+    if len(header) != width or len(set(header)) < width:
+        raise UserError(
+            f"{path}: the header names {len(set(header))} columns and most lines have {width}; each needs a "
+            "name of its own, and a text that holds a comma must stand in quotes."
+        )
     numbers = [i for i in range(width) if not is_label(header[i]) and _all_numbers(lines, i, width)]
     if not numbers:
         raise UserError(f"{path} holds no signals: no column holds only numbers.")
@@ -161,17 +173,25 @@ def _in_table(path: Path) -> Found:
     return Found(names, signal, columns, [told])
 
 
-def _content(path: Path) -> str:
+def _content(path: Path, encoding: str | None) -> str:
     if path.stat().st_size > LARGEST_TABLE:
         raise UserError(f"{path} is larger than 1 GiB: save it as .npy instead.")
-    return _text(path.name, path.read_bytes())
+    return _text(path.name, path.read_bytes(), encoding)
 
 
-def _text(name: str, content: bytes) -> str:
+def _text(name: str, content: bytes, encoding: str | None) -> str:
+    if encoding is not None:
+        return decoded(content, name, encoding)[0]
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{name} is not UTF-8 text ({error.reason}): save it as such.") from error
+        raise UserError(
+            Message(
+                "{name} is not UTF-8 text ({reason}): save it as such, or say {@encoding}.",
+                name=name,
+                reason=error.reason,
+            )
+        ) from error
 
 
 def _table(name: str, text: str) -> tuple[list[str] | None, list[list[str]]]:
@@ -204,11 +224,9 @@ def _is_float(text: str) -> bool:
 
 
 def _in_files(path: Path, options: DataOptions) -> Found:
-    files = open_files(path)
+    files = open_files(path, options.encoding)
     used = [
-        name
-        for name in files.names
-        if PurePosixPath(name).suffix.lower() in SUFFIXES and PurePosixPath(name).name not in METADATA
+        name for name in files.names if PurePosixPath(name).suffix.lower() in SUFFIXES and not is_table(name)
     ]
     if not used:
         raise UserError(
@@ -219,21 +237,22 @@ def _in_files(path: Path, options: DataOptions) -> Found:
     columns = {column: [labels.rows.get(name, {}).get(column) for name in used] for column in known}
 
     def signal(number: int) -> Signal:
-        return _one_file(used[number], files.read(used[number], limit=LARGEST_FILE))
+        return _one_file(used[number], files.read(used[number], limit=LARGEST_FILE), files.encoding)
 
+    known = set(used)
     ignored = dict(files.ignored) | {
-        name: "is no signal" for name in files.names if name not in set(used) | METADATA
+        name: "is no signal" for name in files.names if name not in known and not is_table(name)
     }
     return Found(used, signal, columns, labels.notes, ignored)
 
 
-def _one_file(name: str, content: bytes) -> Signal:
+def _one_file(name: str, content: bytes, encoding: str | None) -> Signal:
     if name.lower().endswith(".npy"):
         array = np.load(io.BytesIO(content), allow_pickle=False)
         if array.ndim not in (1, 2) or not is_number(array):
             raise ValueError(f"is no signal, (L,) or (C, L), but {array.dtype} {array.shape}")
         return np.atleast_2d(array).astype(np.float32)
-    _, lines = _table(name, _text(name, content))
+    _, lines = _table(name, _text(name, content, encoding))
     if len({len(line) for line in lines}) != 1:
         raise ValueError("has lines of different lengths, or none")
     return np.array([[float(cell) for cell in line] for line in lines], np.float32).T
@@ -243,6 +262,8 @@ def _one_file(name: str, content: bytes) -> Signal:
 
 
 def _collect(found: Found, options: DataOptions, progress: Reading | None) -> Dataset:
+    found.columns, notes = tidied(found.columns)
+    found.notes += notes
     chosen = select(found.columns, found.names, options.where, options.classes, options.limit)
     read: dict[int, Signal] = {}
     skipped: dict[str, str] = {}
