@@ -75,15 +75,15 @@ def parse_interval(text: str) -> tuple[float, float]:
     return low, high
 
 
-def parse_options(texts: tuple[str, ...]) -> dict[str, float]:
+def parse_options(
+    texts: tuple[str, ...], flag: str = "--sampler-option", example: str = "churn=20"
+) -> dict[str, float]:
     """Return the numbers of "churn=20", "noise=1". Raises UserError where the form is wrong."""
-    options = parse_condition(texts, "--sampler-option", "churn=20")
+    options = parse_condition(texts, flag, example)
     try:
         return {name: float(value) for name, value in options.items()}
     except ValueError:
-        raise UserError(
-            f"--sampler-option '{' '.join(texts)}' needs numbers, for example churn=20."
-        ) from None
+        raise UserError(f"{flag} '{' '.join(texts)}' needs numbers, for example {example}.") from None
 
 
 def command_name() -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fogcatcher.data.conditions.conditions import Sentence
 from fogcatcher.data.pictures.augmentation import choose
 from fogcatcher.model.build import wanted_of
+from fogcatcher.model.choices import COLUMNS
 from fogcatcher.model.choose_network import choose_network
 from fogcatcher.model.presets import PRESETS
 from fogcatcher.model.privacy import last_name
@@ -24,6 +25,7 @@ def ignored(asked: TrainArguments, run: Run) -> list[str]:
     Given is what differs from its default. Raises UserError for values that cannot be.
     """
     wanted, has = _wanted(asked.setup()), _has(run)
+    wanted["method_option"], has["method_option"] = wanted["method_options"], has["method_options"]
     if run.state.step in run.config.training.ends:
         # It was at its end and goes on for as long as was asked.
         wanted = {name: value for name, value in wanted.items() if name not in ("minutes", "steps")}
@@ -54,6 +56,8 @@ def _has(run: Run) -> dict[str, Any]:
         "augment": tuple(kind.replace("_", "-") for kind, on in kinds.items() if on and kind != "share"),
         "minutes": f"{plan.steps:,} steps",
         "preset": next((name for name, method in PRESETS.items() if method == config.method), "its own"),
+        **{column: getattr(config.method, column) for column in COLUMNS},
+        "method_options": dict(config.method.options),
         "start_from": config.start.name if config.start else "none",
         "network": config.network.name,
         "size_of_model": f"{config.network.name} of width {config.network.width}",
@@ -80,6 +84,8 @@ def _is_so(name: str, wanted: Any, has: Any, run: Run) -> bool:  # noqa: ANN401 
 
 
 def _in_words(value: Any) -> str:  # noqa: ANN401
-    if value is None or value == ():
+    if value is None or value == () or value == {}:
         return "none"
+    if isinstance(value, dict):
+        value = tuple(f"{name}={number:g}" for name, number in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

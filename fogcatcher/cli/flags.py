@@ -10,6 +10,7 @@ OTHER_FLAGS = {
     "classifier": "--classifier-guidance",
     "conditions": "--condition",
     "interval": "--guidance-interval",
+    "method_options": "--method-option",
     "n": "-n",
     "sampler_options": "--sampler-option",
 }

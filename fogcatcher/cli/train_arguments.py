@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from fogcatcher.cli.arguments import parse_options
 from fogcatcher.cli.data_arguments import DataArguments, shared
+from fogcatcher.model.choices import COLUMNS
 from fogcatcher.runs.setup import Setup
+
+
+def _column(name: str, what: str) -> Any:  # noqa: ANN401 - a mark of tyro's
+    """Help that lists the rows of one column of the table of methods."""
+    names = ", ".join(COLUMNS[name])
+    return tyro.conf.arg(
+        metavar="NAME", help_behavior_hint="", help=f"{what}: {names}. Default: the preset's."
+    )
 
 
 @dataclass
@@ -32,14 +42,31 @@ class TrainArguments(DataArguments):
     seed: int = Setup.seed
     """Seed of the whole run: same seed, same data, same steps, same model."""
     preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.preset
-    """A paper's choices of schedule, prediction, training times and loss: ddpm, iddpm, annotated, course,
-    score_vp, score_ve, edm, v_cosine, flow; default is what measured best for small pictures."""
+    """A paper's choices of schedule, prediction, training times and loss: ddpm, iddpm, score_vp, score_ve,
+    edm, v_cosine, flow; course and annotated, with network, optimiser and batch too; default is what measured
+    best for small pictures."""
+    schedule: Annotated[str | None, _column("schedule", "How alpha and sigma run")] = Setup.schedule
+    prediction: Annotated[str | None, _column("prediction", "What the network predicts")] = Setup.prediction
+    times: Annotated[str | None, _column("times", "Which noise levels are trained")] = Setup.times
+    loss: Annotated[str | None, _column("loss", "How errors are measured")] = Setup.loss
+    weighting: Annotated[str | None, _column("weighting", "What errors weigh")] = Setup.weighting
+    method_option: tyro.conf.UseAppendAction[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]
+    ] = ()
+    """A number of one of these choices, for example sigma_max=40 with --schedule edm; docs/methods.md lists
+    them. Default: as the choice has it."""
+    learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="")] = (
+        Setup.learning_rate
+    )
+    """Highest learning rate. Default: what suits the network, or the preset's."""
+    optimizer: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = Setup.optimizer
+    """muon: Muon for wide layers, AdamW for the rest; adam: Adam for all. Default: the preset's, or muon."""
     start_from: Annotated[str, tyro.conf.arg(metavar="MODEL")] = Setup.start_from
     """Start from what a model knows: a run, a shipped model or one of the Hub. Sizes, channels and conditions
     may differ: what fits is taken. auto takes the shipped one that suits the pictures; none begins anew."""
     network: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.network
-    """small, the fast one for small pictures; or a paper's, as large as there: ddpm, iddpm, adm, ddpmpp,
-    ncsnpp, edm2, transformer, course, annotated, thesis."""
+    """auto, the preset's; small, the fast one for small pictures; or a paper's, as large as there: ddpm,
+    iddpm, adm, ddpmpp, ncsnpp, edm2, transformer, course, annotated, thesis."""
     size_of_model: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = (
         Setup.size_of_model
     )
@@ -74,4 +101,9 @@ class TrainArguments(DataArguments):
 
     def setup(self) -> Setup:
         """Return the choices as the library takes them."""
-        return Setup(**{**shared(self, Setup), "options": self.options(), "conditions": self.condition})
+        told = {
+            "options": self.options(),
+            "conditions": self.condition,
+            "method_options": parse_options(self.method_option, "--method-option", "sigma_max=40"),
+        }
+        return Setup(**{**shared(self, Setup), **told})

@@ -18,6 +18,9 @@ from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
 
+LEAST_SIGNAL = 1e-6
+"""With a smaller share of signal at t = 1, x0 = (x_t - sigma eps) / alpha is rounding error in float32."""
+
 
 @runtime_checkable
 class DenoiserLike(Protocol):
@@ -78,6 +81,10 @@ class Preconditioning(ABC):
 
     label: Label = LogSNRLabel()
 
+    def check(self, schedule: Schedule) -> None:
+        """Raises ValueError where this cannot be predicted at every time of the schedule."""
+        return
+
     @abstractmethod
     def c_skip(self, alpha: Times, sigma: Times) -> Times: ...
 
@@ -95,6 +102,13 @@ class Preconditioning(ABC):
 @dataclass(frozen=True)
 class PredictEps(Preconditioning):
     """F predicts the noise (Ho et al. 2020). Undefined where no signal is left (alpha = 0)."""
+
+    def check(self, schedule: Schedule) -> None:
+        if schedule.signal_left < LEAST_SIGNAL:
+            raise ValueError(
+                "the noise says nothing about the picture where no signal is left, as at the end of this "
+                "schedule; predict v, x0 or edm instead"
+            )
 
     def c_skip(self, alpha: Times, sigma: Times) -> Times:
         return 1 / alpha
@@ -171,10 +185,12 @@ class Denoiser(nn.Module):
     """A network with its process and preconditioning: ``denoiser(x_t, t, cond) -> x0_hat``.
 
     The network is called as ``network(x, c_noise, cond)``: (B, ...), (B,), mapping -> (B, ...).
+    Raises ValueError where the preconditioning and the schedule do not go together.
     """
 
     def __init__(self, network: nn.Module, process: Process, preconditioning: Preconditioning) -> None:
         super().__init__()
+        preconditioning.check(process.schedule)
         self.network = network
         self.process = process
         self.preconditioning = preconditioning

@@ -55,6 +55,16 @@ class TimeDistribution(ABC):
         """Return the losses, (B,), such that their mean is that of uniformly drawn times."""
         return losses
 
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What it has learnt of the losses, to be saved and filled again in place; most learn nothing."""
+        return {}
+
+    @property
+    def unlearning(self) -> TimeDistribution:
+        """Times of the same mean loss that learn nothing: for measuring."""
+        return self
+
     @abstractmethod
     def quantile(self, u: Times, schedule: Schedule) -> Times:
         """Return the time below which the share ``u`` of all times lies (or above; only the law counts)."""
@@ -103,6 +113,14 @@ class ImportanceTimes(TimeDistribution):
     remembers. The memory is part of the state of a training run that uses it.
     """
 
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        return {"losses": self.losses, "seen": self.seen}
+
+    @property
+    def unlearning(self) -> TimeDistribution:
+        return UniformTimes(self.steps)
+
     def __init__(self, steps: int, remember: int = 10, uniform: float = 0.001) -> None:
         self.steps, self.remember, self.uniform = steps, remember, uniform
         self.losses = torch.zeros(steps, remember, dtype=torch.float64)
@@ -126,6 +144,8 @@ class ImportanceTimes(TimeDistribution):
         step = (t.double() * self.steps).round().long().cpu() - 1
         weight = 1 / (self.steps * self.probability[step])
         for i, loss in zip(step.tolist(), losses.detach().double().cpu().tolist(), strict=True):
+            if not math.isfinite(loss):
+                continue  # of a step that training skips
             self.losses[i, self.seen[i] % self.remember] = loss
             self.seen[i] += 1
         return losses * weight.to(losses)
@@ -141,13 +161,16 @@ class Objective:
     """The training loss; deterministic given the generator.
 
     Errors are those of the network's own target, (x0 - x0_hat) / c_out, and ``loss`` measures them: their
-    squares ("l2"), sizes ("l1"), or squares up to 1 and sizes beyond ("huber", as in the annotated tutorial).
+    squares ("l2"), sizes ("l1"), or squares up to ``delta`` and sizes beyond ("huber", as in the annotated
+    tutorial).
     ``weighting`` weighs the squared x0 error instead; None leaves 1 / c_out^2.
     """
 
     times: TimeDistribution
     weighting: Weighting | None = None
     loss: Literal["l2", "l1", "huber"] = "l2"
+    delta: float = field(default=1.0, kw_only=True)
+    """Where huber goes over from squares to sizes."""
 
     def __call__(
         self, denoiser: DenoiserLike, x0: Samples, cond: Condition | None, generator: torch.Generator
@@ -184,7 +207,7 @@ class Objective:
         else:
             size = error.abs()
             if self.loss == "huber":
-                size = torch.where(size < 1, size.square() / 2, size - 0.5)
+                size = torch.where(size < self.delta, size.square() / 2, self.delta * (size - self.delta / 2))
         weight = c_out * 0 + 1 if self.weighting is None else c_out**2 * self.weighting(alpha, sigma)
         return weight.to(size) * size.flatten(1).mean(1)
 

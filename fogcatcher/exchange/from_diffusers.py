@@ -377,7 +377,8 @@ def _method(c: Scheduler, facts: UNetFacts) -> Method:
         shift = 1.0 if c.use_dynamic_shifting else c.shift or c.flow_shift or 1.0
         if steps != FLOW_STEPS:
             raise UserError(f"flow matching told in {steps} steps cannot be imported, only in {FLOW_STEPS}.")
-        return Method("flow", "velocity", "logitnormal", "uniform", label="sigma", shift=float(shift))
+        options = {"shift": float(shift)}
+        return Method("flow", "velocity", "logitnormal", "uniform", label="sigma", options=options)
     if prediction not in PREDICTIONS:
         raise unknown_name("prediction_type", prediction, PREDICTIONS)
     return Method(

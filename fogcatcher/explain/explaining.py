@@ -30,12 +30,12 @@ from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.settings import STEP_BY_STEP, Limit, Settings
 from fogcatcher.explain.network_calls import counted
-from fogcatcher.model.build import SCHEDULES
+from fogcatcher.model.choices import SCHEDULES
 from fogcatcher.model.model import Model
 
 OnePicture = Float[Tensor, "1 C H W"]
 OTHERS = ("ddpm", "cosine", "flow", "edm")
-"""Schedules to compare with, by their names in ``model/build.py``."""
+"""Schedules to compare with, by their names in ``model/choices.py``."""
 
 
 # --- forward: from a picture to noise -----------------------------------------------------------
@@ -206,7 +206,7 @@ class Rates:
 
 
 def rates(model: Model, t: Times, others: Sequence[str] = OTHERS) -> list[Rates]:
-    """Return the schedule of a model and others, named as in ``model/build.py``, at times ``t``, (T,)."""
+    """Return the schedule of a model and others, named as in ``model/choices.py``, at times ``t``, (T,)."""
     own = model.config.method.schedule
     named = {f"this model ({own})": model.denoiser.process.schedule}
     named |= {name: SCHEDULES[name]() for name in others if name != own}

@@ -75,7 +75,7 @@ def _bound(
     denoiser: DenoiserLike, method: Method, pictures: Bytes, steps: int, generator: torch.Generator
 ) -> Tensor:
     times = build_grid(method.grid, method)(denoiser.process.schedule, steps)
-    variance = "learned" if method.loss == "hybrid" else "small"
+    variance = "learned" if method.learns_variance else "small"
     return bound(denoiser, to_model(pictures), times, generator, variance).bits
 
 

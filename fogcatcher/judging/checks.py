@@ -92,7 +92,8 @@ class Monitor:
 
     def __init__(self, kind: Kind, dataset: Dataset, parts: Split, objective: Objective, plan: Plan) -> None:
         self._kind, self._dataset = kind, dataset
-        self._objective, self._seed = objective, plan.seed
+        self._objective = replace(objective, times=objective.times.unlearning)
+        self._seed = plan.seed
         self.due: list[int] = []
         self.plan(plan)
         training = parts.train.unique()

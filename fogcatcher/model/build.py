@@ -12,32 +12,14 @@ from fogcatcher.data.conditions.conditions import ConditionSpec, Text
 from fogcatcher.data.pictures import augmentation
 from fogcatcher.diffusion.denoiser import (
     Denoiser,
-    EDMPreconditioning,
     Label,
     LearnedVarianceDenoiser,
     LogSNRLabel,
     Preconditioning,
-    PredictEps,
-    PredictV,
-    PredictVelocity,
-    PredictX0,
     SigmaLabel,
     StepLabel,
 )
-from fogcatcher.diffusion.objectives import (
-    LogitNormalTimes,
-    LogNormalTimes,
-    Objective,
-    TimeDistribution,
-    UniformTimes,
-    Variational,
-    Weighting,
-    edm,
-    min_snr,
-    snr,
-    snr_plus_one,
-    uniform,
-)
+from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.grids import (
     Grid,
@@ -49,70 +31,20 @@ from fogcatcher.diffusion.sampling.grids import (
 )
 from fogcatcher.diffusion.sampling.samplers import Step
 from fogcatcher.diffusion.sampling.table import SAMPLERS
-from fogcatcher.diffusion.schedules import (
-    BetaSchedule,
-    CosineSchedule,
-    EDMSchedule,
-    FlowSchedule,
-    Schedule,
-    SubVPSchedule,
-    VESchedule,
-    VPSchedule,
-    cosine_betas,
-    linear_betas,
-    quadratic_betas,
-    scaled_linear_betas,
-    sigmoid_alpha_bar_betas,
-    sigmoid_betas,
-    zero_terminal_snr,
+from fogcatcher.diffusion.schedules import BetaSchedule, Schedule
+from fogcatcher.model.choices import (
+    COLUMNS,
+    LOSSES,
+    PREDICTIONS,
+    SCHEDULES,
+    TIMES,
+    WEIGHTINGS,
+    check_options,
 )
 from fogcatcher.model.choose_network import Wanted, build_network, row_of
 from fogcatcher.model.config import Method, RunConfig
 from fogcatcher.networks.embeddings import Vector, Words
 
-SCHEDULES: Mapping[str, Callable[[], Schedule]] = {
-    "edm": EDMSchedule,
-    "flow": FlowSchedule,
-    "flow_shift_3": lambda: FlowSchedule(shift=3.0),
-    "cosine": CosineSchedule,
-    "vp": VPSchedule,
-    "sub_vp": SubVPSchedule,
-    "ve": VESchedule,
-    "ddpm": lambda: BetaSchedule(linear_betas(1000)),
-    "ddpm_zero_snr": lambda: BetaSchedule(zero_terminal_snr(linear_betas(1000))),
-    "iddpm": lambda: BetaSchedule(cosine_betas(4000)),
-    "annotated": lambda: BetaSchedule(linear_betas(300)),
-    "course": lambda: BetaSchedule(linear_betas(500)),
-    "quadratic": lambda: BetaSchedule(quadratic_betas(1000)),
-    "sigmoid": lambda: BetaSchedule(sigmoid_betas(1000)),
-    "sigmoid_alpha_bar": lambda: BetaSchedule(sigmoid_alpha_bar_betas(1000)),
-    "scaled_linear": lambda: BetaSchedule(scaled_linear_betas(1000)),
-    "scaled_linear_zero_snr": lambda: BetaSchedule(zero_terminal_snr(scaled_linear_betas(1000))),
-}
-PREDICTIONS: Mapping[str, Callable[[float], Preconditioning]] = {
-    "edm": lambda sigma_data: EDMPreconditioning(sigma_data=sigma_data),
-    "eps": lambda sigma_data: PredictEps(),
-    "x0": lambda sigma_data: PredictX0(),
-    "v": lambda sigma_data: PredictV(),
-    "velocity": lambda sigma_data: PredictVelocity(),
-}
-TIMES: Mapping[str, Callable[[int | None], TimeDistribution]] = {
-    "lognormal": lambda steps: LogNormalTimes(-0.4, 1.2),
-    "lognormal_low": lambda steps: LogNormalTimes(-0.7, 1.35),
-    "lognormal_edm": lambda steps: LogNormalTimes(-1.2, 1.2),
-    "uniform": lambda steps: UniformTimes(),
-    "discrete": lambda steps: UniformTimes(steps or 1000),
-    "antithetic": lambda steps: UniformTimes(steps or 1000, draw="antithetic"),
-    "logitnormal": lambda steps: LogitNormalTimes(),
-}
-WEIGHTINGS: Mapping[str, Callable[[float], Weighting | None]] = {
-    "own": lambda sigma_data: None,
-    "x0": lambda sigma_data: uniform,
-    "snr": lambda sigma_data: snr,
-    "snr_plus_one": lambda sigma_data: snr_plus_one,
-    "min_snr": lambda sigma_data: min_snr(),
-    "edm": edm,
-}
 GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
     "karras": lambda steps: KarrasGrid(),
     "uniform": lambda steps: UniformGrid(),
@@ -122,6 +54,8 @@ GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
 }
 SPREAD = LogSNRLabel(1000 / 32, 500.0)
 """Log-SNRs from 16 to -16 as the numbers 0 to 1,000, for networks made for step numbers."""
+OWN_TABLE = "betas"
+"""The schedule whose table stands in the config itself, as of an imported model."""
 VISIBLE_SIGNAL = 0.05
 """With more signal than this left at the end, sampling from pure noise is visibly mismatched."""
 
@@ -133,20 +67,36 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
     """
     method = config.method
     schedule = build_schedule(method)
-    prediction = named("prediction", method.prediction, PREDICTIONS)(config.kind.sigma_data)
+    prediction = build_prediction(method, config.kind.sigma_data)
     prediction = replace(prediction, label=_label(config, schedule))
-    if isinstance(prediction, PredictEps) and schedule.signal_left < 1e-6:
-        raise UserError(
-            f"eps-prediction says nothing where no signal is left, and the {method.schedule} schedule "
-            "ends without any: use v, x0 or edm prediction."
-        )
-    learns_variance = method.loss == "hybrid"
+    _check_pair(method, schedule, prediction)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
         net = build_network(wanted_of(config, conditions))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    kind = LearnedVarianceDenoiser if learns_variance else Denoiser
+    kind = LearnedVarianceDenoiser if method.learns_variance else Denoiser
     return kind(net, Process(schedule), prediction)
+
+
+def check_method(method: Method) -> None:
+    """Raises UserError for names and numbers that cannot be, and for choices that do not go together."""
+    chosen = {column: getattr(method, column) for column in COLUMNS}
+    for column, name in chosen.items():
+        if not (column == "schedule" and name == OWN_TABLE):
+            named(column, name, COLUMNS[column], about=column)
+    check_options(chosen, method.options)
+    _check_pair(method, build_schedule(method), build_prediction(method))
+    build_objective(method)
+
+
+def _check_pair(method: Method, schedule: Schedule, prediction: Preconditioning) -> None:
+    try:
+        prediction.check(schedule)
+    except ValueError as error:
+        raise UserError(
+            f"{method.prediction}-prediction and the {method.schedule} schedule do not go together: {error}.",
+            about="prediction",
+        ) from error
 
 
 def wanted_of(config: RunConfig, conditions: ConditionSpec) -> Wanted:
@@ -156,7 +106,7 @@ def wanted_of(config: RunConfig, conditions: ConditionSpec) -> Wanted:
         config.kind.shape[0],
         config.kind.shape[1:],
         _inputs(config, conditions),
-        answers=2 if config.method.loss == "hybrid" else 1,
+        answers=2 if config.method.learns_variance else 1,
     )
 
 
@@ -178,15 +128,17 @@ def _label(config: RunConfig, schedule: Schedule) -> Label:
 
 
 def build_schedule(method: Method) -> Schedule:
-    """Return the schedule of a name; "betas" has a table of its own, and "flow" a shift."""
-    match method.schedule:
-        case "betas":
-            if not method.betas:
-                raise UserError("the schedule betas needs a table of them: config.json holds none.")
-            return BetaSchedule(torch.tensor(method.betas, dtype=torch.float64))
-        case "flow":
-            return FlowSchedule(method.shift)
-    return named("schedule", method.schedule, SCHEDULES)()
+    """Return the schedule of a method; "betas" has a table of its own."""
+    if method.schedule == OWN_TABLE:
+        if not method.betas:
+            raise UserError("the schedule betas needs a table of them: config.json holds none.")
+        return BetaSchedule(torch.tensor(method.betas, dtype=torch.float64))
+    return named("schedule", method.schedule, SCHEDULES, about="schedule")(given=method.options)
+
+
+def build_prediction(method: Method, sigma_data: float = 0.5) -> Preconditioning:
+    """Return what the network predicts, without the way in which it is told the noise level."""
+    return named("prediction", method.prediction, PREDICTIONS, about="prediction")(sigma_data)
 
 
 def steps_of(method: Method) -> int | None:
@@ -219,16 +171,10 @@ def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Vector | 
 
 def build_objective(method: Method, sigma_data: float = 0.5) -> Objective:
     """Raises UserError for names that are unknown or do not go together."""
-    times = named("time distribution", method.times, TIMES)(steps_of(method))
-    weighting = named("weighting", method.weighting, WEIGHTINGS)(sigma_data)
-    match method.loss:
-        case "hybrid" if isinstance(times, UniformTimes) and times.steps:
-            return Variational(times, weighting)
-        case "hybrid":
-            raise UserError("the hybrid loss needs discrete times, and a schedule of betas.")
-        case "l2" | "l1" | "huber" as loss:
-            return Objective(times, weighting, loss)
-    raise unknown_name("loss", method.loss, ("l2", "l1", "huber", "hybrid"))
+    given = method.options
+    times = named("time distribution", method.times, TIMES, about="times")(steps_of(method), given=given)
+    weighting = named("weighting", method.weighting, WEIGHTINGS, about="weighting")(sigma_data, given=given)
+    return named("loss", method.loss, LOSSES, about="loss")(times, weighting, given=given)
 
 
 def build_grid(name: str, method: Method) -> Grid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,10 +21,11 @@ from fogcatcher.data.kinds import KINDS
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.model.choices import COLUMNS, HYBRID, row_in_words
 from fogcatcher.networks.ddpm_unet import UNetShape
 from fogcatcher.training.fit import Plan
 
-FORMAT = 4
+FORMAT = 5
 WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 """The weights of the lowest held-out loss."""
@@ -32,7 +34,7 @@ CONFIG, CONDITIONS = "config.json", "conditions.json"
 
 @dataclass(frozen=True)
 class Method:
-    """One choice per column of the table in docs/methods.md; the names are those of ``model/build.py``."""
+    """One choice per column of the table in docs/methods.md; the names are those of ``model/choices.py``."""
 
     schedule: str = "edm"
     """How alpha and sigma run."""
@@ -43,16 +45,26 @@ class Method:
     grid: str = "karras"
     """Sampling times."""
     loss: str = "l2"
-    """How errors are measured: l2, l1, huber; or hybrid, with a learned variance."""
+    """How errors are measured; hybrid also learns the variance."""
     weighting: str = "own"
-    """What errors weigh: own (those of the network's target count equally), or another's."""
+    """What errors weigh."""
     label: str = "own"
     """How the network is told the noise level: own (log_snr, or step numbers for networks made for them),
     log_snr, t, step, step_from_0, sigma."""
     betas: Annotated[tuple[Annotated[float, Range(0, 1)], ...], Length(0, 100_000)] = ()
     """The table of the schedule "betas"."""
-    shift: Annotated[float, Range(1e-3, 1e3)] = 1.0
-    """Of the schedule "flow", towards noise."""
+    options: Annotated[Mapping[str, float], Length(0, 40)] = field(default_factory=dict)
+    """Numbers of these choices' own, by name; those not named are as ``model/choices.py`` has them."""
+
+    @property
+    def learns_variance(self) -> bool:
+        return self.loss == HYBRID
+
+    @property
+    def in_words(self) -> str:
+        """The row of the table, with all its numbers."""
+        row = row_in_words({column: getattr(self, column) for column in COLUMNS}, self.options)
+        return f"{row}, grid {self.grid}, label {self.label}"
 
 
 @dataclass(frozen=True)
@@ -153,6 +165,8 @@ class RunConfig:
                 fields = _from_format_2(fields)
             if number in (1, 2, 3):
                 fields = _from_format_3(fields)
+            if number in (1, 2, 3, 4):
+                fields = _from_format_4(fields)
             elif number != FORMAT:
                 raise UserError(
                     f"this model was written by fogcatcher {printable(version, 40)} in format "
@@ -185,6 +199,13 @@ def _from_format_3(tree: dict[str, object]) -> dict[str, object]:
     if isinstance(steps, int) and isinstance(warmup, int):
         plan |= {"warmup": min(warmup, steps // 10), "fall": 1.0}
     return {**tree, "training": plan}
+
+
+def _from_format_4(tree: dict[str, object]) -> dict[str, object]:
+    """Up to format 4 the shift of flow matching was the only number that could be chosen."""
+    method = dict(typed(tree.get("method"), dict[str, object], "method"))
+    shift = method.pop("shift", 1.0)
+    return {**tree, "method": method if shift == 1 else {**method, "options": {"shift": shift}}}
 
 
 def write_config(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:

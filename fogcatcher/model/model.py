@@ -294,7 +294,7 @@ class Model:
         return {
             f"sizes of the {self.config.kind.name}": self.config.kind.shape,
             "conditions": self.conditions,
-            "noise schedules": (method.schedule, method.betas, method.shift),
+            "noise schedules": (method.schedule, method.betas, dict(method.options)),
         }
 
     def at_usual_contrast(self, state: State) -> Samples:

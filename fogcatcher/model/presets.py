@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from fogcatcher.model.config import Method
+from fogcatcher.training.fit import Plan
 
 PRESETS: Mapping[str, Method] = {
     "default": Method(),
     "ddpm": Method("ddpm", "eps", "discrete", "uniform"),
     "iddpm": Method("iddpm", "eps", "discrete", "uniform", loss="hybrid"),
-    "annotated": Method("annotated", "eps", "discrete", "uniform", loss="huber"),
-    "course": Method("course", "eps", "discrete", "uniform", label="t"),
+    "annotated": Method("annotated", "eps", "independent", "uniform", loss="huber"),
+    "course": Method("course", "eps", "independent", "uniform", label="t"),
     "score_vp": Method("vp", "eps", "uniform", "uniform"),
     "score_ve": Method("ve", "eps", "uniform", "uniform"),
     "edm": Method("edm", "edm", "lognormal_edm", "karras"),
@@ -19,3 +21,32 @@ PRESETS: Mapping[str, Method] = {
     "flow": Method("flow", "velocity", "logitnormal", "uniform"),
 }
 """Each paper's own choices (docs/methods.md); "default" is the row that measured best for small pictures."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What else a whole row says: the network, and how it is trained."""
+
+    network: str
+    plan: Plan
+    augment: str = "none"
+
+
+AS_WRITTEN = Plan(
+    steps=1,
+    learning_rate=1e-3,
+    warmup=0,
+    fall=0.0,
+    optimizer="adam",
+    weight_decay=0.0,
+    gradient_clip=1e6,
+    ema_gamma=None,
+)
+"""Adam at 1e-3 and nothing besides."""
+RECIPES: Mapping[str, Recipe] = {
+    "course": Recipe(
+        "course", replace(AS_WRITTEN, batch_size=100, fall=1.0, fall_along="line", condition_dropout=0.1)
+    ),
+    "annotated": Recipe("annotated", replace(AS_WRITTEN, batch_size=128)),
+}
+"""Presets that are whole rows. Of the others, network, batch, optimiser and average are this program's."""

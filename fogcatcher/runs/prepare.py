@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fogcatcher.base.devices import best_device
-from fogcatcher.base.errors import Message, UserError, named
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.lock import check_free
 from fogcatcher.data.conditions.column_types import choose_controls
-from fogcatcher.data.conditions.conditions import ConditionSpec, Tags
+from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.kinds import read_any, read_of_kind
 from fogcatcher.data.pictures.augmentation import Augmentation, choose
@@ -29,14 +29,16 @@ from fogcatcher.model.choose_network import (
 )
 from fogcatcher.model.config import (
     DataConfig,
+    Method,
     NetworkConfig,
     RunConfig,
     read_config,
 )
 from fogcatcher.model.model import Model, load
-from fogcatcher.model.presets import PRESETS
+from fogcatcher.model.presets import RECIPES
 from fogcatcher.model.start_from import START_RATE, network_of, take_over, usual_base
 from fogcatcher.runs.budget import Budget
+from fogcatcher.runs.choose_method import augment_of, in_words, method_of, network_name, plan_of, silenced
 from fogcatcher.runs.devices import ONE_DEVICE, Devices
 from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in, time_step
 from fogcatcher.runs.record import Run
@@ -44,7 +46,7 @@ from fogcatcher.runs.setup import Setup, check, check_length, free_folder, is_ne
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import checkpoints_in, load_newest_state
 from fogcatcher.training.condition_dropout import ConditionDropout
-from fogcatcher.training.fit import Plan, TrainingState
+from fogcatcher.training.fit import TrainingState
 from fogcatcher.training.precision import precision_on
 
 
@@ -57,23 +59,24 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     check(setup)
     if setup.out is not None:
         check_free(setup.out)
+    method, plan = method_of(setup), plan_of(setup)
     started = time.monotonic()
     with devices.processes.first_of_each_machine_first():
         row, dataset = read_any(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
     kind = row.measure(dataset.rows)
     parts = split(dataset, setup.options)
-    augmentation, said = _augmentation(setup, kind, dataset, parts)
+    augmentation, said = _augmentation(augment_of(setup), kind, dataset, parts)
     config = RunConfig(
         kind=kind,
-        method=named("preset", setup.preset, PRESETS, about="preset"),
+        method=method,
         network=NetworkConfig(),
-        training=Plan(
+        training=replace(
+            plan,
             steps=setup.steps or 1,
             precision=precision_on(best_device(), setup.precision),
             seed=setup.seed,
-            attribute_dropout=controls.dropout,
-            single_dropout=tuple(a.name for a in controls.spec.attributes if isinstance(a, Tags)),
+            **silenced(setup, controls),
         ),
         data=DataConfig(
             setup.data,
@@ -92,7 +95,8 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
         config, said = replace(config, start=start), [*said, *told]
     folder = setup.out or free_folder(setup.data)
     run = _assemble(folder, config, controls.spec, dataset, parts, devices, denoiser)
-    run.notes += [*controls.notes, *_of_alpha(kind, dataset), *said, *warnings_of(config.method)]
+    run.notes += [*controls.notes, *_of_alpha(kind, dataset), *said]
+    run.notes += [*in_words(setup, config), *warnings_of(config.method)]
     if setup.steps is None:
         minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
         run = _for_minutes(run, minutes, started)
@@ -180,11 +184,11 @@ def _check_size(folder: Path, config: RunConfig, conditions: ConditionSpec) -> N
         )
 
 
-def _augmentation(setup: Setup, kind: Kind, dataset: Dataset, parts: Split) -> tuple[Augmentation, list[str]]:
+def _augmentation(augment: str, kind: Kind, dataset: Dataset, parts: Split) -> tuple[Augmentation, list[str]]:
     """What is done to make more of few pictures, and what to say of it; other kinds stay as they are."""
     if isinstance(kind, PictureSpec):
-        return choose(setup.augment, dataset.rows, len(parts.train))
-    if setup.augment not in ("auto", "none"):
+        return choose(augment, dataset.rows, len(parts.train))
+    if augment not in ("auto", "none"):
         raise UserError(Message("{@augment} is for pictures; these are {kind}.", kind=kind.name))
     return Augmentation(), []
 
@@ -203,7 +207,7 @@ def _source(setup: Setup, kind: Kind, dataset: Dataset) -> Model | None:
     if name == "none":
         return None
     if name == "auto":
-        if is_network_chosen(setup) or setup.preset != Setup.preset:
+        if is_network_chosen(setup) or method_of(setup) != Method():
             return None
         name = usual_base(kind, dataset.pixel_art)
     return load(name) if name else None
@@ -213,16 +217,20 @@ def _with_network(
     config: RunConfig, conditions: ConditionSpec, setup: Setup, source: Model | None
 ) -> RunConfig:
     """The config with the network that was asked for, and the learning rate and batch that suit it."""
-    wanted = wanted_of(config, conditions)
+    wanted, recipe = wanted_of(config, conditions), RECIPES.get(setup.preset)
     if source and not is_network_chosen(setup):
         network = network_of(source.config)
-        rate = START_RATE * learning_rate_of(network)
     else:
-        network = choose_network(setup.network, setup.size_of_model, wanted, setup.width)
-        rate = learning_rate_of(network) * (START_RATE if source else 1.0)
+        network = choose_network(network_name(setup), setup.size_of_model, wanted, setup.width)
+    plan = config.training
     large = parameters_of(replace(wanted, config=network)) > LARGE_BATCH_FROM
-    batch_size = setup.batch_size or (64 if large else config.training.batch_size)
-    plan = replace(config.training, batch_size=batch_size, learning_rate=rate)
+    batch_size = plan.batch_size if recipe or not large else 64
+    rate = plan.learning_rate if recipe else learning_rate_of(network)
+    plan = replace(
+        plan,
+        batch_size=setup.batch_size or batch_size,
+        learning_rate=setup.learning_rate or rate * (START_RATE if source else 1.0),
+    )
     return replace(config, network=network, training=plan)
 
 
@@ -263,6 +271,14 @@ def _assemble(
         state = TrainingState.start(denoiser.to(best_device()), plan)
     state.setbacks = replace(state.setbacks, micro_batch=devices.micro_batch)
     objective = build_objective(config.method, config.kind.sigma_data)
+    state.memory = objective.times.memory
+    if state.memory and devices.processes.count > 1:
+        raise UserError(
+            Message(
+                "importance times learn from every loss, and each process sees only its own: "
+                "train in one process, or choose other {@times}."
+            )
+        )
     return Run(
         folder,
         config,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -26,10 +27,24 @@ class Setup:
     augment: str = "auto"
     seed: int = 0
     preset: str = "default"
+    """A row of the table of methods; what follows chooses single columns of it anew."""
+    schedule: str | None = None
+    prediction: str | None = None
+    times: str | None = None
+    loss: str | None = None
+    weighting: str | None = None
+    """Names of ``model/choices.py``; None is the preset's."""
+    method_options: Mapping[str, float] = field(default_factory=dict)
+    """Numbers of these choices' own, by name."""
+    learning_rate: float | None = None
+    """Highest learning rate; None is what suits the network."""
+    optimizer: str | None = None
+    """muon or adam; None is the preset's."""
     start_from: str = "auto"
     """A run, a shipped model or one of the Hub whose weights are taken as far as they fit; auto, the shipped
     one that suits the pictures; or none."""
-    network: str = "small"
+    network: str = "auto"
+    """auto is the preset's, or small."""
     size_of_model: str | None = None
     """tiny, small, medium, large, or a number of parameters such as 3M; None is the network's own."""
     width: int | None = None
@@ -49,6 +64,14 @@ class Choices(TypedDict, total=False):
     augment: str
     seed: int
     preset: str
+    schedule: str | None
+    prediction: str | None
+    times: str | None
+    loss: str | None
+    weighting: str | None
+    method_options: Mapping[str, float]
+    learning_rate: float | None
+    optimizer: str | None
     start_from: str
     network: str
     size_of_model: str | None
@@ -81,6 +104,12 @@ def check(setup: Setup) -> None:
     check_length(setup.minutes, setup.steps)
     if setup.batch_size is not None and setup.batch_size < 1:
         raise UserError(Message("{@batch_size} must be at least 1, not {given}.", given=setup.batch_size))
+    if setup.learning_rate is not None and not 0 < setup.learning_rate <= 10:
+        raise UserError(
+            Message(
+                "{@learning_rate} must be more than 0, at most 10, not {given:g}.", given=setup.learning_rate
+            )
+        )
     if setup.out is not None and (setup.out / "config.json").exists():
         raise UserError(
             Message(

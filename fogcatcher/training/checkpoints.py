@@ -77,6 +77,7 @@ def _tensors_of(state: TrainingState) -> Iterator[tuple[str, Tensor]]:
     yield from ((f"raw/{name}", value) for name, value in state.denoiser.state_dict().items())
     yield from ((f"ema/{name}", value) for name, value in state.ema.denoiser.state_dict().items())
     yield from ((f"short/{name}", value) for name, value in state.ema.short.items())
+    yield from ((f"times/{name}", value) for name, value in state.memory.items())
     for which, optimizer in enumerate(state.optimizers):
         for number, values in optimizer.state_dict()["state"].items():
             yield from ((f"optimizer/{which}/{number}/{key}", value) for key, value in values.items())
@@ -197,6 +198,10 @@ def _fill(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     for name, average in state.ema.short.items():
         # States of before there were two averages begin the second one here.
         average.copy_(like(tensors.get(f"short/{name}", tensors[f"ema/{name}"]), average))
+    for name, value in state.memory.items():
+        saved = tensors.get(f"times/{name}")
+        if saved is not None and saved.shape == value.shape:
+            value.copy_(saved)
     for which, optimizer in enumerate(state.optimizers):
         _fill_optimizer(optimizer, part(f"optimizer/{which}/"))
 

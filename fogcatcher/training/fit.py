@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from torch import nn
@@ -32,6 +32,7 @@ MUON_CHANNELS = 32
 """Kernels with fewer channels on either side stay with AdamW."""
 Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Range(0, 10**15)]
+Optimizer = Literal["muon", "adam"]
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
@@ -44,7 +45,7 @@ class Plan:
     batch_size: Annotated[int, Range(1, 10**9)] = 32
     """Pictures per step."""
     learning_rate: Annotated[float, Range(0, 1000)] = 2.5e-3
-    """Highest learning rate: reached after the warm-up, held, and falling to 0 along a cosine at the end."""
+    """Highest learning rate: reached after the warm-up, held, and falling to 0 at the end."""
     warmup: Count = 50
     """Steps in which the learning rate rises."""
     fall: Share = 0.3
@@ -52,6 +53,10 @@ class Plan:
     are to come, so that their number may still be corrected."""
     ends: tuple[Count, ...] = ()
     """Steps at which training had ended, and went on later: the rate rises and falls anew after each."""
+    fall_along: Literal["cosine", "line"] = "cosine"
+    """How it falls."""
+    optimizer: Optimizer = "muon"
+    """muon: Muon for kernels between wide layers, AdamW for the rest; adam: Adam for all, as in papers."""
     weight_decay: Annotated[float, Range(0, 1000)] = 0.01
     """Decoupled weight decay."""
     gradient_clip: Annotated[float, Range(0, 1e6)] = 1.0
@@ -62,8 +67,9 @@ class Plan:
     """Attribute -> share of samples for which it is left unsaid on its own."""
     single_dropout: tuple[str, ...] = ()
     """Attributes of several marks, each of which is left unsaid on its own: tags."""
-    ema_gamma: Annotated[float, Range(0, 1e4)] = 6.94
-    """Exponent of the power-function average; 6.94 averages over about the last tenth of the run."""
+    ema_gamma: Annotated[float, Range(0, 1e4)] | None = 6.94
+    """Exponent of the power-function average; 6.94 averages over about the last tenth of the run. None: no
+    average, the newest weights draw."""
     precision: str = "float32"
     """Of the network while it learns: float32 or bfloat16."""
     seed: Annotated[int, Range(-(2**63), 2**64 - 1)] = 0
@@ -74,9 +80,11 @@ class Plan:
         begin = max((end for end in self.ends if end <= step), default=0)
         end = min((end for end in self.ends if end > step), default=self.steps)
         rise = min(1.0, (step - begin + 1) / (self.warmup + 1))
-        # lr = lr_max rise (1 + cos(pi p)) / 2, with p from 0 to 1 over the last ``fall`` of the steps
+        # lr = lr_max rise (1 + cos(pi p)) / 2, or (1 - p), with p from 0 to 1 over the last ``fall``
         fallen = max(0.0, step - begin - (1 - self.fall) * (end - begin))
         p_pi = math.pi * fallen / (self.fall * (end - begin)) if fallen else 0.0
+        if self.fall_along == "line":
+            return self.learning_rate * rise * (1 - p_pi / math.pi)
         return self.learning_rate * rise * (1 + math.cos(p_pi)) / 2
 
     @property
@@ -96,6 +104,8 @@ class TrainingState:
     step: int = 0
     """Steps done, those skipped included."""
     setbacks: Setbacks = field(default_factory=Setbacks)
+    memory: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """What the objective's times learn of the losses (``TimeDistribution.memory``), changed in place."""
     whole: bool = True
     """False only while a step changes the weights: what is interrupted then belongs to no step."""
 
@@ -106,14 +116,14 @@ class TrainingState:
 
     @staticmethod
     def start(denoiser: Denoiser, plan: Plan) -> TrainingState:
-        """Kernels between wide layers go to Muon, everything else to AdamW."""
-        return TrainingState(denoiser, PowerEMA(denoiser, plan.ema_gamma), optimizers_of(denoiser, plan))
+        """The averages begin with the weights as they are."""
+        return TrainingState(denoiser, _averages(denoiser, plan), optimizers_of(denoiser, plan))
 
     @staticmethod
     def start_in_parts(denoiser: Denoiser, plan: Plan, processes: Processes) -> TrainingState:
         """The same, with each process keeping its part of weights, averages and optimisers."""
         denoiser = copy.deepcopy(denoiser)
-        ema = PowerEMA(denoiser, plan.ema_gamma)
+        ema = _averages(denoiser, plan)
         for network in (denoiser.network, ema.denoiser.network):
             shard(network, processes)
         weights = dict(denoiser.named_parameters())
@@ -121,8 +131,19 @@ class TrainingState:
         return TrainingState(denoiser, ema, optimizers_of(denoiser, plan))
 
 
+def _averages(denoiser: Denoiser, plan: Plan) -> PowerEMA:
+    """Without an average the exponent is infinite: beta is 0, and the average is the newest weights."""
+    return PowerEMA(denoiser, math.inf if plan.ema_gamma is None else plan.ema_gamma)
+
+
 def optimizers_of(denoiser: Denoiser, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
-    """Return AdamW, and Muon where there are kernels between wide layers."""
+    """Return AdamW, and Muon where it was asked for and there are kernels between wide layers.
+
+    Adam is AdamW here, for papers that say Adam mostly decay nothing.
+    """
+    if plan.optimizer == "adam":
+        decay, every = plan.weight_decay, denoiser.parameters()
+        return (torch.optim.AdamW(every, plan.learning_rate, weight_decay=decay, fused=True),)
     kernels = [p for p in denoiser.parameters() if p.ndim >= 3 and min(p.shape[:2]) >= MUON_CHANNELS]
     chosen = {id(p) for p in kernels}
     rest = [p for p in denoiser.parameters() if id(p) not in chosen]
@@ -323,7 +344,7 @@ def seconds_per_step(
     Nothing of the real run is touched. The first three steps only warm up. All processes go by the clock of
     the first.
     """
-    endless = replace(plan, steps=10**9)
+    endless, objective = replace(plan, steps=10**9), copy.deepcopy(objective)
     if in_parts:
         state = TrainingState.start_in_parts(denoiser, endless, processes)
     else:

@@ -106,6 +106,8 @@ def solve(profiles: Sequence[Profile], target: Profile) -> Mix:
 class EMAHistory:
     """Keeps both averages of a run at 12 steps, evenly spaced, of which the last step is one.
 
+    Of a run without an average it keeps none.
+
     A snapshot is a file of both in half precision, and the last one in full, since nearly all of a mix comes
     from it. A run takes 52 bytes for a parameter: 93 MB for the small network of 1.8 M. A history is the same
     to the bit after a kill.
@@ -125,6 +127,8 @@ class EMAHistory:
     def plan(self, plan: Plan) -> None:
         """Say at which steps of this plan a snapshot is kept: every one, in a run of fewer than 12."""
         self.due = {plan.steps * k // SNAPSHOTS for k in range(1, SNAPSHOTS + 1)} - {0}
+        if plan.ema_gamma is None:
+            self.due = set()
 
     def after_step(self) -> None:
         """Write a snapshot if one is due at the step that the state has reached."""

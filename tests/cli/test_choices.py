@@ -16,6 +16,7 @@ from fogcatcher.cli.train import Train
 from fogcatcher.data.conditions.conditions import Sentence
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
+from fogcatcher.model.choices import COLUMNS
 from fogcatcher.model.presets import PRESETS
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.record import Run
@@ -57,12 +58,23 @@ SETUP = Setup(
     augment="flip",
     seed=11,
     preset="flow",
+    schedule="ve",
+    prediction="v",
+    times="importance",
+    loss="huber",
+    weighting="min_snr",
+    method_options={"sigma_max": 40.0, "delta": 0.5},
+    learning_rate=0.002,
+    optimizer="adam",
     start_from="none",
     network="course",
     size_of_model="tiny",
     width=32,
     batch_size=6,
     precision="bfloat16",
+)
+METHOD = replace(
+    PRESETS["flow"], schedule="ve", prediction="v", times="importance", loss="huber", weighting="min_snr"
 )
 WORDS = [
     "pictures", "--kind", "pictures", "--size", "32x24", "--condition", "label",
@@ -72,7 +84,10 @@ WORDS = [
     "--fit", "crop", "--resample", "nearest", "--trim", "--cut-out",
     "--cut-out-tolerance", "40", "--all-frames", "--max-bad", "0.5",
     "--out", "somewhere", "--minutes", "3", "--steps", "7", "--text-encoder", "sentences",
-    "--augment", "flip", "--seed", "11", "--preset", "flow", "--start-from", "none", "--network", "course",
+    "--augment", "flip", "--seed", "11", "--preset", "flow", "--schedule", "ve", "--prediction", "v",
+    "--times", "importance", "--loss", "huber", "--weighting", "min_snr", "--method-option", "sigma_max=40",
+    "--method-option", "delta=0.5", "--learning-rate", "0.002", "--optimizer", "adam",
+    "--start-from", "none", "--network", "course",
     "--size-of-model", "tiny", "--precision", "bfloat16", "--batch-size", "6",
 ]  # fmt: skip
 
@@ -152,7 +167,11 @@ def kept(run: Run) -> dict[str, Any]:
         "text_encoder": [a.encoder for a in run.conditions.attributes if isinstance(a, Sentence)],
         "augment": config.augmentation,
         "seed": plan.seed,
-        "preset": config.method,
+        "preset": replace(config.method, options={}),
+        **{column: getattr(config.method, column) for column in COLUMNS},
+        "method_options": config.method.options,
+        "learning_rate": plan.learning_rate,
+        "optimizer": plan.optimizer,
         "start_from": config.start.name if config.start else "none",
         "network": config.network.name,
         "width": config.network.width,
@@ -189,7 +208,7 @@ def test_every_choice_is_in_the_config_of_the_run(runs: list[Run], tmp_path):
     del asked["minutes"], asked["size_of_model"]
     train(**asked)
     train(asked["data"], minutes=3, size_of_model="tiny")
-    in_full = {"text_encoder": ["sentences"], "augment": Augmentation(flip=True), "preset": PRESETS["flow"]}
+    in_full = {"text_encoder": ["sentences"], "augment": Augmentation(flip=True), "preset": METHOD}
     assert kept(runs[0]) == asked | in_full
     # 3 minutes are 180 steps of a second, less 5% for checkpoints and the time of reading; tiny is width 16.
     assert 140 < runs[1].config.training.steps <= 171 and runs[1].config.network.width == 16

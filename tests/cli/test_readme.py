@@ -12,6 +12,7 @@ from PIL import Image
 
 from fogcatcher.cli.main import Command
 from fogcatcher.diffusion.sampling.table import SAMPLERS
+from fogcatcher.model.choices import COLUMNS
 from fogcatcher.model.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -84,3 +85,23 @@ def test_the_options_of_samplers_on_the_page_are_those_of_the_table():
         for o in sampler.options.values()
     ]
     assert cells_below("| `--sampler` | option") == expected
+
+
+def test_the_columns_on_the_page_are_those_of_the_tables():
+    rows = [[f"`--{c}`", f"`{n}`", row.about] for c, table in COLUMNS.items() for n, row in table.items()]
+    assert cells_below("| option | name | what") == rows
+
+
+def test_the_numbers_of_the_method_on_the_page_are_those_of_the_tables():
+    told = {
+        (name, row, *rest)
+        for names, rows, *rest in cells_below("| number | of |")
+        for name in re.findall(r"`(\w+)`", names)
+        for row in re.findall(r"`(\w+)`", rows)
+    }
+    assert told == {
+        (o.name, name, o.range_in_words, f"{o.default:g}", o.help)
+        for table in COLUMNS.values()
+        for name, row in table.items()
+        for o in row.options.values()
+    }

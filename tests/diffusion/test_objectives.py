@@ -36,6 +36,7 @@ from fogcatcher.diffusion.schedules import (
     CosineSchedule,
     EDMSchedule,
     FlowSchedule,
+    VPSchedule,
     linear_betas,
 )
 
@@ -142,7 +143,7 @@ def test_antithetic_and_independent_times():
 @pytest.mark.parametrize(
     ("weighting", "prediction", "schedule"),
     [
-        (snr, PredictEps(), CosineSchedule()),
+        (snr, PredictEps(), VPSchedule()),
         (snr_plus_one, PredictV(), CosineSchedule()),
         (edm(0.7), EDMPreconditioning(sigma_data=0.7), EDMSchedule()),
         (edm(0.7), EDMPreconditioning(sigma_data=0.7), FlowSchedule()),

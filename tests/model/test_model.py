@@ -101,7 +101,7 @@ def test_frames_end_at_the_pictures():
 
 
 def test_eps_without_any_signal_left_is_refused():
-    with pytest.raises(UserError, match=r"use v, x0 or edm"):
+    with pytest.raises(UserError, match=r"predict v, x0 or edm"):
         build_denoiser(config(replace(PRESETS["v_cosine"], prediction="eps")), CONDITIONS)
 
 
@@ -119,6 +119,6 @@ def test_folders_without_a_model_are_refused_with_a_reason(tmp_path):
     (run / "model.safetensors").unlink()
     with pytest.raises(UserError, match="no checkpoint yet"):
         load(run)
-    (run / "config.json").write_text((run / "config.json").read_text().replace('"format": 4', '"format": 9'))
+    (run / "config.json").write_text((run / "config.json").read_text().replace('"format": 5', '"format": 9'))
     with pytest.raises(UserError, match="format 9"):
         load(run)

@@ -38,7 +38,7 @@ def run(waves: Path) -> Path:
 
 def test_a_run_says_what_its_model_draws(run):
     config = json.loads((run / "config.json").read_text())
-    assert config["format"] == 4 and config["kind"]["name"] == "signals"
+    assert config["format"] == 5 and config["kind"]["name"] == "signals"
     assert config["kind"]["length"] == 20 and config["kind"]["high"][1] == 1
     assert isinstance(load(run).config.kind, SignalSpec)
     assert "signals of 20 values (2 channels)" in (run / "README.md").read_text()

@@ -261,7 +261,9 @@ def test_resuming_on_other_pictures_is_refused(tmp_path):
 def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     """A new network answers zero: the loss is the mean square of the method's own target, about 1."""
     save_pictures(tmp_path / "data", 20)
-    setup = Setup(str(tmp_path / "data"), tmp_path / "run", steps=30, width=16, preset=method)
+    setup = Setup(
+        str(tmp_path / "data"), tmp_path / "run", steps=30, network="small", width=16, preset=method
+    )
     run = prepare(setup)
     losses = [p.loss for p in fit(run.state, run.batches, run.objective, run.config.training)]
     variance = run.config.pictures.sigma_data**2

@@ -8,27 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fogcatcher.diffusion.later import Later
 from fogcatcher.diffusion.sampling.options import Option, options_of
 
 if TYPE_CHECKING:
     from fogcatcher.diffusion.sampling import probability_flow, runge_kutta, samplers, solvers, stochastic
     from fogcatcher.diffusion.sampling.samplers import Step
 else:
-
-    class _Later:
-        """A file of this folder, imported when something in it is asked for."""
-
-        def __init__(self, name: str) -> None:
-            self.name = f"{__package__}.{name}"
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(import_module(self.name), name)
-
-    probability_flow, runge_kutta, samplers, solvers, stochastic = map(
-        _Later, ("probability_flow", "runge_kutta", "samplers", "solvers", "stochastic")
+    probability_flow, runge_kutta, samplers, solvers, stochastic = (
+        Later(f"{__package__}.{name}")
+        for name in ("probability_flow", "runge_kutta", "samplers", "solvers", "stochastic")
     )
 
 

@@ -12,7 +12,7 @@ from fogcatcher.diffusion.exact import gaussian_denoiser
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.samplers import DDPM, sample
 from fogcatcher.diffusion.schedules import BetaSchedule, linear_betas
-from fogcatcher.model.build import SCHEDULES
+from fogcatcher.model.choices import SCHEDULES
 from tests.edit_models import random_picture, small_model
 
 
