@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from fogcatcher.cli.finish_arguments import FinishArguments
 from fogcatcher.cli.settings_arguments import SettingsArguments
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class SteeringArguments(SettingsArguments, RunAndWish):
 
 
 @dataclass(kw_only=True)
-class DrawingArguments(SteeringArguments):
+class DrawingArguments(FinishArguments, SteeringArguments):
     """The same, for several pictures, one from each seed."""
 
     n: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
@@ -65,13 +66,16 @@ class DrawingArguments(SteeringArguments):
 
         count = USUAL_COUNT if self.n is None else self.n
         seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
+        finish = self.finisher(model)
         with sampling_bar() as progress:
-            drawing = model.sample(
+            drawn = model.sample(
                 self.n, wish, settings=self.settings(), seeds=seeds, edit=edit, progress=progress
             )
-        folder = self.out or Path(out)
-        drawing.save(folder, COLUMNS)
+        drawing, folder = finish(drawn), self.out or Path(out)
+        drawing.save_singles(folder)
+        self.save_sheet(drawing, folder / "sheet.png", COLUMNS)
         print(f"{len(seeds)} {model.config.kind.name}: {folder}, all in one: {folder / 'sheet.png'}")
+        self.say_sheet(folder / "sheet.png")
         return drawing
 
 

@@ -12,6 +12,7 @@ import tyro
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import SteeringArguments, wish_for
+from fogcatcher.cli.finish_arguments import FinishArguments
 
 if TYPE_CHECKING:
     from fogcatcher.data.conditions.conditions import Wish
@@ -23,7 +24,7 @@ End = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SEED|PICTURE",
 
 
 @dataclass(kw_only=True)
-class Interpolate(SteeringArguments):
+class Interpolate(FinishArguments, SteeringArguments):
     """Draw the way from one picture to another: the frames, a strip of them, and a GIF.
 
     Each end is the seed of a drawing or a picture file, of which the noise is found first (DDIM inversion).
@@ -51,8 +52,9 @@ class Interpolate(SteeringArguments):
         if self.frames < 2:
             raise UserError(f"--frames {self.frames}: it takes at least 2, the two ends.")
         model = self.load()
+        finish = self.finisher(model)
         drawing = self._draw(model, self._end(model, self.a), self._end(model, self.b))
-        self._save(drawing, self.out or Path(f"between-{Path(self.a).stem}-{Path(self.b).stem}"))
+        self._save(finish(drawing), self.out or Path(f"between-{Path(self.a).stem}-{Path(self.b).stem}"))
 
     def _end(self, model: Model, text: str) -> int | OnePicture:
         """A seed or a picture."""
@@ -101,8 +103,9 @@ class Interpolate(SteeringArguments):
 
         pictures = drawing.pictures
         drawing.save_singles(folder, [f"frame-{k:03d}" for k in range(len(pictures))])
-        drawing.save_sheet(folder / "strip.png", len(pictures))
+        self.save_sheet(drawing, folder / "strip.png", len(pictures))
         save_gif([sheet(pictures[k : k + 1], 1) for k in range(len(pictures))], folder / "between.gif")
         print(
             f"{len(pictures)} pictures: {folder}, all in a row: {folder / 'strip.png'}, moving: between.gif"
         )
+        self.say_sheet(folder / "strip.png")

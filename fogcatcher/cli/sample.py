@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,17 +14,17 @@ import tyro
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import SteeringArguments
+from fogcatcher.cli.finish_arguments import FinishArguments
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
-    from fogcatcher.data.pictures.palettes import Palette
     from fogcatcher.drawing.drawing import Drawing
     from fogcatcher.drawing.to_disk import Progress
     from fogcatcher.model.model import Model
 
 
 @dataclass(kw_only=True)
-class Sample(SteeringArguments):
+class Sample(FinishArguments, SteeringArguments):
     """Draw pictures with a trained model: one PNG each, named by its seed, and a sheet of the first ones.
 
     Under torchrun or accelerate launch the pictures are divided among the processes, and stay the same.
@@ -47,19 +47,6 @@ class Sample(SteeringArguments):
     """Also write denoising.gif: the sheet, from noise to pictures."""
     gif_each: bool = False
     """Also write a GIF of each picture, from noise to the picture, transparent where it is."""
-    palette: Annotated[str, tyro.conf.arg(metavar="PALETTE")] = "none"
-    """Give every pixel the nearest colour of a palette: train for that of the training pictures; a .gpl, .hex
-    or picture file; pico8, gameboy or sprites; or a number of colours for all the pictures together. Pixels
-    are then there or not: alpha becomes 0 or 255."""
-    hard_alpha: bool = False
-    """Make alpha 0 or 255, also where the training pictures had half-transparent pixels."""
-    zoom: Annotated[int, tyro.conf.arg(metavar="K")] = 1
-    """Write each pixel of the single pictures, and of an atlas, as K x K pixels."""
-    atlas: bool = False
-    """Write sheet.png without labels and gaps, and sheet.json, which says where each picture lies, as game
-    engines read it."""
-    power_of_two: bool = False
-    """Make the sides of an atlas powers of two."""
     metadata: bool = True
     """Write no recipe into the PNG files; without it they cannot be reproduced."""
 
@@ -72,7 +59,6 @@ class Sample(SteeringArguments):
     def _draw(self, processes: Processes) -> None:
         from fogcatcher.cli.arguments import parse_seeds
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.drawing.finishing import Finish, asked_palette
         from fogcatcher.drawing.to_disk import ON_SHEET, draw_to_disk
 
         columns, rows = self._grid()
@@ -81,12 +67,9 @@ class Sample(SteeringArguments):
         if not seeds or (self.n is not None and self.n != len(seeds)):
             raise UserError(f"{self.n} pictures were asked for, with {len(seeds)} seeds.")
         shown = min(len(seeds), max(ON_SHEET, columns * rows))
-        Finish(zoom=self.zoom)  # a mistake is told before drawing
         model = self.load()
-        if self.atlas or self.hard_alpha or self.zoom > 1 or self.palette != "none":
-            _ = model.config.pictures  # which says so where a model draws none
-        palette = asked_palette(self.palette, model.palette)
-        together = self.gif or self.gif_each or self.atlas or isinstance(palette, int)
+        finish = self.finisher(model)
+        together = self.gif or self.gif_each or self.atlas or self.palette.isdecimal()
         if together and (processes.count > 1 or shown < len(seeds)):
             raise UserError(
                 "--gif, --gif-each, --atlas and a number of colours take one process and at most "
@@ -95,7 +78,7 @@ class Sample(SteeringArguments):
         out = self.out or Path(f"samples-{Path(self.model).name}")
         start = time.perf_counter()
         with sampling_bar() as progress:
-            draw = partial(self._drawing, model, palette)
+            draw = partial(self._drawing, model, finish)
             if together:
                 self._write(draw(seeds, progress), out, columns)
             else:
@@ -106,35 +89,31 @@ class Sample(SteeringArguments):
         what = "all" if shown == len(seeds) else f"the first {shown:,}"
         drawn = f"{len(seeds)} {model.config.kind.name} in {seconds:.1f} s"
         print(f"{drawn}: {out}, {what} in one: {out / 'sheet.png'}")
-        if self.atlas:
-            print(f"where each picture lies in it: {out / 'sheet.json'}")
+        self.say_sheet(out / "sheet.png")
         if self.gif:
             print(f"from noise to pictures: {out / 'denoising.gif'}")
 
     def _drawing(
-        self, model: Model, palette: Palette | int | None, seeds: Sequence[int], progress: Progress
+        self,
+        model: Model,
+        finish: Callable[[Drawing], Drawing],
+        seeds: Sequence[int],
+        progress: Progress,
     ) -> Drawing:
         from fogcatcher.cli.arguments import parse_condition
-        from fogcatcher.drawing.finishing import Finish, colours_for
 
-        drawing = model.sample(
+        drawn = model.sample(
             condition=parse_condition(self.condition) or None,
             seeds=seeds,
             keep_frames=self.gif or self.gif_each,
             progress=progress,
             settings=self.settings(),
         )
-        colours = () if palette is None else colours_for(drawing.pictures, palette)
-        return drawing.finished(Finish(colours, self.hard_alpha, self.zoom))
+        return finish(drawn)
 
     def _write(self, drawing: Drawing, out: Path, columns: int) -> None:
-        from fogcatcher.drawing.atlas import Atlas
-
         drawing.save_singles(out, metadata=self.metadata)
-        if self.atlas:
-            drawing.save_atlas(out / "sheet.png", Atlas(columns, self.power_of_two), metadata=self.metadata)
-        else:
-            drawing.save_sheet(out / "sheet.png", columns, metadata=self.metadata)
+        self.save_sheet(drawing, out / "sheet.png", columns, metadata=self.metadata)
         if self.gif:
             drawing.save_gif(out / "denoising.gif", columns)
         if self.gif_each:

@@ -41,7 +41,7 @@ class Drawing:
     frames: list[Tensor]
     """The rows after every sampling step, if they were asked for."""
     finish: Finish = field(default_factory=Finish)
-    """What was done to ``rows`` and ``frames`` after drawing, and is done to ``images``: zoom."""
+    """What was done to ``rows`` and ``frames`` after drawing; zoom and palettes are done to files."""
 
     @property
     def pictures(self) -> Pictures:
@@ -67,14 +67,16 @@ class Drawing:
         return names_of([made.seed for made in self.made])
 
     def finished(self, finish: Finish) -> Drawing:
-        """Return the drawing with this alpha, these colours, this zoom; ``raw`` stays.
+        """Return the drawing finished: alpha, strays, colours, zoom; ``raw`` stays.
 
         Raises UserError where any is asked for and no pictures were drawn.
         """
         if finish == Finish():
             return self
         if not isinstance(self.kind, PictureSpec):
-            raise UserError(f"palette, alpha and zoom are for pictures; these are {self.kind.name}.")
+            raise UserError(
+                f"palette, colours, alpha, strays and zoom are for pictures; these are {self.kind.name}."
+            )
         return replace(
             self,
             rows=finish(self.rows),
@@ -117,7 +119,11 @@ class Drawing:
         rows = self.finish.enlarged(self.rows)
         for number, (path, made) in enumerate(zip(paths, self.made, strict=True)):
             recipe = FileRecipe([made], self.finish) if metadata else None
-            self.kind.save(rows[number : number + 1], path, *self.chunks(recipe))
+            row = rows[number : number + 1]
+            if self.finish.indexed:
+                self.write(self.finish.as_file(to_image(row)), path, recipe)
+            else:
+                self.kind.save(row, path, *self.chunks(recipe))
         return paths
 
     def save_sheet(self, path: Path, columns: int = 8, *, metadata: bool = True) -> None:
@@ -135,7 +141,9 @@ class Drawing:
         """Write a sheet for engines, and where each picture lies into a .json of the same name beside it."""
         atlas, images = atlas or Atlas(), self.images
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.write(atlas.image(images), path, self.recipe_of_all(atlas) if metadata else None)
+        self.write(
+            self.finish.as_file(atlas.image(images)), path, self.recipe_of_all(atlas) if metadata else None
+        )
         frames = [f"{name}.png" for name in self.names]
         document = atlas.to_json(frames, images[0].size, self._said(), path.name)
         write_text(path.with_suffix(".json"), json.dumps(document, indent=1) + "\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from fogcatcher.base.errors import Message, UserError
@@ -107,7 +107,7 @@ class FileRecipe:
     """How the pictures lie in the file; None for a single one."""
 
     def to_json(self) -> dict[str, object]:
-        finish = {} if self.finish == Finish() else {"finish": asdict(self.finish)}
+        finish = {} if self.finish == Finish() else {"finish": self.finish.to_recipe()}
         if self.sheet is None:
             return {**self.pictures[0].to_json(), **finish}
         step = self.pictures[0].step

@@ -1,5 +1,6 @@
 """inpaint, outpaint, vary, interpolate, recolor, tile: what they write, and every mistake in one sentence."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from fogcatcher.data.pictures.palettes import PICO8
 from fogcatcher.data.pictures.sheets import RECIPE_KEY, read_recipe
 from fogcatcher.drawing.recipe import read_file_recipe
 from fogcatcher.model.build import SAMPLERS
+from fogcatcher.model.reproduction import reproduce
 from tests.commands import fogcatcher, refused
 from tests.edit_models import small_model
 from tests.pictures import picture, save
@@ -149,3 +152,47 @@ MISTAKES = [
 def test_mistakes_are_one_sentence_and_exit_code_2(line, says, here, capsys):
     Image.new("L", (16, 16), 90).save("grey.png")
     assert says in refused(*line.split(), "--steps", "2", capsys=capsys)
+
+
+FINISHED = (
+    "--palette",
+    "pico8",
+    "--hard-alpha",
+    "--strays",
+    "1",
+    "--colours-each",
+    "5",
+    "--indexed",
+    "--zoom",
+    "3",
+)
+EVERY_EDIT = {
+    "inpaint": ("a.png", "--mask", "lower.png", "-n", "2"),
+    "outpaint": ("a.png", "--right", "4", "-n", "2"),
+    "vary": ("a.png", "-n", "2"),
+    "recolor": ("a.png", "-n", "2"),
+    "tile": ("-n", "2"),
+    "interpolate": ("3", "8", "--frames", "2"),
+}
+
+
+@pytest.mark.parametrize("command", EVERY_EDIT)
+def test_every_edit_is_finished_as_drawings_are(command, here, capsys):
+    asked = (command, "runs/rgba", *EVERY_EDIT[command], "--steps", "1", "--out", "out", "--atlas", *FINISHED)
+    code, out, _ = fogcatcher(*asked, capsys=capsys)
+    sheet = Path("out/strip.png" if command == "interpolate" else "out/sheet.png")
+    assert code == 0 and f"where each picture lies in it: {sheet.with_suffix('.json')}" in out
+    singles = sorted(Path("out").glob("[0f]*.png"))
+    atlas, places = pixels(str(sheet)), json.loads(sheet.with_suffix(".json").read_text())["frames"]
+    assert len(singles) == len(places) == 2
+    for single, place in zip(singles, places.values(), strict=True):
+        with Image.open(single) as file:
+            assert file.mode == "P"
+        shown = pixels(str(single))
+        assert shown.shape[0] == 48 and set(np.unique(shown[..., 3])) <= {0, 255}
+        colours = {tuple(c) for c in shown[shown[..., 3] > 0][:, :3].tolist()}
+        assert colours <= set(PICO8.colours) and len(colours) <= 5
+        y, x, h, w = (place[key] for key in "yxhw")
+        there = shown[..., 3:] > 0
+        np.testing.assert_array_equal(atlas[y : y + h, x : x + w] * there, shown * there)
+    assert reproduce(singles[0], "runs/rgba").different == 0

@@ -92,11 +92,13 @@ def test_a_number_of_colours_is_for_all_pictures_together():
     assert colours_for(nothing, 5) == ()
 
 
-def test_the_palette_of_a_set_is_all_that_is_visible_or_none():
+def test_the_palette_of_a_set_is_all_that_is_visible_or_the_most_frequent():
     codes = torch.arange(257, dtype=torch.int32)
     ramp = torch.stack([codes >> 8, codes & 255, torch.full_like(codes, 7), torch.full_like(codes, 255)], 0)
     pictures = ramp.T.to(torch.uint8).reshape(257, 4, 1, 1)
-    assert palette_of(pictures) is None
+    twice = torch.cat([pictures, pictures[1:]])  # all but the first colour
+    found = palette_of(twice)
+    assert found and set(found.colours) == {(int(code) >> 8, int(code) & 255, 7) for code in codes[1:]}
     found = palette_of(pictures[:256])
     assert found and found.colours == tuple((0, g, 7) for g in range(256))
     pictures[256, 3] = 0  # what lies under alpha 0 is no colour
@@ -168,3 +170,93 @@ def test_a_run_knows_the_colours_it_was_trained_on(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main([*draw, str(tmp_path / "p"), "--palette", "train"])
     assert "keeps no palette" in capsys.readouterr().err and not (tmp_path / "p").exists()
+
+
+# --- strays, colours of each picture, indexed files ---------------------------------------------
+
+
+def islands_of(there: np.ndarray) -> list[set[tuple[int, int]]]:
+    """Pixels that touch at sides or corners, by a queue."""
+    left = {(int(y), int(x)) for y, x in np.argwhere(there)}
+    found = []
+    while left:
+        queue, island = [left.pop()], set[tuple[int, int]]()
+        while queue:
+            y, x = queue.pop()
+            island.add((y, x))
+            near = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
+            left -= near
+            queue += near
+        found.append(island)
+    return found
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_strays_are_islands_of_few_pixels_and_the_largest_stays(most: int):
+    pictures = noise(20, 4, 13, 9)
+    pictures[:, 3] = torch.where(noise(20, 13, 9, seed=1) > 180, 255, 0)
+    done = Finish(strays=most)(pictures)
+    removed = 0
+    for before, after in zip(pictures.numpy(), done.numpy(), strict=True):
+        islands = islands_of(before[3] > 0)
+        largest = max(map(len, islands))
+        stays = {
+            pixel for island in islands if len(island) > most or len(island) == largest for pixel in island
+        }
+        gone = set.union(*islands) - stays
+        for y, x in np.ndindex(*before.shape[1:]):
+            expected = before[:, y, x] * ((y, x) not in gone and before[3, y, x] > 0)
+            if len(islands) == 1 or largest > most:  # of equally large ones any may stay
+                np.testing.assert_array_equal(after[:, y, x], expected)
+        removed += len(gone)
+    assert removed > 20
+    opaque = noise(2, 3, 8, 8)
+    assert Finish(strays=9)(opaque) is opaque
+
+
+def test_each_picture_has_at_most_so_many_colours_all_its_own():
+    pictures = noise(6, 4, 8, 8)
+    for most in (1, 2, 7):
+        done = Finish(colours_each=most)(pictures)
+        for before, after in zip(pictures, done, strict=True):
+            assert 1 <= len(visible(after[None])) <= most
+            assert visible(after[None]) <= visible(with_hard_alpha(before[None]))
+    few = torch.tensor([[9, 8, 7, 255], [200, 0, 0, 255]], dtype=torch.uint8).T.reshape(1, 4, 1, 2)
+    assert Finish(colours_each=2)(few).equal(few)
+    both = Finish(PICO8.hex, colours_each=3)(pictures)
+    assert all(len(visible(one[None])) <= 3 and visible(one[None]) <= set(PICO8.colours) for one in both)
+    assert not Finish(colours_each=4)(torch.zeros(1, 4, 3, 3, dtype=torch.uint8)).any()
+
+
+@pytest.mark.parametrize("palette", [(), PICO8.hex])
+def test_an_indexed_file_shows_the_same_and_numbers_mean_the_same(tmp_path, palette):
+    plain = random_model().sample(4, steps=2)
+    drawing = plain.finished(Finish(palette, indexed=True, zoom=2))
+    for path, image in zip(drawing.save_singles(tmp_path), drawing.images, strict=True):
+        with Image.open(path) as file:
+            assert file.mode == "P" and file.info["transparency"] == 0
+            if palette:
+                entries = np.array(file.getpalette()).reshape(-1, 3)[1 : len(palette) + 1]
+                assert [tuple(entry) for entry in entries.tolist()] == list(PICO8.colours)
+            shown = np.array(file.convert("RGBA"))
+        shown[shown[..., 3] == 0] = 0
+        np.testing.assert_array_equal(shown, np.asarray(image))
+    drawing.save_atlas(tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.mode == ("P" if palette or len(visible(drawing.rows)) < 256 else "RGBA")
+
+
+def test_an_indexed_picture_of_many_colours_gets_as_many_as_fit():
+    pictures = noise(1, 4, 30, 30)
+    pictures[:, 3] = 255
+    assert 200 < len(visible(Finish(indexed=True)(pictures))) <= 255
+    assert 200 < len(visible(Finish(indexed=True)(pictures[:, :3]))) <= 256
+
+
+def test_finishes_that_cannot_be_are_one_sentence():
+    for wrong in (257, -1):
+        with pytest.raises(UserError, match="colours_each"):
+            Finish(colours_each=wrong)
+    for wrong in (65, -1):
+        with pytest.raises(UserError, match="strays"):
+            Finish(strays=wrong)

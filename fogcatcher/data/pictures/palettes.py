@@ -125,6 +125,12 @@ def all_colours(pictures: Iterable[Rgba], name: str) -> Palette | None:
     return Palette(name, tuple(_parse_hex(f"{code:06x}") for code in codes)) if codes else None
 
 
+def most_used(use: ColourUse, name: str) -> Palette | None:
+    """Return the 256 colours that most pixels have, the most used first; None for none."""
+    ranked = sorted(use, key=lambda code: (-use[code], code))[:MOST_COLOURS]
+    return Palette(name, tuple(_parse_hex(f"{code:06x}") for code in ranked)) if ranked else None
+
+
 def off_palette_share(pictures: Iterable[Rgba], palette: Palette) -> float:
     """Return the share, 0 to 1, of visible pixels whose colour is not in the palette; 0 without any."""
     use = count_colours(pictures)

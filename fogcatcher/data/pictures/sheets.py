@@ -61,6 +61,32 @@ def read_recipe(path: Path) -> dict[str, object] | None:
     return recipe if isinstance(recipe, dict) else None
 
 
+def as_indexed(image: Image.Image, colours: Sequence[str] = ()) -> Image.Image:
+    """Return the same pixels as numbers of a palette; a picture that has none comes back as it is.
+
+    With alpha, entry 0 is transparent. Then come ``colours``, rrggbb, in their order, so that numbers mean
+    the same in all pictures; where these are too many or lack one of the picture, its own colours, rising.
+    A picture with half-transparent pixels, or with more colours than 256 entries hold, has no palette.
+    """
+    rgba = np.asarray(image.convert("RGBA"))
+    has_alpha, clear = "A" in image.getbands(), rgba[..., 3] == 0
+    if not (clear | (rgba[..., 3] == 255)).all():
+        return image
+    codes = (rgba[..., 0].astype(np.int32) << 16) | (rgba[..., 1].astype(np.int32) << 8) | rgba[..., 2]
+    own, given = np.unique(codes[~clear]).tolist(), [int(colour, 16) for colour in colours]
+    table = given if len(given) + has_alpha <= 256 and set(own) <= set(given) else own
+    if len(table) + has_alpha > 256:
+        return image
+    number = np.zeros(2**24, np.uint8)
+    number[table] = np.arange(has_alpha, len(table) + has_alpha)
+    indexed = Image.fromarray(np.where(clear, 0, number[codes]).astype(np.uint8), "P")
+    entries = [0] * has_alpha + table
+    indexed.putpalette([part for code in entries for part in (code >> 16, code >> 8 & 255, code & 255)])
+    if has_alpha:
+        indexed.info["transparency"] = 0
+    return indexed
+
+
 def is_marked(path: Path, mark: str) -> bool:
     """Return whether a file is a PNG of this program that says ``mark`` of itself, so may be written over."""
     try:
