@@ -42,6 +42,34 @@ def test_gaussian_denoiser_is_the_wiener_filter():
     torch.testing.assert_close(found, expected)
 
 
+def test_a_mixture_of_whole_covariances_against_torch():
+    """Its density is that of torch.distributions, and its answers the score of that density (Tweedie)."""
+    generator = torch.Generator().manual_seed(0)
+    means, roots = (torch.randn(*shape, generator=generator).double() for shape in ((3, 2, 2), (3, 4, 4)))
+    covariances, weights = 0.1 * roots @ roots.mT, torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
+    mixture = MixtureDenoiser(Process(CosineSchedule()), means, None, weights, covariances)
+    x, t = torch.randn(5, 2, 2, generator=generator).double().requires_grad_(), times(0.4, 5)
+    alpha, sigma = math.cos(0.2 * math.pi), math.sin(0.2 * math.pi)
+    noisy = alpha**2 * covariances + sigma**2 * torch.eye(4)
+    parts = torch.distributions.MultivariateNormal(alpha * means.flatten(1), noisy)
+    log_p = torch.logsumexp(weights.log() + parts.log_prob(x.flatten(1)[:, None]), 1)
+    torch.testing.assert_close(mixture.log_density(x, t), log_p)
+    (score,) = torch.autograd.grad(log_p.sum(), x)
+    torch.testing.assert_close(mixture(x, t), (x + sigma**2 * score) / alpha)
+    clean = torch.distributions.MultivariateNormal(means.flatten(1), covariances)
+    log_p = torch.logsumexp(weights.log() + clean.log_prob(x.flatten(1)[:, None]), 1)
+    torch.testing.assert_close(mixture.log_density(x, times(0, 5)), log_p)
+
+
+def test_round_covariances_are_standard_deviations():
+    means, stds = torch.randn(3, 2, dtype=torch.float64), torch.tensor([0.2, 0.5, 1.0], dtype=torch.float64)
+    process, x = Process(FlowSchedule()), torch.randn(6, 2, dtype=torch.float64)
+    plain = MixtureDenoiser(process, means, stds)
+    full = MixtureDenoiser(process, means, covariances=stds[:, None, None] ** 2 * torch.eye(2))
+    torch.testing.assert_close(full(x, times(0.3, 6)), plain(x, times(0.3, 6)))
+    torch.testing.assert_close(full.log_density(x, times(0.3, 6)), plain.log_density(x, times(0.3, 6)))
+
+
 def test_a_standard_deviation_keeps_all_its_digits():
     """Given with float32 data, asked in float64: 0.1 is not 0.100000001."""
     x, t = torch.tensor([[0.7]], dtype=torch.float64), times(0.3, 1)
@@ -74,3 +102,8 @@ def test_answers_for_one_time_and_for_one_time_each_agree():
 def test_mixtures_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="one mean, one std and one weight"):
         MixtureDenoiser(Process(FlowSchedule()), torch.zeros(3, 2), torch.ones(2))
+    with pytest.raises(ValueError, match="one of the two"):
+        MixtureDenoiser(Process(FlowSchedule()), torch.zeros(3, 2))
+    for wrong, words in (([[1.0, 0.5], [0.0, 1.0]], "symmetric"), ([[1.0, 2.0], [2.0, 1.0]], "negative")):
+        with pytest.raises(ValueError, match=words):
+            MixtureDenoiser(Process(FlowSchedule()), torch.zeros(1, 2), covariances=torch.tensor([wrong]))

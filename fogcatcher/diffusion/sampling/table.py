@@ -56,7 +56,7 @@ def _with(step: Any, values: Mapping[str, float]) -> Step:  # noqa: ANN401 - eve
 
 SAMPLERS: Mapping[str, Sampler] = {
     "dpmpp_2m": Sampler(lambda: solvers.DPMpp2M(), fixed=("eta",)),
-    "dpmpp_3m": Sampler(lambda: solvers.DPMpp3M()),
+    "dpmpp_3m": Sampler(lambda: solvers.DPMpp3M(bend=0.5)),
     "dpmpp_2s": Sampler(lambda: solvers.DPMpp2S()),
     "unipc_2": Sampler(lambda: solvers.UniPC(2)),
     "unipc_3": Sampler(lambda: solvers.UniPC(3)),

@@ -1,5 +1,6 @@
 """Every solver on the mixture: measured order, marginals, the exact likelihood, any shape of data."""
 
+import itertools
 import math
 from functools import cache
 
@@ -92,6 +93,78 @@ def test_order_of_convergence_between_two_numbers_of_steps(step: Step, order: in
 @pytest.mark.slow
 def test_order_of_convergence(step: Step, order: int):
     assert measured_order(step, (160, 254, 403, 640)) == pytest.approx(order, abs=0.15)
+
+
+def narrow(schedule: Schedule) -> MixtureDenoiser:
+    """Four turned components, a tenth as wide along one axis as along another."""
+    generator = torch.Generator().manual_seed(5)
+    means = 0.7 * torch.randn(4, 4, generator=generator, dtype=torch.float64)
+    axes = torch.linalg.qr(torch.randn(4, 4, 4, generator=generator, dtype=torch.float64))[0]
+    widths = torch.tensor([0.1, 0.25, 0.5, 1.0], dtype=torch.float64)
+    return MixtureDenoiser(Process(schedule), means, covariances=axes * widths**2 @ axes.mT)
+
+
+@pytest.mark.parametrize(
+    ("step", "least", "most"),
+    [
+        (DDIM(), 0.9, 1.1), (Heun(), 1.9, 2.1), (DPMpp2M(), 1.9, 2.1), (DPMpp3M(), 2.9, 3.3),
+        (UniPC(2), 2.85, 3.1), (UniPC(3), 3.2, 4.0), (LMS(4), 3.5, 4.1),
+    ],
+    ids=name,
+)  # fmt: skip
+@pytest.mark.slow
+def test_order_on_data_that_are_narrow_along_some_axes(step: Step, least: float, most: float):
+    """Where the end is not flat: the nominal order, but UniPC(3), whose order falls over the last steps."""
+    denoiser, counts = narrow(EDMSchedule()), (80, 160)
+    times = [LogSNRGrid()(EDMSchedule(), count + 1)[:-1] for count in counts]
+    noise = torch.randn(8, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = denoiser.process.prior(times[0][0], noise)
+    exact = run(denoiser, x, times[0][[0, -1]], RK45(1e-11, 1e-11))
+    errors = [(run(denoiser, x, t, step) - exact).square().mean().sqrt().item() for t in times]
+    assert least < math.log2(errors[0] / errors[1]) < most
+
+
+def k_diffusions_3m(denoiser, x, sigmas: list[float]) -> torch.Tensor:
+    """DPM-Solver++ 3M in Newton's differences, as k-diffusion has it, for alpha = 1."""
+    answers: list[torch.Tensor] = []
+    for i, (sigma, following) in enumerate(itertools.pairwise(sigmas)):
+        t = torch.full((len(x),), sigma / 80, dtype=torch.float64)
+        answers.append(denoiser(x, t))
+        if following == 0:
+            return answers[-1]
+        h, h1, h2 = (math.log(sigmas[i - j] / sigmas[i - j + 1]) if i >= j else 1.0 for j in range(3))
+        x = following / sigma * x - math.expm1(-h) * answers[-1]
+        phi2 = math.expm1(-h) / h + 1
+        if i == 0:
+            continue
+        slope = (answers[-1] - answers[-2]) * h / h1
+        if i > 1:
+            earlier = (answers[-2] - answers[-3]) * h / h2
+            bend = (slope - earlier) / (h1 + h2) * h
+            x = x + phi2 * (slope + bend * h1 / h) - (phi2 / h - 0.5) * bend
+        else:
+            x = x + phi2 * slope
+    return x
+
+
+@pytest.mark.parametrize("grid", [KarrasGrid(), LogSNRGrid()], ids=name)
+@pytest.mark.parametrize("steps", [3, 8, 40])
+def test_dpmpp_3m_with_half_its_bend_is_that_of_k_diffusion(grid, steps: int):
+    denoiser, times = mixture(EDMSchedule()), grid(EDMSchedule(), steps)
+    x = denoiser.process.prior(times[0], normal(8))
+    expected = k_diffusions_3m(denoiser, x, (80 * times).tolist())
+    torch.testing.assert_close(run(denoiser, x, times, DPMpp3M(0.5)), expected, rtol=1e-8, atol=1e-8)
+
+
+def test_half_a_bend_errs_less_with_few_steps_and_more_with_many():
+    denoiser, grid, ratios = mixture(EDMSchedule()), KarrasGrid(), []
+    for steps in (20, 160):
+        times = grid(EDMSchedule(), steps)
+        x = denoiser.process.prior(times[0], normal(32))
+        exact = denoiser(run(denoiser, x, times[[0, -2]], RK45(1e-9, 1e-9)), times[-2].expand(32))
+        half, whole = (run(denoiser, x, times, DPMpp3M(bend)) - exact for bend in (0.5, 1.0))
+        ratios.append((half.square().mean() / whole.square().mean()).sqrt().item())
+    assert ratios[0] < 0.6 and ratios[1] > 2
 
 
 SLOW_STOCHASTIC = [
