@@ -68,7 +68,7 @@ def prepare(model: Model, dataset: Dataset, width: int = 32, seed: int = 0) -> C
     classifier.network.to(model.device)
     # A run may hold nothing out; the classifier must be judged all the same.
     options = replace(config.data.options, hold_out=config.data.options.hold_out or HOLD_OUT)
-    parts = split(dataset, options)
+    parts = split(dataset, options, model.conditions)
     known = model.conditions.encode_pictures(dataset.columns)
     classes = {a.name: known[a.name] for a in attributes if isinstance(a, Category)}
     batches = Batches(dataset.rows, classes, seed, parts.train)

@@ -46,6 +46,8 @@ def parse_condition(
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
             raise UserError(f"{flag} '{text}' needs the form NAME=VALUE, for example {example}.")
+        if name in wish:
+            raise UserError(f"{flag} names {name} twice ('{wish[name]}', '{value}'): say it once.")
         wish[name] = value
     return wish
 
@@ -58,10 +60,13 @@ def parse_guidance(text: str) -> float | dict[str, float]:
     try:
         if "=" not in text:
             return float(text)
-        pairs = (part.rpartition("=") for part in text.split(","))
-        return {name.strip(): float(scale) for name, _, scale in pairs}
+        pairs = [part.rpartition("=") for part in text.split(",")]
+        scales = {name.strip(): float(scale) for name, _, scale in pairs}
     except ValueError:
         raise UserError(f"--guidance '{text}' is not a number, nor like kind=3,palette=1.5.") from None
+    if len(scales) < len(pairs):
+        raise UserError(f"--guidance '{text}' names an attribute twice: say it once.")
+    return scales
 
 
 def parse_interval(text: str) -> tuple[float, float]:

@@ -196,7 +196,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
                 f"these pictures have no column {missing[0]}, which the model was trained with: "
                 "judge it by labelled pictures."
             )
-        return dataset, split(dataset, options)
+        return dataset, split(dataset, options, model.conditions)
 
 
 def _with_flags(done: Evaluation) -> Evaluation:

@@ -18,7 +18,7 @@ from fogcatcher.data.kinds import read_any, read_of_kind
 from fogcatcher.data.pictures.augmentation import Augmentation, choose
 from fogcatcher.data.pictures.spec import PictureSpec, hard_share
 from fogcatcher.data.reading import Dataset, Reading
-from fogcatcher.data.splitting import Split, split
+from fogcatcher.data.splitting import Split, split, tiny_classes
 from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.model.build import build_denoiser, build_objective, wanted_of, warnings_of
 from fogcatcher.model.choose_network import (
@@ -65,7 +65,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
         row, dataset = read_any(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
     kind = row.measure(dataset.rows)
-    parts = split(dataset, setup.options)
+    parts = split(dataset, setup.options, controls.spec)
     augmentation, said = _augmentation(augment_of(setup), kind, dataset, parts)
     config = RunConfig(
         kind=kind,
@@ -95,8 +95,8 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
         config, said = replace(config, start=start), [*said, *told]
     folder = setup.out or free_folder(setup.data)
     run = _assemble(folder, config, controls.spec, dataset, parts, devices, denoiser)
-    run.notes += [*controls.notes, *_of_alpha(kind, dataset), *said]
-    run.notes += [*in_words(setup, config), *warnings_of(config.method)]
+    run.notes += [*controls.notes, *tiny_classes(dataset, controls.spec, parts)]
+    run.notes += [*_of_alpha(kind, dataset), *said, *in_words(setup, config), *warnings_of(config.method)]
     if setup.steps is None:
         minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
         run = _for_minutes(run, minutes, started)
@@ -134,7 +134,9 @@ def resume(
     check_free(folder)
     with devices.processes.first_of_each_machine_first():
         dataset = read_of_kind(config.kind, data, config.data.options, progress)
-    parts = split(dataset, config.data.options)
+    parts = split(dataset, config.data.options, conditions)
+    if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
+        parts = split(dataset, config.data.options)  # as runs of before could hold out all of a class
     if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
         raise UserError(
             Message(
@@ -238,7 +240,7 @@ def _fingerprint(dataset: Dataset, conditions: ConditionSpec, parts: Split) -> s
     """A hash of all that training sees."""
     digest = hashlib.sha256(f"{dataset.digest} {conditions.to_json()}".encode())
     for a in conditions.attributes:
-        digest.update(json.dumps(dataset.columns[a.name]).encode())
+        digest.update(json.dumps(dataset.columns.get(a.name)).encode())
     digest.update(parts.train.numpy().tobytes())
     return digest.hexdigest()[:16]
 

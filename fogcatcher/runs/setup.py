@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from fogcatcher.base.errors import Message, UserError
+from fogcatcher.data.conditions.column_types import asked_for
 from fogcatcher.data.options import DataOptions
 
 
@@ -101,7 +102,10 @@ def check_length(minutes: float | None, steps: int | None) -> None:
 
 
 def check(setup: Setup) -> None:
+    """Raises UserError for what cannot be, before any picture is read."""
     check_length(setup.minutes, setup.steps)
+    for text in setup.conditions:
+        asked_for(text)
     if setup.batch_size is not None and setup.batch_size < 1:
         raise UserError(Message("{@batch_size} must be at least 1, not {given}.", given=setup.batch_size))
     if setup.learning_rate is not None and not 0 < setup.learning_rate <= 10:

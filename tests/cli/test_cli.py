@@ -152,6 +152,11 @@ def test_conditions_and_mixes():
     }
     with pytest.raises(UserError, match="form NAME=VALUE"):
         parse_condition(("kind",))
+    for twice in (("kind=food", "kind=hero"), ("kind=food", "hp=3", "kind=food")):
+        with pytest.raises(UserError, match="names kind twice"):
+            parse_condition(twice)
+    with pytest.raises(UserError, match="names an attribute twice"):
+        parse_guidance("kind=3,kind=2")
 
 
 def test_guidance_is_one_scale_or_one_per_attribute():

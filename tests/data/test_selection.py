@@ -5,13 +5,18 @@ import contextlib
 from collections import Counter
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.data.conditions.conditions import Category, ConditionSpec, Tags
 from fogcatcher.data.expressions import parse
+from fogcatcher.data.options import DataOptions
+from fogcatcher.data.reading import Dataset
 from fogcatcher.data.selection import select
-from fogcatcher.data.splitting import balanced, hold_out
+from fogcatcher.data.splitting import balanced, hold_out, split, tiny_classes
+from fogcatcher.data.values import Value
 
 ROW = {
     "view": "front",
@@ -121,3 +126,32 @@ def test_balanced_classes_stand_equally_often():
     rows = balanced([0, 1, 2, 3, 4, 7, 8, 9, 10], column).tolist()
     assert Counter(column[i] for i in rows) == {"a": 5, "b": 5, "c": 5}
     assert set(rows) == {0, 1, 2, 3, 4, 7, 8, 10}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("xyz"), st.booleans()), max_size=60),
+    st.floats(0, 0.9),
+)
+def test_of_every_class_something_is_left_to_train_on(rows: list[tuple[str, str, bool]], share: float):
+    groups = [f"{group}{i * single}" for i, (group, _, single) in enumerate(rows)]
+    marks = [[f"kind={kind}", *(["shiny"] * single)] for _, kind, single in rows]
+    held = set(hold_out(groups, share, marks))
+    assert len(held) <= share * len(groups)
+    assert {mark for i, mine in enumerate(marks) if i not in held for mark in mine} == {
+        m for mine in marks for m in mine
+    }
+    assert not {groups[i] for i in held} & {group for i, group in enumerate(groups) if i not in held}
+
+
+def test_tiny_classes_are_trained_on_and_named():
+    kinds: list[Value] = [*["orc"] * 60, "imp", *["elf"] * 40, "ent", "ent"]
+    tags: list[Value] = [["wet"] if i % 2 else ["wet", "dry"] if i == 0 else [] for i in range(len(kinds))]
+    names = [f"{i}.png" for i in range(len(kinds))]
+    dataset = Dataset(torch.zeros(len(kinds), 1, 8, 8), {"kind": kinds, "tags": tags}, names, prints=names)
+    spec = ConditionSpec((Category("kind", ("elf", "ent", "imp", "orc")), Tags("tags", ("dry", "wet"))))
+    for share in (0.05, 0.5, 0.9):
+        parts = split(dataset, DataOptions(hold_out=share), spec)
+        trained = parts.train.tolist()
+        assert {kinds[i] for i in trained} == {"orc", "imp", "elf", "ent"} and 0 in trained
+    said = tiny_classes(dataset, spec, split(dataset, DataOptions(), spec))
+    assert len(said) == 1 and "kind=imp (1), tags=dry (1), kind=ent (" in said[0] and "orc" not in said[0]

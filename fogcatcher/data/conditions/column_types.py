@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.data.cells import is_number
 from fogcatcher.data.conditions.conditions import (
     Attribute,
     Category,
@@ -28,6 +29,8 @@ KINDS = ("category", "tags", "number", "colour", "text")
 MOST_CLASSES = 200
 MOST_WORDS = 4000
 MOST_CONTROLS = 8
+FEW = 2
+"""Of so few columns, without one that is called as classes are, all are meant."""
 _TEXT_NAMES = ("text", "caption", "prompt", "description")
 _COLOUR_NAMES = ("colour", "color", "rgb")
 _FLAGS = {"true", "false", "yes", "no"}
@@ -48,7 +51,8 @@ def choose_controls(columns: Columns, asked: Sequence[str] = (), text_encoder: s
 
     ``asked``: NAME, NAME:TYPE or NAME:TYPE:DROPOUT each; "all" takes every column that can be used, "none"
     takes none. Nothing asked takes the usual label (kind, label, class, category, type) with any captions,
-    tags and colours; without one, every column that can be used. ``text_encoder`` is the folder of a model
+    tags and colours; without one, the first column of classes with those, or all where there are but two that
+    can be used. ``text_encoder`` is the folder of a model
     that turns texts into vectors; without one an encoder is trained along with the rest. Raises UserError
     for unknown columns and types, and for a column that cannot be of the type asked for.
     """
@@ -70,8 +74,11 @@ def choose_controls(columns: Columns, asked: Sequence[str] = (), text_encoder: s
 
 def _usual(usable: Mapping[str, Attribute], everything: bool) -> list[Attribute]:
     label = usual_label(dict.fromkeys(usable, ()))
+    if label is None:
+        label = next((name for name in usable if isinstance(usable[name], Category)), None)
+        everything |= len(usable) <= FEW
     names = [label] if label else []
-    if label is None or everything:
+    if everything:
         names += [name for name in usable if name != label]
     else:
         names += [name for name in usable if isinstance(usable[name], (Text, Tags, Colour))]
@@ -82,23 +89,36 @@ def _asked(
     columns: Columns, found: Mapping[str, Attribute | str], asked: Sequence[str]
 ) -> tuple[list[Attribute], dict[str, float]]:
     chosen, dropout = [], {}
-    for text in asked:
-        name, kind, share = text, "", ""
-        if name not in columns:  # a column's own name may hold colons
-            name, _, rest = text.partition(":")
-            kind, _, share = rest.partition(":")
+    for name, kind, share in map(asked_for, asked):
         if name not in columns:
             raise unknown_name("condition column", name, columns, about="conditions")
-        if kind and kind not in KINDS:
-            raise unknown_name(f"type of {name}", kind, KINDS, about="conditions")
+        if name in [attribute.name for attribute in chosen]:
+            raise UserError(Message("{@conditions} names {name} twice: say its type once.", name=name))
         guess = found[name]
         attribute = _as(kind, name, columns[name]) if kind else guess
         if isinstance(attribute, str):
             raise UserError(f"{name} cannot be a condition: it {attribute}.", about="conditions")
         chosen.append(attribute)
-        if share:
-            dropout[name] = _share(text, share)
+        if share is not None:
+            dropout[name] = share
     return chosen, dropout
+
+
+def asked_for(text: str) -> tuple[str, str, float | None]:
+    """Return the name, type ("" where it is not said) and dropout of NAME, NAME:TYPE or NAME:TYPE:DROPOUT.
+
+    A name may hold colons where a type follows. Raises UserError for unknown types and shares that cannot be.
+    """
+    name, colon, kind = text.rpartition(":")
+    if not colon:
+        return text, "", None
+    if kind in KINDS:
+        return name, kind, None
+    before, _, middle = name.rpartition(":")
+    if before and middle in KINDS:
+        return before, middle, _share(text, kind)
+    name, _, rest = text.partition(":")
+    raise unknown_name(f"type of {name}", rest.partition(":")[0], KINDS, about="conditions")
 
 
 def _share(text: str, share: str) -> float:
@@ -169,19 +189,35 @@ def _kind(name: str, known: Sequence[Value], distinct: int) -> str:
     texts = [value for value in known if isinstance(value, str)]
     if all(isinstance(value, list) for value in known):
         return "colour" if _all_colours(known) and any(c in name.lower() for c in _COLOUR_NAMES) else "tags"
-    if name in USUAL_LABELS or {class_name(value).lower() for value in known} <= _FLAGS:
+    usual = name.lower() in USUAL_LABELS
+    is_text = not usual and _is_text(name, texts, distinct, len(known))
+    fewer = usual or 2 * sum(map(_is_parted, texts)) <= len(texts)
+    if not is_text and _are_tags(texts, fewer):
+        return "tags"
+    if usual or {class_name(value).lower() for value in known} <= _FLAGS:
         return "category"
     if len(texts) == len(known) and all(text.startswith("#") for text in texts) and _all_colours(known):
         return "colour"
-    if all(_is_number(value) for value in known):
+    if all(map(is_number, known)):
         return "number"
+    return "text" if is_text else "category"
+
+
+def _is_text(name: str, texts: Sequence[str], distinct: int, known: int) -> bool:
     words = sum(len(text.split()) for text in texts) / max(1, len(texts))  # a path is no sentence
-    if name.lower() in _TEXT_NAMES or (words >= 3 and 4 * distinct > len(known)):
-        return "text"
-    if sum(len(tags_of(text)) > 1 for text in texts) * 2 > len(known):
-        tags = {tag for text in texts for tag in tags_of(text)}
-        return "tags" if len(tags) <= min(MOST_CLASSES, distinct) else "category"
-    return "category"
+    return name.lower() in _TEXT_NAMES or (words >= 3 and 4 * distinct > known)
+
+
+def _is_parted(text: str) -> bool:
+    return len(tags_of(text)) > 1
+
+
+def _are_tags(texts: Sequence[str], fewer: bool) -> bool:
+    """Whether parted texts are made of few tags: as many as there are different texts, or fewer than that."""
+    if not any(map(_is_parted, texts)):
+        return False
+    tags, distinct = {tag for text in texts for tag in tags_of(text)}, len(set(texts))
+    return len(tags) <= MOST_CLASSES and len(tags) <= distinct - fewer
 
 
 def _as(kind: str, name: str, values: Sequence[Value]) -> Attribute | str:
@@ -195,8 +231,8 @@ def _as(kind: str, name: str, values: Sequence[Value]) -> Attribute | str:
             return f"has {len(tags):,} different tags; {MOST_CLASSES} are the most"
         return Tags(name, tuple(sorted(tags)))
     if kind == "number":
-        if not all(_is_number(value) for value in known):
-            return "holds more than numbers"
+        if others := [value for value in known if not is_number(value)]:
+            return f"holds more than numbers, such as '{others[0]}'"
         numbers = [float(value) for value in known]  # type: ignore[arg-type]
         return Number(name, min(numbers), max(numbers)) if min(numbers) < max(numbers) else "never changes"
     if kind == "colour":
@@ -210,15 +246,6 @@ def _as(kind: str, name: str, values: Sequence[Value]) -> Attribute | str:
     if len(classes) > MOST_CLASSES or (len(classes) > 2 and 2 * len(classes) > len(known)):
         return f"has {len(classes):,} different values for {len(known):,} pictures: too many for classes"
     return Category(name, tuple(sorted(classes)))
-
-
-def _is_number(value: Value) -> bool:
-    if isinstance(value, (bool, list)) or value is None:
-        return False
-    try:
-        return abs(float(value)) < float("inf")
-    except ValueError:
-        return False
 
 
 def _all_whole(known: Sequence[Value]) -> bool:

@@ -79,14 +79,7 @@ class Category(Attribute):
     def clean(self, wish: Wish) -> Wish:
         """ "hero:1,food:0.6" becomes a mix, unless a class has that very name."""
         if isinstance(wish, str) and wish not in self.classes and ":" in wish:
-            mix: dict[str, float] = {}
-            for part in wish.split(","):
-                name, _, weight = part.rpartition(":")
-                try:
-                    mix[name.strip()] = float(weight)
-                except ValueError:
-                    raise UserError(f"{self.name}={wish}: a mix has the form hero:1,food:0.6.") from None
-            wish = mix
+            wish = _weights(self.name, wish, [part.strip() for part in wish.split(",")], "hero:1,food:0.6")
         return super().clean(wish)
 
     def between(self, a: Wish, b: Wish, u: float) -> Wish:
@@ -113,6 +106,23 @@ class Category(Attribute):
         return {**super().to_json(), "classes": list(self.classes)}
 
 
+def _weights(
+    attribute: str, wish: str, parts: Sequence[str], example: str, plain: Sequence[str] = ()
+) -> dict[str, float]:
+    """Return NAME:WEIGHT of each part, 1 for the ``plain`` ones. Raises UserError for anything else."""
+    weights: dict[str, float] = {}
+    for part in parts:
+        name, colon, weight = (part, ":", "1") if part in plain else part.rpartition(":")
+        try:
+            value = float(weight)
+            if not colon or not math.isfinite(value) or name.strip() in weights:
+                raise ValueError
+        except ValueError:
+            raise UserError(f"{attribute}={wish}: a mix has the form {example}, each once.") from None
+        weights[name.strip()] = value
+    return weights
+
+
 def class_name(value: object) -> str:
     """Return how a value is called as a class: text as it is, true and false in small letters."""
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -122,7 +132,8 @@ def class_name(value: object) -> str:
 class Tags(Attribute):
     """Any number of named marks: 1 has it, -1 has it not, 0 not said.
 
-    A picture says something about every tag; a wish may name some only: "flying, -dark".
+    A picture says something about every tag; a wish may name some only, "flying, -dark", or weigh them,
+    "fire:1, water:0.5".
     """
 
     kind: ClassVar[str] = "tags"
@@ -134,12 +145,27 @@ class Tags(Attribute):
 
     def encode(self, wish: Wish) -> Tensor:
         signs = torch.zeros(self.features)
-        for tag in tags_of(wish):
-            name = tag.removeprefix("-")
+        mix = self._mix(wish)
+        named = [tag if tag in self.tags else tag.removeprefix("-") for tag in mix]
+        for (tag, weight), name in zip(mix.items(), named, strict=True):
             if name not in self.tags:
                 raise unknown_name(self.name, name, self.tags)
-            signs[self.tags.index(name)] = -1 if tag.startswith("-") else 1
+            if named.count(name) > 1:
+                raise UserError(f"{self.name} asks for '{name}' twice: name each tag once.")
+            signs[self.tags.index(name)] = weight if tag == name else -weight
         return signs
+
+    def _mix(self, wish: Wish) -> Mapping[str, float]:
+        return wish if isinstance(wish, Mapping) else dict.fromkeys(tags_of(wish), 1.0)
+
+    def clean(self, wish: Wish) -> Wish:
+        """ "fire:1, water:0.5" becomes a mix, unless tags have such names."""
+        if isinstance(wish, str) and ":" in wish:
+            plain = [*self.tags, *(f"-{tag}" for tag in self.tags)]
+            tags = tags_of(wish)
+            if not set(tags) <= set(plain):
+                wish = _weights(self.name, wish, tags, "fire:1,water:0.5", plain)
+        return super().clean(wish)
 
     def encode_picture(self, value: Value) -> Tensor:
         """Return the signs of a picture that has just these tags; zeros where nothing is known."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.data.conditions.column_types import choose_controls
+from fogcatcher.data.conditions.column_types import asked_for, choose_controls
 from fogcatcher.data.conditions.conditions import (
     Attribute,
     Category,
@@ -18,6 +18,7 @@ from fogcatcher.data.conditions.conditions import (
     Tags,
     Text,
 )
+from fogcatcher.runs.setup import Setup, check
 
 KIND = Category("kind", ("food", "hero", "spell"))
 TAGS = Tags("tags", ("dark", "fast", "wet"))
@@ -179,3 +180,69 @@ def test_missing_values_are_silent():
     spec = choose_controls(COLUMNS, ["shiny", "kind"]).spec
     encoded = spec.encode_pictures(COLUMNS)
     assert encoded["shiny"][:4].tolist() == [[0, 1], [1, 0], [0, 0], [0, 1]]
+
+
+# --- tags that a table parts by commas ----------------------------------------------------------
+
+TYPES = ["fire", "water", "grass", "poison", "rock", "ice"]
+PAIRS = [f"{a},{b}" for a in TYPES for b in TYPES if a < b]
+
+
+@pytest.mark.parametrize("name", ["types", "type", "Kind", "label", "element"])
+@pytest.mark.parametrize("parted", [1, 3, 15])
+def test_parted_words_are_tags_in_every_column(name: str, parted: int):
+    values = [*TYPES * 20, *PAIRS[:parted] * 2]
+    spec = choose_controls({name: values, "hp": [float(i % 7) for i in range(len(values))]}, [name]).spec
+    assert spec.attributes == (Tags(name, tuple(sorted(TYPES))),)
+
+
+def test_names_with_commas_stay_classes():
+    for values in (
+        ["Smith, John", "Smith, Anna", "Doe, Ann"],
+        ["orc", "elf", "orc, old"],
+        ["small", "large", "red, blue"],
+    ):
+        assert isinstance(choose_controls({"label": values * 9}).spec.attributes[0], Category)
+
+
+def test_without_a_usual_label_not_everything_is_a_condition():
+    many = {name: COLUMNS[name] for name in ("dots", "shiny", "weight", "traits", "id")}
+    controls = choose_controls({**many, "rarity": ["common", "rare"] * 20})
+    assert [a.name for a in controls.spec.attributes] == ["shiny", "traits"]
+    assert "dots (number, 1 to 3), weight (number, 0.5 to 7), rarity (2 classes)" in " ".join(controls.notes)
+
+
+def test_weighted_tags():
+    types = Tags("types", ("a:b", "fire", "water"))
+    assert types.encode(types.clean("fire:1,water:0.5")).tolist() == [0, 1, 0.5]
+    assert types.encode(types.clean("fire, -water:0.25")).tolist() == [0, 1, -0.25]
+    assert types.encode(types.clean("a:b, -fire")).tolist() == [1, -1, 0]
+    assert types.encode({"fire": 0.5, "-water": 1}).tolist() == [0, 0.5, -1]
+    for wish in (
+        "fire:nan",
+        "fire:inf",
+        "fire:x",
+        "fire:1,fire:2",
+        "fire:1,goat:1",
+        "fire,-fire",
+        "fire:1,-fire:1",
+    ):
+        with pytest.raises(UserError, match=r"types"):
+            types.clean(wish)
+    with pytest.raises(UserError, match="kind"):
+        KIND.clean("hero:1,hero:2")
+
+
+def test_types_are_checked_before_anything_is_read():
+    for asked, said in (
+        ("types:tag", "unknown type of types 'tag'.*Did you mean tags"),
+        ("types:tags:2", "from 0 to 0.5, not 2"),
+        ("types:tags:nan", "from 0 to 0.5, not nan"),
+    ):
+        with pytest.raises(UserError, match=said):
+            check(Setup(data="nowhere", conditions=(asked,)))
+    assert asked_for("a:b:tags:0.5") == ("a:b", "tags", 0.5) and asked_for("a:b:tags") == (
+        "a:b",
+        "tags",
+        None,
+    )
