@@ -6,8 +6,10 @@ Pictures are (H, W, 4) uint8 RGBA. A place is (row, column), counted from 0.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -237,6 +239,7 @@ def _most_common(codes: NDArray[np.uint32]) -> np.uint32:
 # --- layouts that are detected ------------------------------------------------------------------
 
 SMALLEST_CELL = 4
+MOST_ENLARGED = 64
 MOST_SPACING = 8
 MOST_MARGIN = 8
 USUAL_GAP = 2
@@ -290,10 +293,17 @@ def detect_layout(
       cells: nothing on the sheet tells the two apart.
 
     Where a cell is given and nothing holds, something may be left over at the ends; and where still nothing
-    holds, content may run across (tiles fill their cells), with no spacing and no margin. Raises UserError
-    when no cell is given and nothing holds.
+    holds, content may run across (tiles fill their cells), with no spacing and no margin. A sheet that was
+    enlarged by whole steps is explained as it was before, if it can be. Raises UserError when no cell is
+    given and nothing holds.
     """
     _check(cell or (1, 1), spacing or 0, margin or 0)
+    step = _enlarged(rgba)
+    if step > 1 and cell is None and spacing is None and margin is None:
+        with contextlib.suppress(UserError):
+            small = detect_layout(np.ascontiguousarray(rgba[::step, ::step]))
+            cell = small.cell[0] * step, small.cell[1] * step
+            return fixed_layout(rgba, cell, small.spacing * step, small.margin * step)
     codes = _codes(rgba)
     content = codes != _most_common(codes)
     if cell is None and not content.any():
@@ -324,6 +334,18 @@ def detect_layout(
     return fixed_layout(rgba, best.cell, best.spacing, best.margin)
 
 
+def _enlarged(rgba: Rgba) -> int:
+    """Return the largest k of which every k x k pixels are the same; 1 where nothing was enlarged."""
+    height, width = rgba.shape[:2]
+    both = math.gcd(height, width)
+    for k in range(min(both, MOST_ENLARGED), 1, -1):
+        if both % k == 0:
+            blocks = rgba.reshape(height // k, k, width // k, k, 4)
+            if (blocks == blocks[:, :1, :, :1]).all():
+                return k
+    return 1
+
+
 def _lines(codes: NDArray[np.uint32], content: NDArray[np.bool_]) -> _Lines:
     """Read the lines along the first axis."""
     flat = (codes == codes[:, :1]).all(axis=1)
@@ -335,17 +357,18 @@ def _lines(codes: NDArray[np.uint32], content: NDArray[np.bool_]) -> _Lines:
 def _even_fits(
     lines: tuple[_Lines, _Lines], cell: tuple[int, int] | None, spacing: int, margin: int
 ) -> Iterator[_Fit]:
-    """Explanations with this spacing and margin in which nothing is left over."""
+    """Explanations with this spacing and margin in which nothing is left over, in each direction."""
     ends = {margin} | ({spacing} if margin == 0 else set()) | ({0} if margin == spacing else set())
-    for end in sorted(ends):
-        found = []
-        for axis, line in enumerate(lines):
-            sizes = _even_sizes(line.length - margin - end, spacing) if cell is None else [cell[axis]]
-            found.append([size for size in sizes if _holds(line, size, spacing, margin, end)])
-        for height, width in product(*found):
-            one_picture = height + margin + end == lines[0].length and width + margin + end == lines[1].length
-            if not (cell is None and one_picture):
-                yield _Fit((height, width), spacing, margin, end == margin)
+    found: list[list[tuple[int, int]]] = [[], []]
+    for (axis, line), end in product(enumerate(lines), sorted(ends)):
+        sizes = _even_sizes(line.length - margin - end, spacing) if cell is None else [cell[axis]]
+        found[axis] += [(size, end) for size in sizes if _holds(line, size, spacing, margin, end)]
+    for (height, below), (width, beside) in product(*found):
+        one_picture = (
+            height + margin + below == lines[0].length and width + margin + beside == lines[1].length
+        )
+        if not (cell is None and one_picture):
+            yield _Fit((height, width), spacing, margin, below == beside == margin)
 
 
 def _uneven_fit(

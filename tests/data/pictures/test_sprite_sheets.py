@@ -244,6 +244,22 @@ def test_lines_after_every_cell_or_before_every_cell():
         assert (layout.rows, layout.columns, layout.leftover()) == (3, 4, (0, 0))
 
 
+@pytest.mark.parametrize("scale", [1, 3, 4])
+@pytest.mark.parametrize(("rows", "columns"), [(12, 54), (3, 20), (2, 9), (1, 9)])
+@pytest.mark.parametrize("after", [(0, 1), (1, 0), (1, 1), (0, 0)])
+def test_each_direction_may_end_in_a_gutter_also_when_enlarged(rows, columns, after, scale):
+    """Published sheets of 918 x 203: 54 cells of 16 and 54 gutters beside each other, 12 and 11 below."""
+    height, width = 17 * rows - 1 + after[0], 17 * columns - 1 + after[1]
+    layout = Layout(height, width, (16, 16), 1, 0, rows, columns)
+    tiles = [noise(i, 16, 16) for i in range(rows * columns)]
+    sheet = join_sheet(in_rows(tiles, layout), layout).repeat(scale, 0).repeat(scale, 1)
+    if (rows, columns, after) == (12, 54, (0, 1)) and scale == 1:
+        assert sheet.shape[:2] == (203, 918)
+    detected = detect_layout(sheet)
+    assert (detected.cell, detected.spacing, detected.margin) == ((16 * scale, 16 * scale), scale, 0)
+    assert (detected.rows, detected.columns) == (rows, columns)
+
+
 def test_touching_tiles_need_their_size_and_then_have_no_gutters():
     layout = new_layout(12, (16, 16), 4)
     sheet = join_sheet(in_rows([noise(i, 16, 16) for i in range(12)], layout), layout)
