@@ -152,6 +152,6 @@ def test_tiny_classes_are_trained_on_and_named():
     for share in (0.05, 0.5, 0.9):
         parts = split(dataset, DataOptions(hold_out=share), spec)
         trained = parts.train.tolist()
-        assert {kinds[i] for i in trained} == {"orc", "imp", "elf", "ent"} and 0 in trained
+        assert {str(kinds[i]) for i in trained} == {"orc", "imp", "elf", "ent"} and 0 in trained
     said = tiny_classes(dataset, spec, split(dataset, DataOptions(), spec))
     assert len(said) == 1 and "kind=imp (1), tags=dry (1), kind=ent (" in said[0] and "orc" not in said[0]
