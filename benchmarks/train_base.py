@@ -81,7 +81,7 @@ def chosen(tiles: Path, without: Path, left_out: Sequence[str]) -> Iterator[np.n
                 yield canvas
 
 
-def trained(pictures: np.ndarray, minutes: float, folder: Path) -> Run:
+def trained(pictures: np.ndarray, minutes: float, folder: Path, start_from: str) -> Run:
     np.save(folder / "pictures.npy", pictures)
     run = prepare(
         Setup(
@@ -89,7 +89,7 @@ def trained(pictures: np.ndarray, minutes: float, folder: Path) -> Run:
             folder / "run",
             steps=10**9,
             augment="shift,flip,hue",
-            start_from="none",
+            start_from=start_from,
             options=DataOptions(),
         )
     )
@@ -131,12 +131,13 @@ def main() -> None:
     parser.add_argument("--without", type=Path, required=True)
     parser.add_argument("--leave-out", nargs="*", default=["kenney"])
     parser.add_argument("--minutes", type=float, default=75.0)
+    parser.add_argument("--start-from", default="none", help="a model to go on from")
     parser.add_argument("--out", type=Path, required=True)
     a = parser.parse_args()
     pictures = np.stack(list(chosen(a.tiles, a.without, a.leave_out)))
     print(f"{len(pictures):,} pictures", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        write(trained(pictures, a.minutes, Path(folder)), a.tiles.name, a.out)
+        write(trained(pictures, a.minutes, Path(folder), a.start_from), a.tiles.name, a.out)
 
 
 if __name__ == "__main__":

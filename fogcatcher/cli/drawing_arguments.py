@@ -47,7 +47,9 @@ class SteeringArguments(SettingsArguments, RunAndWish):
     def load(self) -> Model:
         from fogcatcher.model.model import load
 
-        return load(self.model, self.best, self.ema)
+        model = load(self.model, self.best, self.ema)
+        self.check(model)
+        return model
 
 
 @dataclass(kw_only=True)

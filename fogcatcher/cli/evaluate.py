@@ -114,7 +114,9 @@ class Evaluate(SettingsArguments, JudgingArguments):
     def _model(self, folder: Path) -> Model:
         from fogcatcher.model.model import load
 
-        return load(folder, self.best, self.ema)
+        model = load(folder, self.best, self.ema)
+        self.check(model)
+        return model
 
     def _run(self, folder: Path, processes: Processes) -> Evaluation:
         from fogcatcher.cli.bars import judging_bar

@@ -15,6 +15,7 @@ from fogcatcher.base.version import __version__
 from fogcatcher.cli.classify import Classify
 from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
+from fogcatcher.cli.distill import Distill
 from fogcatcher.cli.evaluate import Evaluate
 from fogcatcher.cli.explain import Explain
 from fogcatcher.cli.export import Export, Import
@@ -45,6 +46,7 @@ Then:         fogcatcher sample runs/my-sprites -n 64
 
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Distill, tyro.conf.subcommand("distill")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Inpaint, tyro.conf.subcommand("inpaint")]
     | Annotated[Outpaint, tyro.conf.subcommand("outpaint")]

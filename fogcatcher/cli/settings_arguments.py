@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_type_hints
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import tyro
 
@@ -12,6 +12,9 @@ from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_inte
 from fogcatcher.cli.flags import field_of
 from fogcatcher.diffusion.sampling.table import SAMPLERS
 from fogcatcher.drawing.settings import NAMES, USUAL, Limit, Settings, Steering, settings_of
+
+if TYPE_CHECKING:
+    from fogcatcher.model.model import Model
 
 READ: Mapping[str, Callable[[Any], object]] = {
     "guidance": parse_guidance,
@@ -68,6 +71,12 @@ class SettingsArguments:
         """Return what the flags say. Raises UserError for values that cannot be."""
         typed = {name: getattr(self, field_of(name)) for name in NAMES}
         return settings_of({name: READ[name](v) if name in READ else v for name, v in typed.items()})
+
+    def check(self, model: Model) -> None:
+        """Raises UserError where a flag asks for another way of drawing than the only one a model knows."""
+        usual = {field.name: field.default for field in fields(self)}
+        given = {name: getattr(self, field_of(name)) for name in NAMES}
+        model.check_choices({name: v for name, v in given.items() if v != usual[field_of(name)]})
 
 
 def setting_of(name: str, text: str) -> object:

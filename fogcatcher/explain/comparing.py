@@ -158,6 +158,8 @@ def _models(requests: Sequence[Request]) -> dict[Weights, Model]:
 
 def _try(model: Model, request: Request) -> None:
     """Take the first step of the first seed."""
+    usual, asked = choices_of(USUAL), choices_of(request.settings)
+    model.check_choices({name: value for name, value in asked.items() if value != usual[name]})
     next(iter(model.states(request.seeds[:1], [request.condition], request.settings)))
 
 

@@ -27,6 +27,7 @@ from fogcatcher.diffusion.sampling.grids import (
     LeadingGrid,
     LinspaceGrid,
     LogSNRGrid,
+    NestedKarrasGrid,
     UniformGrid,
 )
 from fogcatcher.diffusion.sampling.samplers import Step
@@ -47,6 +48,7 @@ from fogcatcher.networks.embeddings import Vector, Words
 
 GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
     "karras": lambda steps: KarrasGrid(),
+    "karras_nested": lambda steps: NestedKarrasGrid(),
     "uniform": lambda steps: UniformGrid(),
     "leading": lambda steps: LeadingGrid(steps or 1000),
     "linspace": lambda steps: LinspaceGrid(steps or 1000),

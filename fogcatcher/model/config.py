@@ -102,6 +102,27 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Distilled:
+    """How a model came to draw in a few steps (``diffusion/distillation.py``)."""
+
+    method: str
+    """A name of ``model/distilling.py``."""
+    steps: Annotated[int, Range(1, 1024)]
+    """Steps in which it draws: no others, and with no sampler but DDIM."""
+    grid: str
+    """How they are spaced."""
+    teacher_steps: Annotated[int, Range(2, 1024)]
+    """Steps of the teacher, of which each of the student's does an equal part."""
+    guidance: Annotated[float, Range(0, 100)]
+    """With which the teacher drew; the student does so without a second call."""
+    teacher: Annotated[str, Length(0, 200)]
+    hash: Annotated[str, Length(0, 64)]
+    """Start of the SHA-256 of the teacher's weights."""
+    licence: Annotated[str, Length(0, 100)]
+    """Of the teacher's weights, as its card says."""
+
+
+@dataclass(frozen=True)
 class DataConfig:
     """Where the pictures came from, and how they were read."""
 
@@ -138,6 +159,8 @@ class RunConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     start: Start | None = None
     """The model that it started from; None where it began anew."""
+    distilled: Distilled | None = None
+    """How it learned to draw in few steps; None where it did not."""
 
     def to_json(self) -> dict[str, Any]:
         tree = dataclasses.asdict(self)

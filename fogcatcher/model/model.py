@@ -38,7 +38,7 @@ from fogcatcher.drawing.steering import guided
 from fogcatcher.model import hub
 from fogcatcher.model.build import build_denoiser, build_grid, build_sampler, wanted_of
 from fogcatcher.model.choose_network import build_network
-from fogcatcher.model.config import BEST, WEIGHTS, RunConfig, read_config, write_config
+from fogcatcher.model.config import BEST, WEIGHTS, Distilled, RunConfig, read_config, write_config
 from fogcatcher.model.model_card import model_card, usage_of
 from fogcatcher.model.sizes import check_canvas
 from fogcatcher.model.trained_classifier import TrainedClassifier, load_classifier
@@ -109,6 +109,7 @@ class Model:
         if not seeds or (n is not None and n != len(seeds)):
             raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
         wishes = self._wishes(condition, seeds)
+        self.check_choices(choices)
         settings = self._checked(settings_of(choices, settings))
         edit = edit or Edit()
         in_all = len(self.times(settings, edit)) - 1
@@ -140,6 +141,27 @@ class Model:
             frames=[*(to_rows(x) for x in earlier), rows] if keep_frames else [],
         )
 
+    @property
+    def usual(self) -> Settings:
+        """How this model draws where nothing else is said."""
+        few = self.config.distilled
+        return USUAL if few is None else replace(USUAL, **_own_way(few))
+
+    def check_choices(self, choices: Mapping[str, object]) -> None:
+        """Raises UserError where somebody chose how to draw, and this model knows one way alone."""
+        few = self.config.distilled
+        for name, own in (_own_way(few) if few else {}).items():
+            given = choices.get(name)
+            if given is not None and given != own:
+                message = Message(
+                    "this model was made to draw in {steps} steps of ddim, guided as its teacher was: "
+                    "leave out {name}, or draw with its teacher, {teacher}.",
+                    steps=few.steps if few else 0,
+                    name=name,
+                    teacher=few.teacher if few else "",
+                )
+                raise UserError(message, about=name)
+
     def _made_by(self, settings: Settings) -> PictureRecipe:
         """The recipe of every picture of one drawing, but for what each has of its own."""
         steering = settings.steering
@@ -169,7 +191,12 @@ class Model:
             raise UserError("guidance by a weaker model takes one scale, not one for each condition.")
         if steering.negative is not None:
             steering = replace(steering, negative=self.conditions.clean(steering.negative))
+        settings = self._in_own_way(settings)
         return replace(settings, grid=self._grid(settings), steering=steering)
+
+    def _in_own_way(self, settings: Settings) -> Settings:
+        few = self.config.distilled
+        return replace(settings, **_own_way(few)) if few else settings
 
     def _grid(self, settings: Settings) -> str:
         return settings.grid or self.config.method.grid
@@ -188,6 +215,7 @@ class Model:
 
         Raises UserError for a grid or a number of steps that cannot be.
         """
+        settings = self._in_own_way(settings)
         if settings.steps < 1:
             raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
         schedule = self.denoiser.process.schedule
@@ -344,6 +372,11 @@ class Model:
         """Return the hash that a model of these very weights has once it is saved and loaded."""
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
         return short_hash(save(tensors))
+
+
+def _own_way(few: Distilled) -> dict[str, Any]:
+    """What a model that was distilled does in its own way alone: fields of ``Settings``."""
+    return {"sampler": "ddim", "steps": few.steps, "grid": few.grid, "guidance": 1.0, "eta": None}
 
 
 def class_of_seed(seed: int, classes: int) -> int:

@@ -75,7 +75,7 @@ def take_over(
 
     Return what was taken, and what to say of it. Raises UserError where the two have too little in common.
     """
-    name, theirs = _name(source), source.config
+    name, theirs = name_of(source), source.config
     if type(theirs.kind) is not type(config.kind):
         message = Message(
             "{@start_from}: {name} draws {theirs}, and these are {ours}.",
@@ -230,5 +230,5 @@ def licence_of(folder: Path | None) -> str:
     return found[1] if found else LICENCE
 
 
-def _name(source: Model) -> str:
+def name_of(source: Model) -> str:
     return str(source.origin.get("name", "a model"))[:200]

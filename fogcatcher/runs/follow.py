@@ -16,6 +16,7 @@ from fogcatcher.model.config import (
     write_config,
     write_json,
 )
+from fogcatcher.model.distilling import TEACHER
 from fogcatcher.model.model_card import model_card, usage_of
 from fogcatcher.runs.budget import CORRECTIONS
 from fogcatcher.runs.loggers import Logger
@@ -138,6 +139,8 @@ def _open_folder(run: Run) -> None:
     if run.state.step == 0:
         save_state(run.written, run.folder / "state")
         run.model.save_weights(run.folder)
+        if run.teacher:
+            run.teacher.save(run.folder / TEACHER)
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}
     write_json(run.folder / "data_report.json", report)

@@ -34,6 +34,7 @@ from fogcatcher.model.config import (
     RunConfig,
     read_config,
 )
+from fogcatcher.model.distilling import TEACHER, build_distillation
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.presets import RECIPES
 from fogcatcher.model.start_from import START_RATE, network_of, take_over, usual_base
@@ -82,7 +83,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
             setup.data,
             setup.conditions,
             len(dataset),
-            _fingerprint(dataset, controls.spec, parts),
+            fingerprint(dataset, controls.spec, parts),
             setup.options,
         ),
         augmentation=augmentation,
@@ -94,16 +95,16 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
         start, told = take_over(source, denoiser, config, controls.spec)
         config, said = replace(config, start=start), [*said, *told]
     folder = setup.out or free_folder(setup.data)
-    run = _assemble(folder, config, controls.spec, dataset, parts, devices, denoiser)
+    run = assemble(folder, config, controls.spec, dataset, parts, devices, denoiser)
     run.notes += [*controls.notes, *tiny_classes(dataset, controls.spec, parts)]
     run.notes += [*_of_alpha(kind, dataset), *said, *in_words(setup, config), *warnings_of(config.method)]
     if setup.steps is None:
         minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
-        run = _for_minutes(run, minutes, started)
+        run = for_minutes(run, minutes, started)
     return run
 
 
-def _for_minutes(run: Run, minutes: float, started: float) -> Run:
+def for_minutes(run: Run, minutes: float, started: float) -> Run:
     """The run with a plan of about so many minutes more, which is corrected while it trains."""
     plan, per_step = run.config.training, time_step(run, 1.0)
     budget = Budget(started + 60 * minutes)
@@ -135,9 +136,9 @@ def resume(
     with devices.processes.first_of_each_machine_first():
         dataset = read_of_kind(config.kind, data, config.data.options, progress)
     parts = split(dataset, config.data.options, conditions)
-    if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
+    if fingerprint(dataset, conditions, parts) != config.data.fingerprint:
         parts = split(dataset, config.data.options)  # as runs of before could hold out all of a class
-    if _fingerprint(dataset, conditions, parts) != config.data.fingerprint:
+    if fingerprint(dataset, conditions, parts) != config.data.fingerprint:
         raise UserError(
             Message(
                 "{data} is not what {folder} was trained on ({now} {kind} now, {then} then): "
@@ -152,7 +153,7 @@ def resume(
         )
     _check_size(folder, config, conditions)
     denoiser = build_denoiser(config, conditions)
-    run = _assemble(folder, config, conditions, dataset, parts, devices, denoiser)
+    run = assemble(folder, config, conditions, dataset, parts, devices, denoiser)
     try:
         run.notes += load_newest_state(run.state, folder / "state")
     except FileNotFoundError as error:
@@ -172,7 +173,7 @@ def resume(
     plan = replace(config.training, ends=(*config.training.ends, config.training.steps))
     plan = replace(plan, steps=run.state.step + (steps or 1))
     run = replace(run, config=replace(config, training=plan))
-    return run if minutes is None else _for_minutes(run, minutes, started)
+    return run if minutes is None else for_minutes(run, minutes, started)
 
 
 def _check_size(folder: Path, config: RunConfig, conditions: ConditionSpec) -> None:
@@ -236,7 +237,7 @@ def _with_network(
     return replace(config, network=network, training=plan)
 
 
-def _fingerprint(dataset: Dataset, conditions: ConditionSpec, parts: Split) -> str:
+def fingerprint(dataset: Dataset, conditions: ConditionSpec, parts: Split) -> str:
     """A hash of all that training sees."""
     digest = hashlib.sha256(f"{dataset.digest} {conditions.to_json()}".encode())
     for a in conditions.attributes:
@@ -245,7 +246,7 @@ def _fingerprint(dataset: Dataset, conditions: ConditionSpec, parts: Split) -> s
     return digest.hexdigest()[:16]
 
 
-def _assemble(
+def assemble(
     folder: Path,
     config: RunConfig,
     conditions: ConditionSpec,
@@ -253,7 +254,9 @@ def _assemble(
     parts: Split,
     devices: Devices,
     denoiser: Denoiser,
+    teacher: Model | None = None,
 ) -> Run:
+    """Put together what trains. A new distillation gives its ``teacher``; an old one has it in its folder."""
     plan = config.training
     devices.check(plan.batch_size, config.network.name)
     batches = Batches(
@@ -272,7 +275,11 @@ def _assemble(
     else:
         state = TrainingState.start(denoiser.to(best_device()), plan)
     state.setbacks = replace(state.setbacks, micro_batch=devices.micro_batch)
-    objective = build_objective(config.method, config.kind.sigma_data)
+    if config.distilled:
+        teacher = teacher or load(folder / TEACHER)
+        objective = build_distillation(config, teacher.denoiser)
+    else:
+        objective = build_objective(config.method, config.kind.sigma_data)
     state.memory = objective.times.memory
     if state.memory and devices.processes.count > 1:
         raise UserError(
@@ -293,4 +300,5 @@ def _assemble(
         processes=devices.processes,
         gathered=gathered,
         known=checkpoints_in(folder / "state"),
+        teacher=teacher,
     )

@@ -59,6 +59,8 @@ class Run:
     """When training should end, where a time was asked for."""
     stopped: str = ""
     """Why training ended before its last step, where it did so by itself."""
+    teacher: Model | None = None
+    """The model from which a distilled one learns."""
     processes: Processes = ALONE
     """All that train this run together."""
     known: frozenset[str] = frozenset()

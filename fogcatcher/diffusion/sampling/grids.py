@@ -76,6 +76,18 @@ class KarrasGrid(Grid):
 
 
 @dataclass(frozen=True)
+class NestedKarrasGrid(KarrasGrid):
+    """The Karras spacing with sigma_min at 0 steps from the end, where the data are put in its place.
+
+    So the grid of 2 N steps holds every time of that of N, as halving needs (Salimans & Ho 2022), and the
+    last of a few steps asks at a noise level at which something is left to decide.
+    """
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        return super().noisy_times(schedule, steps + 1)[:-1]
+
+
+@dataclass(frozen=True)
 class LogSNRGrid(Grid):
     """Even in log-SNR, between the same ends as the Karras grid."""
 

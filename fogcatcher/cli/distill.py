@@ -1,0 +1,70 @@
+"""``fogcatcher distill``: of a model that draws in many steps one that draws in a few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from fogcatcher.runs.setup import Setup
+
+
+@dataclass(kw_only=True)
+class Distill:
+    """Make of a model one that draws in a few steps: a new run, which learns from the old one.
+
+    Ctrl-C once saves and stops; fogcatcher train DATA --resume --out DIR goes on.
+
+    Example:  fogcatcher distill sprites --steps 4 --minutes 10 --out runs/fast
+    """
+
+    run_: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN", help_behavior_hint="")]
+    """Run directory, or a model that comes with the program: the teacher."""
+    data: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
+    """Pictures to learn with. Default: those that the teacher learned from."""
+    steps: Annotated[int, tyro.conf.arg(metavar="N")] = 4
+    """Steps in which the new model draws, each one call of the network."""
+    method: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
+    """consistency: one step of the teacher, and the student's own answer for the rest; progressive: all steps
+    of the teacher at once, exact and slower; or auto."""
+    guidance: Annotated[float | None, tyro.conf.arg(metavar="W", help_behavior_hint="")] = None
+    """Guidance of the teacher, which the new model then has without a second call. Default: 1, as the data
+    were."""
+    teacher_steps: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    """Steps of the teacher. Default: 32. Twice --steps with progressive is one halving of the paper."""
+    minutes: Annotated[float | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = None
+    """Time to train. Default: 10."""
+    updates: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    """Number of training steps, instead of a time."""
+    seed: int = Setup.seed
+    """Seed of the whole run."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    """Run directory. Default: runs/TEACHER-N-steps."""
+
+    def run(self) -> None:
+        from fogcatcher.base.processes import joined
+        from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.cli.train import describe_run, follow_on_screen
+        from fogcatcher.runs.devices import Devices
+        from fogcatcher.runs.distill import DistillSetup, prepare_distillation
+        from fogcatcher.runs.follow import follow
+
+        setup = DistillSetup(
+            self.run_,
+            self.data,
+            self.out,
+            self.steps,
+            self.method,
+            self.guidance,
+            self.teacher_steps,
+            self.minutes,
+            self.updates,
+            self.seed,
+        )
+        with joined() as processes:
+            with reading_bar() as progress:
+                made = prepare_distillation(setup, progress, Devices(processes))
+            describe_run(made)
+            follow_on_screen(made, follow(made))

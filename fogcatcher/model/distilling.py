@@ -1,0 +1,57 @@
+"""From a teacher and a number of steps to the objective of a student."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fogcatcher.base.errors import UserError, named
+from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
+from fogcatcher.diffusion.distillation import Consistency, Distillation, Progressive
+from fogcatcher.diffusion.guidance import ClassifierFree, Clipped
+from fogcatcher.model.build import build_grid
+from fogcatcher.model.config import Distilled, RunConfig
+
+METHODS: Mapping[str, type[Distillation]] = {"consistency": Consistency, "progressive": Progressive}
+"""How a student learns (``diffusion/distillation.py``)."""
+TEACHER = "teacher"
+"""Folder of a run in which its teacher lies, so that it can go on wherever it is."""
+USUAL = "consistency"
+"""What auto means: the one whose steps cost the least."""
+
+
+def grid_of(config: RunConfig) -> str:
+    """Return the spacing of few steps that suits a teacher: one that halving thins out, and keeps."""
+    if config.distilled:
+        return config.distilled.grid
+    return "karras_nested" if config.method.grid in ("karras", "log_snr") else "uniform"
+
+
+def check_any_steps(config: RunConfig, what: str) -> None:
+    """Raises UserError for a model of few steps where ``what`` is written cannot say which steps they are."""
+    if config.distilled:
+        raise UserError(
+            f"{what} cannot say yet that a model draws in its own {config.distilled.steps} steps alone: "
+            f"export its teacher, {config.distilled.teacher}, or as torch."
+        )
+
+
+def build_distillation(config: RunConfig, teacher: Denoiser) -> Distillation:
+    """Return what a student with this config learns from its teacher.
+
+    Raises UserError where the config says nothing of a teacher, or what cannot be.
+    """
+    few = config.distilled
+    if few is None:
+        raise UserError("this run has no teacher.")
+    kind = named("method", few.method, METHODS, about="method")
+    fine = build_grid(few.grid, config.method)(teacher.process.schedule, few.teacher_steps)
+    try:
+        return kind.of(_as_it_draws(teacher, few), fine, few.teacher_steps // few.steps)
+    except ValueError as error:
+        raise UserError(f"{error}.") from error
+
+
+def _as_it_draws(teacher: Denoiser, few: Distilled) -> DenoiserLike:
+    teacher = teacher.eval().requires_grad_(False)
+    guided: DenoiserLike = teacher if few.guidance == 1 else ClassifierFree(teacher, few.guidance)
+    return Clipped(guided)

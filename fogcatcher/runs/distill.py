@@ -1,0 +1,145 @@
+"""A run made from a run: a student that draws in a few steps what its teacher draws in many."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fogcatcher.base.errors import Message, UserError, named
+from fogcatcher.data.kinds import read_of_kind
+from fogcatcher.data.reading import Reading
+from fogcatcher.data.splitting import split
+from fogcatcher.model.build import build_denoiser
+from fogcatcher.model.choose_network import learning_rate_of
+from fogcatcher.model.config import Distilled, RunConfig
+from fogcatcher.model.distilling import METHODS, USUAL, grid_of
+from fogcatcher.model.model import Model, load
+from fogcatcher.model.start_from import START_RATE, licence_of, name_of
+from fogcatcher.runs.devices import ONE_DEVICE, Devices
+from fogcatcher.runs.forecast import DEFAULT_MINUTES
+from fogcatcher.runs.prepare import assemble, fingerprint, for_minutes
+from fogcatcher.runs.record import Run
+from fogcatcher.runs.setup import check_length, free_folder
+from fogcatcher.training.fit import Plan
+
+TEACHER_STEPS = 32
+"""Of a teacher that draws in any number of steps."""
+
+
+@dataclass(frozen=True)
+class DistillSetup:
+    """What a person may choose about a distillation."""
+
+    run: str
+    """The teacher: a run, or a model that comes with the program."""
+    data: str | None = None
+    """The pictures to noise; None is what the teacher learned from."""
+    out: Path | None = None
+    steps: int = 4
+    """Steps, and calls of the network, in which the student draws."""
+    method: str = "auto"
+    guidance: float | None = None
+    """Of the teacher, which the student learns along; None is 1: as the data were."""
+    teacher_steps: int | None = None
+    """None is 32, or those of a teacher that was distilled itself."""
+    minutes: float | None = None
+    updates: int | None = None
+    """Number of training steps, instead of a time."""
+    seed: int = 0
+
+
+def prepare_distillation(
+    setup: DistillSetup, progress: Reading | None = None, devices: Devices = ONE_DEVICE
+) -> Run:
+    """Read teacher and data and build everything; nothing is written yet.
+
+    Raises UserError for what cannot be distilled, and for data that are not of the teacher's kind.
+    """
+    started = time.monotonic()
+    check_length(setup.minutes, setup.updates)
+    teacher = load(setup.run)
+    few = _few(setup, teacher)
+    data = setup.data or teacher.config.data.path
+    with devices.processes.first_of_each_machine_first():
+        dataset = read_of_kind(teacher.config.kind, data, teacher.config.data.options, progress)
+    missing = [a.name for a in teacher.conditions.attributes if a.name not in dataset.columns]
+    if missing:
+        raise UserError(
+            Message(
+                "{data} says nothing about {name}, which the teacher was told.", data=data, name=missing[0]
+            )
+        )
+    parts = split(dataset, teacher.config.data.options, teacher.conditions)
+    config = _config(setup, teacher, few)
+    config = replace(
+        config,
+        data=replace(
+            config.data,
+            path=data,
+            pictures=len(dataset),
+            fingerprint=fingerprint(dataset, teacher.conditions, parts),
+        ),
+    )
+    denoiser = build_denoiser(config, teacher.conditions)
+    denoiser.load_state_dict(teacher.denoiser.state_dict())
+    folder = setup.out or free_folder(f"{few.teacher}-{few.steps}-steps")
+    run = assemble(folder, config, teacher.conditions, dataset, parts, devices, denoiser, teacher)
+    run.notes.append(
+        f"{few.method}: {few.steps} steps learn from {few.teacher_steps} of {few.teacher}, "
+        f"guidance {few.guidance:g}"
+    )
+    if setup.updates is None:
+        minutes = DEFAULT_MINUTES if setup.minutes is None else setup.minutes
+        run = for_minutes(run, minutes, started)
+    return run
+
+
+def _few(setup: DistillSetup, teacher: Model) -> Distilled:
+    """Raises UserError for steps and methods that cannot be."""
+    before = teacher.config.distilled
+    method = USUAL if setup.method == "auto" else setup.method
+    named("method", method, METHODS, about="method")
+    steps, of = setup.steps, setup.teacher_steps or (before.steps if before else TEACHER_STEPS)
+    if before and (of != before.steps or steps >= before.steps):
+        raise UserError(
+            f"{setup.run} itself draws in {before.steps} steps: it can teach fewer, and takes no other "
+            f"number of its own; or learn from its teacher, {before.teacher}."
+        )
+    if not 1 <= steps < of:
+        raise UserError(f"a student takes from 1 to {of - 1} steps here, not {steps}.", about="steps")
+    if of % steps:
+        near = min((n for n in range(1, of) if of % n == 0), key=lambda n: abs(n - steps))
+        raise UserError(
+            f"{of} steps of the teacher are not {steps} equal parts: the nearest number of steps is {near}.",
+            about="steps",
+        )
+    guidance = 1.0 if setup.guidance is None else setup.guidance
+    if before and guidance != 1:
+        raise UserError(
+            f"{setup.run} draws with the guidance of its teacher: leave it out.", about="guidance"
+        )
+    return Distilled(
+        method,
+        steps,
+        grid_of(teacher.config),
+        of,
+        guidance,
+        name_of(teacher),
+        teacher.hash,
+        licence_of(teacher.folder),
+    )
+
+
+def _config(setup: DistillSetup, teacher: Model, few: Distilled) -> RunConfig:
+    theirs = teacher.config
+    plan: Plan = replace(
+        theirs.training,
+        steps=setup.updates or 1,
+        learning_rate=START_RATE * learning_rate_of(theirs.network),
+        warmup=Plan.warmup,
+        fall=Plan.fall,
+        ends=(),
+        seed=setup.seed,
+    )
+    return replace(theirs, training=plan, distilled=few)
