@@ -277,7 +277,10 @@ export function TrainPage() {
   const shown =
     job ??
     (asked["data"] === undefined && named === undefined && asked["new"] === undefined ? running : undefined);
-  const model = all.find((one) => one.id === (named ?? shown?.result?.model));
+  const id = named ?? shown?.result?.model;
+  // A run that has just begun is known by its work: only one trains at a time.
+  const begun = shown !== undefined && unfinished(shown) && shown.state !== "queued";
+  const model = all.find((one) => (id === undefined ? begun && one.state === "training" : one.id === id));
   const looking = model !== undefined || shown !== undefined;
   return (
     <>

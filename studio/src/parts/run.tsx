@@ -9,7 +9,7 @@ import { jobs, training, unfinished } from "../state/store";
 import { begun, discardModel, start } from "../state/work";
 import { figure, number, percent, t } from "../words/words";
 import { Chart, type Series } from "./chart";
-import { Bar, Button, Loading, More, Slider } from "./controls";
+import { Bar, Button, More, Slider } from "./controls";
 import { Orders, StateMark, timeLeft } from "./job";
 import { Stage } from "./stage";
 
@@ -184,14 +184,16 @@ export function RunView({ model, job: given }: { model: Model | undefined; job: 
         one.kind === "train" &&
         unfinished(one) &&
         model !== undefined &&
-        [one.result?.model, one.request["resume"]].includes(model.id),
+        ([one.result?.model, one.request["resume"]].includes(model.id) ||
+          (model.state === "training" && one.result === null)),
     );
   const id = model?.id ?? job?.result?.model;
   const news = id === undefined ? undefined : training.value[id];
   const alive = (job !== undefined && unfinished(job)) || model?.state === "training";
   const { log, details } = useLog(id, alive, job?.state === "done" ? 1 : 0);
-  const done = news?.step ?? model?.step ?? job?.progress?.done ?? 0;
-  const of = news?.of ?? model?.steps ?? job?.progress?.of ?? 0;
+  const told = job?.state === "running" ? job.progress : null;
+  const done = told?.done ?? news?.step ?? model?.step ?? 0;
+  const of = told?.of ?? news?.of ?? model?.steps ?? 0;
   const left = job?.progress?.seconds_left ?? news?.seconds_left;
   const preview = news?.preview ?? model?.preview ?? null;
   const levels = log?.checks.findLast((check) => (check.levels ?? []).length > 0);
@@ -203,12 +205,11 @@ export function RunView({ model, job: given }: { model: Model | undefined; job: 
         <div class="row spread">
           <p class="row tight">
             {job !== undefined && <StateMark job={job} />}
-            <span>
-              {t("job.step", { done, of })} {alive && timeLeft(left)}
-            </span>
-            {alive && job?.progress?.text != null && (
-              <span class="muted" lang="en">
-                {job.progress.text}
+            {alive && typeof told?.text === "string" ? (
+              <span lang="en">{told.text}</span>
+            ) : (
+              <span>
+                {t("job.step", { done, of })} {alive && timeLeft(left)}
               </span>
             )}
           </p>
@@ -246,8 +247,8 @@ export function RunView({ model, job: given }: { model: Model | undefined; job: 
           {model !== undefined && !alive && <GoOn model={model} />}
         </div>
         <div class="run-side">
-          {log === null ? (
-            alive && <Loading />
+          {log === null || log.rows.length + log.checks.length === 0 ? (
+            alive && <p class="muted">{t("run.lossSoon")}</p>
           ) : (
             <>
               <Chart title={t("run.losses")} across={t("run.step")} series={lossSeries(log)} logY />

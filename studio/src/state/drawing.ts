@@ -32,7 +32,7 @@ export const PLAIN: Drawing = {
   model: null,
   wishes: {},
   inTurn: true,
-  count: 16,
+  count: 8,
   seed: 0,
   locked: false,
   guidance: null,
