@@ -168,16 +168,12 @@ def train(visitor: Visitor, minutes: float) -> str:
     visitor.button("train.go").click()
     sheet = page.locator(".run-sheet .sheet img")
     sheet.wait_for()
-    first = sheet.evaluate("image => image.naturalHeight")
     visitor.look("5-training")
-    page.wait_for_function(
-        "first => document.querySelector('.run-sheet .sheet img').naturalHeight > first", arg=first
-    )
+    grown = "document.querySelector('.run-sheet .sheet img').naturalHeight >= 2 * 16 * 4"
+    page.wait_for_function(grown)  # two rows at least
     page.reload()  # a closed tab ends nothing, and what was seen is still there
     sheet.wait_for()
-    page.wait_for_function(
-        "first => document.querySelector('.run-sheet .sheet img').naturalHeight > first", arg=first
-    )
+    page.wait_for_function(grown)
     visitor.link("nav.draw").wait_for()
     model = visitor.client.get("/api/jobs")[-1]["result"]["model"]
     visitor.go(f"train?model={quote(model)}")
