@@ -86,6 +86,8 @@ def _lines(dataset: Dataset, found: Verdicts) -> list[str]:
 
 
 def _summary(dataset: Dataset, found: Verdicts) -> list[str]:
+    from fogcatcher.data.pictures.found_sheets import told
+
     counts = Counter(found.classes[a] for a in found.choice.tolist())
     said = ", ".join(f"{name} x {count:,}" for name, count in counts.most_common(WIDEST_TABLE))
     more = ", ..." if len(counts) > WIDEST_TABLE else ""
@@ -93,6 +95,7 @@ def _summary(dataset: Dataset, found: Verdicts) -> list[str]:
         f"{len(dataset):,} pictures: {said}{more}",
         f"{found.calls / len(dataset):,.0f} network calls a picture, for {len(found.classes)} classes",
     ]
+    lines += told(dataset.ignored)
     if dataset.skipped:
         name, reason = next(iter(dataset.skipped.items()))
         lines.append(f"{len(dataset.skipped):,} files could not be read; {name}, for one, {reason}")

@@ -75,7 +75,8 @@ class Segment:
         painted = torch.stack([paint(mask, known.colours) for mask in masks])
         for name, mask in zip(_file_names(dataset.names), painted, strict=True):
             save_png(to_image(mask[None]), self.out / f"{name}{MARK}")
-        save_png(sheet(_side_by_side(dataset.rows[:SHOWN], painted[:SHOWN]), columns=9), self.out / SHEET)
+        shown = sheet(_side_by_side(dataset.rows[:SHOWN], painted[:SHOWN]), columns=9)
+        save_png(shown, self.out / SHEET, {"sheet": {"columns": 9}})
 
 
 def _without_masks(dataset: Dataset) -> Dataset:

@@ -55,11 +55,14 @@ class TrainClassifier:
         from fogcatcher.applications.classifier_training import prepare, steps_in
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.data.pictures.found_sheets import told
         from fogcatcher.data.reading import read_dataset
 
         with reading_bar() as progress:
             config = model.config.data
             dataset = read_dataset(self.data or config.path, config.options, progress)
+        for line in told(dataset.ignored):
+            print(line)
         run = prepare(model, dataset, self.width, self.seed)
         steps = self.steps or steps_in(run, self.minutes)
         names = ", ".join(f"{name} ({len(c)} classes)" for name, c in run.classifier.attributes.items())

@@ -19,6 +19,7 @@ from fogcatcher.data.labels import Labels
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.backdrop import Rgba, prepared
 from fogcatcher.data.pictures.fitting import Fitting
+from fogcatcher.data.pictures.found_sheets import OWN, is_own_sheet
 from fogcatcher.data.pictures.measuring import Measure, measure
 from fogcatcher.data.pictures.picture_files import Unreadable, decode
 from fogcatcher.data.pictures.store import PictureTensor, PictureWriter, cached, store
@@ -117,7 +118,10 @@ def read_dataset(
 
 def read_picture_file(path: Path, options: DataOptions) -> Dataset:
     """Read one picture by itself, as one of a folder. Raises UserError when it cannot be read."""
-    source = Source([path.name], lambda number: decode(path.read_bytes()), lambda: Labels({}), fingerprint="")
+    content = path.read_bytes()
+    if is_own_sheet(content):
+        raise UserError(f"{path} {OWN}, of many pictures: give a single one.")
+    source = Source([path.name], lambda number: decode(content), lambda: Labels({}), fingerprint="")
     return _from_source(source, options, None)
 
 

@@ -20,6 +20,7 @@ from fogcatcher.data.hub import PREFIX, HubRows, is_saved_dataset, read_hub
 from fogcatcher.data.idx import read_idx_pair
 from fogcatcher.data.labels import Labels, read_labels
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.pictures.found_sheets import find_sheets, told
 from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, decode, has_picture_content
 from fogcatcher.data.values import Value
 
@@ -100,6 +101,12 @@ def _file_source(files: Files, options: DataOptions) -> Source:
     if not pictures:
         raise _no_pictures(files, ignored)
     used, notes = _one_split(pictures)
+    sheets = find_sheets(used, files.read, files.root)
+    used = [name for name in used if name not in sheets]
+    ignored |= sheets
+    notes += told(sheets)
+    if not used:
+        raise UserError(f"no pictures in {files.root}: {'; '.join(told(sheets))}.")
 
     def labels() -> Labels:
         return read_labels(files, used, options.labels, options.unmatched, known - set(used))

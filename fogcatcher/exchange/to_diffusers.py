@@ -84,7 +84,7 @@ def to_diffusers(model: Model, folder: Path, sheet: Image.Image | None = None) -
     else:
         _write_programs(model, folder)
     if sheet is not None:
-        save_png(sheet, folder / SHEET)
+        save_png(sheet, folder / SHEET, {"sheet": {}})
     usage = _plain_usage(model.denoiser) if plain else _own_usage(model)
     card = model_card(
         model.config, model.conditions, usage, sheet=SHEET if sheet else None, library="diffusers"

@@ -298,7 +298,7 @@ def detect_layout(
     given and nothing holds.
     """
     _check(cell or (1, 1), spacing or 0, margin or 0)
-    step = _enlarged(rgba)
+    step = enlarged(rgba)
     if step > 1 and cell is None and spacing is None and margin is None:
         with contextlib.suppress(UserError):
             small = detect_layout(np.ascontiguousarray(rgba[::step, ::step]))
@@ -334,7 +334,7 @@ def detect_layout(
     return fixed_layout(rgba, best.cell, best.spacing, best.margin)
 
 
-def _enlarged(rgba: Rgba) -> int:
+def enlarged(rgba: Rgba) -> int:
     """Return the largest k of which every k x k pixels are the same; 1 where nothing was enlarged."""
     height, width = rgba.shape[:2]
     both = math.gcd(height, width)

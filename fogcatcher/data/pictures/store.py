@@ -33,7 +33,7 @@ MOST_FACTS = 10**9
 """Bytes of what is known about the pictures of one set."""
 T = TypeVar("T")
 Side = Annotated[int, Range(0, 10**12)]
-_FORMAT = 4
+_FORMAT = 5
 _CHUNK = 2048
 
 
