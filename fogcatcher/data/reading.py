@@ -29,6 +29,8 @@ from fogcatcher.data.values import Value
 
 EXAMINED = 256
 """How many pictures decide the size."""
+SHOWN = 5
+"""Names in a sentence."""
 CACHE_FROM = 2000
 """Smaller sets are read again in less time than anybody notices."""
 
@@ -220,7 +222,7 @@ def _read(
         fitted=dict(reader.fitted),
         skipped=reader.skipped,
         duplicates=reader.duplicates,
-        notes=[to_json(note) for note in (*labels.notes, *measured.notes)],
+        notes=[to_json(note) for note in (*labels.notes, *measured.notes, *_of_animations(source.moving))],
         digest=digest,
         prints=reader.prints,
         pixel_art=measured.pixel_art,
@@ -236,6 +238,22 @@ def _measure(source: Source, chosen: list[int], options: DataOptions) -> Measure
                 yield source.decode(number)[0][1]
 
     return measure(pictures(), options)
+
+
+def _of_animations(moving: Mapping[str, str]) -> list[Message]:
+    """What to say where one frame stands for an animation."""
+    if not moving:
+        return []
+    listed = ", ".join(f"{name} ({said})" for name, said in list(moving.items())[:SHOWN])
+    return [
+        Message(
+            "animations: only the first frame that shows anything is used of {count:,}: {listed}{more} "
+            "({@all_frames:True} takes all frames)",
+            count=len(moving),
+            listed=listed,
+            more=f" and {len(moving) - SHOWN:,} more" if len(moving) > SHOWN else "",
+        )
+    ]
 
 
 def _columns(labels: Labels, names: list[str]) -> dict[str, list[Value]]:

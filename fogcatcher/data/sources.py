@@ -21,7 +21,7 @@ from fogcatcher.data.idx import read_idx_pair
 from fogcatcher.data.labels import Labels, read_labels
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.found_sheets import find_sheets, told
-from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, decode, has_picture_content
+from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, decode, has_picture_content, moves
 from fogcatcher.data.values import Value
 
 Frames = list[tuple[str, NDArray[np.uint8]]]
@@ -29,7 +29,9 @@ Frames = list[tuple[str, NDArray[np.uint8]]]
 
 _FOREIGN = {
     ".psd": "Photoshop", ".xcf": "GIMP", ".ase": "Aseprite", ".aseprite": "Aseprite", ".kra": "Krita",
-    ".svg": "vector graphics", ".ai": "Illustrator", ".heic": "HEIC", ".pdf": "PDF",
+    ".svg": "vector graphics", ".ai": "Illustrator", ".heic": "HEIC", ".heif": "HEIC", ".pdf": "PDF",
+    ".clip": "Clip Studio", ".pdn": "Paint.NET", ".ora": "OpenRaster", ".piskel": "Piskel", ".jxl": "JPEG XL",
+    ".exr": "OpenEXR", ".hdr": "Radiance", ".eps": "PostScript",
 }  # fmt: skip
 _HELD_BACK = {"test", "val", "valid", "validation"}
 
@@ -47,6 +49,8 @@ class Source:
     """Changes when the data set does."""
     notes: list[str] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
+    moving: dict[str, str] = field(default_factory=dict)
+    """Animation of which one frame was decoded -> how many it has."""
 
 
 def open_source(path: str | Path, options: DataOptions) -> Source:
@@ -111,10 +115,15 @@ def _file_source(files: Files, options: DataOptions) -> Source:
     def labels() -> Labels:
         return read_labels(files, used, options.labels, options.unmatched, known - set(used))
 
-    def frames(number: int) -> Frames:
-        return decode(files.read(used[number]), options.all_frames)
+    moving: dict[str, str] = {}
 
-    return Source(used, frames, labels, files.fingerprint(), notes, ignored)
+    def frames(number: int) -> Frames:
+        content = files.read(used[number])
+        if not options.all_frames and (said := moves(content)):
+            moving[used[number]] = said
+        return decode(content, options.all_frames)
+
+    return Source(used, frames, labels, files.fingerprint(), notes, ignored, moving)
 
 
 def _is_picture(files: Files, name: str) -> bool:

@@ -332,3 +332,19 @@ def test_spec_measures_the_data():
     assert hard_share(pictures) == 0.95 and spec_of(pictures).hard_alpha  # 48 of 960
     pictures[0, 3, 4, 0] = 7
     assert not spec_of(pictures).hard_alpha
+
+
+def test_animations_are_named_where_one_frame_stands_for_them(tmp_path):
+    for i in range(3):
+        save(tmp_path / f"{i}.png", picture(i))
+    frames = [Image.fromarray(picture(i)) for i in range(4)]
+    clear = Image.new("RGBA", (16, 16), "#0000")
+    frames[0].save(tmp_path / "walk.webp", save_all=True, append_images=frames[1:], lossless=True)
+    clear.save(tmp_path / "spell.png", save_all=True, append_images=[frames[3]], disposal=1)
+    dataset = read_dataset(tmp_path)
+    note = next(note for note in dataset.notes if note.startswith("animations: "))
+    assert "walk.webp (4 frames)" in note and "spell.png (2 frames, the first of them empty)" in note
+    assert not (dataset.rows[:] == 0).flatten(1).all(1).any()  # no picture is empty
+    assert not any(
+        "animations" in note for note in read_dataset(tmp_path, DataOptions(all_frames=True)).notes
+    )

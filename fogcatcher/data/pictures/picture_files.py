@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "ICO", "QOI", "AVIF", "TGA")
+FORMATS = (
+    *("PNG", "JPEG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "ICO", "QOI", "AVIF"),
+    *("CUR", "ICNS", "PCX", "DDS", "JPEG2000", "TGA"),  # TGA has no signature, so it comes last
+)
 """What Pillow may try. Its other formats stay shut: some of them start other programs."""
 SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"}
     | {".ppm", ".pgm", ".pbm", ".pfm", ".ico", ".qoi", ".avif", ".tga"}
+    | {".cur", ".icns", ".pcx", ".dds", ".jp2", ".j2k", ".jpf", ".jpx"}
 )
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused before they are decoded: 50 million RGBA pixels are 200 MB."""
 MAX_BYTES = 200_000_000
 MAX_FRAMES = 1000
+LOOKED_AT = 64
+"""Frames that are looked at to see whether anything moves."""
 
-_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"qoif")
+_SIGNATURES = (
+    *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"qoif"),
+    *(b"icns", b"DDS ", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+)
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
@@ -55,7 +65,7 @@ def reason_of(error: OSError) -> str:
 
 
 def decode(content: bytes, every_frame: bool = False) -> list[tuple[str, NDArray[np.uint8]]]:
-    """Return (mode, (H, W, 4) uint8 RGBA) of the first frame, or of every frame.
+    """Return (mode, (H, W, 4) uint8 RGBA) of the first frame that shows anything, or of every frame.
 
     Pictures come upright (EXIF), palettes and colour keys resolved, 16-bit and float grey scaled to 0..255,
     colour under alpha 0 zeroed. Raises Unreadable when the content is broken, no picture, or too large.
@@ -67,21 +77,54 @@ def decode(content: bytes, every_frame: bool = False) -> list[tuple[str, NDArray
     with warnings.catch_warnings():
         # What a decoder has to say about odd metadata does not concern the pixels.
         warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # of a picture inside another
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 _check_size(*image.size)
-                count = min(getattr(image, "n_frames", 1), MAX_FRAMES) if every_frame else 1
-                return [_frame(image, number) for number in range(count)]
+                if every_frame:
+                    return [_frame(image, n) for n in range(min(getattr(image, "n_frames", 1), MAX_FRAMES))]
+                first = _frame(image, 0)
+                if first[1].any() or not _may_move(content):
+                    return [first]
+                return [next((frame for frame in _others(image) if frame[1].any()), first)]
         except Unreadable:
             raise
         except Image.UnidentifiedImageError as error:
             if has_picture_content(content[:16]):
                 raise Unreadable("is broken (it begins like a picture, and no more)") from error
             raise Unreadable("is not a picture, whatever its name says") from error
-        except (Image.DecompressionBombError, MemoryError) as error:
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
             raise Unreadable("is too large to decode") from error
         except Exception as error:  # hostile bytes can make a decoder raise anything
             raise Unreadable(f"is broken ({str(error) or type(error).__name__})") from error
+
+
+def moves(content: bytes) -> str:
+    """Return what an animation loses when one frame stands for it: "8 frames"; "" where nothing moves."""
+    if not _may_move(content):
+        return ""
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            warnings.simplefilter("ignore")
+            _check_size(*image.size)
+            first = _frame(image, 0)[1]
+            if all(np.array_equal(first, frame) for _, frame in _others(image)):
+                return ""
+            empty = "" if first.any() else ", the first of them empty"
+            return f"{getattr(image, 'n_frames', 1)} frames{empty}"
+    except Exception:  # what is broken is told by ``decode``
+        return ""
+
+
+def _may_move(content: bytes) -> bool:
+    """Whether the bytes are those of an animation: a GIF may be one, the others say so."""
+    head = content[:4096]
+    return head.startswith(b"GIF8") or b"acTL" in head or (head[:4] == b"RIFF" and b"ANIM" in head)
+
+
+def _others(image: Image.Image) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The frames after the first, as far as they are looked at."""
+    return (_frame(image, number) for number in range(1, min(getattr(image, "n_frames", 1), LOOKED_AT)))
 
 
 def _check_size(width: int, height: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fogcatcher.data.pictures.picture_files import MAX_PIXELS, Unreadable, decode
+from fogcatcher.data.pictures.picture_files import MAX_PIXELS, Unreadable, decode, has_picture_content, moves
 from tests.pictures import picture
 
 
@@ -141,6 +141,41 @@ def test_the_first_frame_or_all_of_them():
     assert [rgba[0, 0].tolist() for _, rgba in decode(content)] == [[250, 0, 0, 255]]
     every = [rgba[0, 0, :3].tolist() for _, rgba in decode(content, every_frame=True)]
     assert every == [[250, 0, 0], [0, 250, 0], [0, 0, 250]]
+
+
+@pytest.mark.parametrize("form", ["ICNS", "PCX", "DDS", "JPEG2000"])
+def test_formats_of_icons_and_of_games(form: str):
+    rgba = picture(4, (16, 16), alpha=form != "PCX")
+    content = written(Image.fromarray(rgba).convert("RGB" if form == "PCX" else "RGBA"), form)
+    decoded = decode(content)[0][1]
+    if form == "ICNS":  # holds large ones too, which Pillow made
+        assert decoded.shape == (1024, 1024, 4)
+    else:
+        np.testing.assert_array_equal(decoded, rgba)
+    assert has_picture_content(content[:16]) or form == "PCX"
+
+
+def test_a_cursor_is_an_icon_with_a_point():
+    icon = bytearray(
+        written(Image.fromarray(picture(1, (16, 16))), "ICO", sizes=[(16, 16)], bitmap_format="bmp")
+    )
+    icon[2] = 2
+    np.testing.assert_array_equal(decode(bytes(icon))[0][1][..., 3], picture(1, (16, 16))[..., 3])
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP"])
+def test_what_moves_is_said_and_an_empty_first_frame_is_passed_over(form: str):
+    clear, red, blue = (Image.new("RGBA", (6, 5), colour) for colour in ("#0000", "#f00", "#00f"))
+    options = {"save_all": True, "duration": 50, **({"disposal": 2} if form == "GIF" else {})}
+
+    def moving(*frames: Image.Image) -> bytes:
+        return written(frames[0], form, append_images=list(frames[1:]), **options)
+
+    assert moves(moving(red, blue, red)) == "3 frames" and decode(moving(red, blue))[0][1][0, 0, 0] > 250
+    assert moves(moving(clear, blue)) == "2 frames, the first of them empty"
+    np.testing.assert_allclose(decode(moving(clear, blue))[0][1][0, 0].astype(int), [0, 0, 255, 255], atol=1)
+    assert moves(moving(red)) == "" and moves(written(red, form)) == ""
+    assert not decode(moving(clear))[0][1].any()
 
 
 def test_a_bomb_is_refused_before_it_is_decoded():
