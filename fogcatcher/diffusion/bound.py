@@ -18,6 +18,7 @@ from torch import Tensor
 from fogcatcher.diffusion.denoiser import DenoiserLike
 from fogcatcher.diffusion.posterior import Variance, reverse
 from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.randomness import Generator, randn_like
 from fogcatcher.diffusion.tensors import Condition, PerSample, Samples, Times, expand_to
 
 Decoder = Literal["bytes", "continuous"]
@@ -45,7 +46,7 @@ def bound(
     denoiser: DenoiserLike,
     x0: Samples,
     times: Times,
-    generator: torch.Generator,
+    generator: Generator,
     variance: Variance = "small",
     decoder: Decoder = "bytes",
     cond: Condition | None = None,
@@ -57,8 +58,7 @@ def bound(
     process, rows = denoiser.process, []
     with torch.no_grad():
         for above, t, s in zip([times[0], *times], times, times[1:], strict=False):
-            noise = torch.randn(x0.shape, generator=generator, device=generator.device).to(x0)
-            x_t = process.corrupt(x0, t, noise)
+            x_t = process.corrupt(x0, t, randn_like(x0, generator))
             _, mean, log_variance = reverse(denoiser, x_t, t, s, variance, cond, above)
             rows.append(step_nats(process, x0, x_t, mean, log_variance, t, s, decoder))
     return Bound(prior_nats(process, x0, times[0]), torch.stack(rows))

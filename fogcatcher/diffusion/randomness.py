@@ -3,7 +3,7 @@ one integer seed per sample for sampling."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -33,12 +33,30 @@ class SampleGenerator:
         return torch.stack(rows).to(x)
 
 
-Generator = torch.Generator | SampleGenerator
+class GivenNoise:
+    """Noise that is given: each draw takes the next of ``draws``, (B, ...) each, in their order."""
+
+    def __init__(self, draws: Iterable[Samples]) -> None:
+        self._draws = iter(draws)
+
+    def randn_like(self, x: Samples) -> Samples:
+        """Return the next noise in the type and on the device of ``x``.
+
+        Raises ValueError when there is none left, or it has another shape.
+        """
+        noise = next(self._draws, None)
+        if noise is None or noise.shape != x.shape:
+            found = "none is left" if noise is None else f"{tuple(noise.shape)} comes next"
+            raise ValueError(f"noise of shape {tuple(x.shape)} is needed, and {found}")
+        return noise.to(x)
+
+
+Generator = torch.Generator | SampleGenerator | GivenNoise
 
 
 def randn_like(x: Samples, generator: Generator) -> Samples:
     """Return standard normal noise of the shape, type and device of ``x``, (B, ...)."""
-    if isinstance(generator, SampleGenerator):
+    if not isinstance(generator, torch.Generator):
         return generator.randn_like(x)
     noise = torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype)
     return noise.to(x.device)

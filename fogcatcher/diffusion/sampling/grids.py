@@ -117,3 +117,72 @@ class LinspaceGrid(Grid):
             raise ValueError(f"{steps} steps do not fit into {self.trained_steps} trained ones")
         index = torch.linspace(self.trained_steps - 1, 0, steps, dtype=torch.float64).round()
         return (index + 1) / self.trained_steps
+
+
+@dataclass(frozen=True)
+class OpenLinspaceGrid(LinspaceGrid):
+    """One place more, of which the last is left out: the "linspace" of diffusers' multistep solvers.
+
+    round(j (T - 1) / steps), counted from 0, for j = steps, ..., 1.
+    """
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        if steps >= self.trained_steps:
+            raise ValueError(f"{steps} + 1 steps do not fit into {self.trained_steps} trained ones")
+        return super().noisy_times(schedule, steps + 1)[:-1]
+
+
+@dataclass(frozen=True)
+class PolyexponentialGrid(Grid):
+    """ln(sigma / alpha) as a power ``rho`` of the way: k-diffusion's spacing of that name; 1 is log-SNR's."""
+
+    sigma_min: float = 0.002
+    sigma_max: float = 80.0
+    rho: float = 1.0
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        one = torch.ones((), dtype=torch.float64)
+        first, last = (-2 * math.log(sigma) for sigma in (self.sigma_max, self.sigma_min))
+        first = schedule.log_snr(one).clamp(min=first)
+        ramp = torch.linspace(1, 0, steps, dtype=torch.float64) ** self.rho
+        return schedule.t_from_log_snr(last + ramp * (first - last))
+
+
+@dataclass(frozen=True)
+class GivenTimes(Grid):
+    """These times, falling within (0, 1], whose number is that of the steps; 0 comes after them.
+
+    Raises ValueError for others.
+    """
+
+    times: tuple[float, ...]
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        if steps != len(self.times):
+            raise ValueError(f"{len(self.times)} given times make as many steps, not {steps}")
+        return _falling(torch.tensor(self.times, dtype=torch.float64))
+
+
+@dataclass(frozen=True)
+class GivenSigmas(Grid):
+    """The times of these sigma / alpha, falling above 0, as many as there are steps; 0 comes after them.
+
+    Raises ValueError for others, and for more noise than the schedule has.
+    """
+
+    sigmas: tuple[float, ...]
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        if steps != len(self.sigmas):
+            raise ValueError(f"{len(self.sigmas)} given sigmas make as many steps, not {steps}")
+        wanted = -2 * torch.tensor(self.sigmas, dtype=torch.float64).log()
+        times = schedule.t_from_log_snr(wanted)
+        if bool((schedule.log_snr(times) > wanted + 1e-6).any()):
+            raise ValueError("a given sigma lies beyond the end of the schedule")
+        return _falling(times)
+
+
+def _falling(times: Times) -> Times:
+    if not bool(((times > 0) & (times <= 1)).all()) or not bool((times.diff() < 0).all()):
+        raise ValueError("given times must fall, and lie above 0 and up to 1")
+    return times

@@ -29,22 +29,25 @@ def log_likelihood(
     smallest: float = 1e-3,
     rtol: float = 1e-5,
     atol: float = 1e-5,
+    direction: Samples | None = None,
 ) -> PerSample:
     """Return log p(x0) of each sample in nats, (B,): the density of continuous data.
 
     ``trace`` "exact" asks for the gradient of every dimension; "hutchinson" is unbiased and takes one
-    random direction of signs per sample (Hutchinson 1990; Grathwohl et al. 2019, equation 7). The density is
-    that of data with noise of sigma = ``smallest`` alpha, where the ODE starts.
+    random direction of signs per sample (Hutchinson 1990; Grathwohl et al. 2019, equation 7), or the
+    ``direction`` that is given, (B, ...), for which signs or normal noise will do. The density is that of
+    data with noise of sigma = ``smallest`` alpha, where the ODE starts.
     """
     schedule, dimensions = denoiser.process.schedule, x0[0].numel()
-    signs = torch.randint(0, 2, x0.shape, generator=generator, device=generator.device)
-    direction = (2 * signs - 1).to(x0)
+    if direction is None:
+        direction = 2 * torch.randint(0, 2, x0.shape, generator=generator, device=generator.device) - 1
+    along = direction.to(x0)
 
     def slope(phi: Times, state: Tensor) -> Tensor:
         with torch.enable_grad():
             u = state[:, :-1].detach().reshape(x0.shape).requires_grad_()
             v = v_hat(denoiser, u, phi)
-            change = _exact(v, u) if trace == "exact" else _hutchinson(v, u, direction)
+            change = _exact(v, u) if trace == "exact" else _hutchinson(v, u, along)
         return torch.cat([v.detach().flatten(1), change.detach()[:, None]], 1)
 
     one = torch.ones((), dtype=torch.float64)

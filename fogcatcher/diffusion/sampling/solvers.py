@@ -91,25 +91,59 @@ class DPMpp2S(Step):
 
 
 @dataclass(frozen=True)
+class DPMpp3S(Step):
+    """DPM-Solver++(3S): x0_hat from one and two thirds of the way in lambda, third order.
+
+    Lu et al. 2022, "DPM-Solver", algorithm 2, for x0_hat; with r = 1/3 for the first and 2/3 for the second,
+
+        D = x0_hat + m(r h) / r (D' - x0_hat)
+
+    where m(h) = int_0^1 e^(h (u - 1)) u du over that of 1, D' the answer before and r where it stands.
+    """
+
+    calls: ClassVar[int] = 3
+
+    def __call__(self, now: Moment) -> tuple[Samples, Answer]:
+        answer = now.ask()
+        if _starts_or_ends(now):
+            return now.move(now.x, answer.x0_hat, now.t, now.s), answer
+        here, there = now.schedule.log_snr(now.t), now.schedule.log_snr(now.s)
+        h, d, stood = (there - here).item() / 2, answer.x0_hat, 0.0
+        for r in (1 / 3, 2 / 3):
+            between = now.schedule.t_from_log_snr(here + r * (there - here))
+            found = now.ask(now.move(now.x, d, now.t, between), between).x0_hat - answer.x0_hat
+            stood, following = r, 2 / 3 if stood == 0 else 1.0
+            d = answer.x0_hat + _moments(following * h, 2)[1] * following / stood * found
+        return now.move(now.x, d, now.t, now.s), answer
+
+
+@dataclass(frozen=True)
 class DPMpp2M(Step):
     """DPM-Solver++(2M): second order at one call a step. Lu et al. 2022, algorithm 2.
 
         D = x0_hat + (h / previous h) / 2 (x0_hat - previous x0_hat),   h = lambda_s - lambda_t
 
     and then DDIM's step with D for x0_hat. ``eta`` = 0 follows the ODE; 1 is SDE-DPM-Solver++(2M), which
-    adds noise like DDPM (Lu et al. 2022, section 5), and between them is between them.
+    adds noise like DDPM (Lu et al. 2022, section 5), and between them is between them. The "heun" ``form``
+    solves the ODE exactly for the line through both answers, in place of 1/2. The first step, which has no
+    answer before it, is DDIM's, or that of DPM-Solver++(2S).
     """
 
     eta: float = option(0.0, 0, 1, "fresh noise in each step: 0 none, 1 as much as ddpm")
+    form: Literal["midpoint", "heun"] = "midpoint"
+    first: Literal["ddim", "2s"] = "ddim"
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
+        if self.first == "2s" and not now.history:
+            return DPMpp2S()(now)
         answer = now.ask()
         d = answer.x0_hat
         if now.history and now.schedule.sigma(now.s) > 0:
             previous, at = now.history[-1], half_log_snr(now.schedule, now.t)
             h_previous = at - half_log_snr(now.schedule, previous.t)
             h = half_log_snr(now.schedule, now.s) - at
-            d = d + h / h_previous / 2 * (d - previous.x0_hat)
+            share = 0.5 if self.form == "midpoint" else _moments(h, 2)[1]
+            d = d + share * h / h_previous * (d - previous.x0_hat)
         return ddim_move(now, d, self.eta), answer
 
 
@@ -161,10 +195,13 @@ class LMS(Step):
     """Linear multistep (Adams-Bashforth): the last eps_hat as a polynomial in sigma / alpha, integrated.
 
     Of the given ``order``, up to 4; the first steps have fewer answers and a lower one. Liu et al. 2022,
-    "Pseudo Numerical Methods for Diffusion Models", equation 9, for any spacing.
+    "Pseudo Numerical Methods for Diffusion Models", equation 9, for any spacing. In the ``variable`` "lambda"
+    instead, with the ODE solved exactly for it, this is DEIS (Zhang & Chen 2022, "Fast Sampling of Diffusion
+    Models with Exponential Integrator"; in log rho, as in diffusers, where the other is in rho).
     """
 
     order: int = option(4, 1, 4, "so many answers of the network go into a step")
+    variable: Literal["ratio", "lambda"] = "ratio"
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         schedule, t, s = now.schedule, now.t, now.s
@@ -176,9 +213,14 @@ class LMS(Step):
             for a in _latest(now, answer, self.order)
             if schedule.sigma(a.t) <= NO_SIGNAL * schedule.alpha(a.t)
         ]
-        here, there = (math.exp(-half_log_snr(schedule, time)) for time in (t, s))
-        points = [(math.exp(-half_log_snr(schedule, a.t)) - here) / (there - here) for a in answers]
-        weights = _fitting_weights(points, [1 / (k + 1) for k in range(len(points))])
+        values = [half_log_snr(schedule, time) for time in (t, s, *(a.t for a in answers))]
+        moments = [1 / (k + 1) for k in range(len(answers))]
+        if self.variable == "lambda":
+            moments = _moments(values[0] - values[1], len(answers))
+        else:
+            values = [math.exp(-value) for value in values]
+        here, there, *points = values
+        weights = _fitting_weights([(point - here) / (there - here) for point in points], moments)
         slope = _mix(weights, [now.eps_hat(a) for a in answers])
         ratio = schedule.alpha(s) / schedule.alpha(t)
         return ratio * now.x + (schedule.sigma(s) - ratio * schedule.sigma(t)) * slope, answer

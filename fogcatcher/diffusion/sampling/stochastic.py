@@ -12,7 +12,8 @@ from typing import ClassVar
 import torch
 
 from fogcatcher.diffusion.sampling.options import option
-from fogcatcher.diffusion.sampling.samplers import DDPM, Answer, Moment, Step
+from fogcatcher.diffusion.sampling.runge_kutta import DPM2
+from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Answer, Moment, Step
 from fogcatcher.diffusion.sampling.solvers import Heun
 from fogcatcher.diffusion.tensors import Samples
 
@@ -27,6 +28,8 @@ class Churn(Step):
     """
 
     calls: ClassVar[int] = 2
+    then: ClassVar[Step] = Heun()
+    """The step from there."""
     churn: float = option(40.0, 0, 1000, "how far noise is raised, over all steps; 0 is heun (S_churn)")
     low: float = option(0.05, 0, 1000, "least sigma / alpha at which it is raised (S_min)")
     high: float = option(50.0, 0, 1000, "largest sigma / alpha at which it is raised (S_max)")
@@ -46,7 +49,40 @@ class Churn(Step):
                 )
             x = now.denoiser.process.renoise(now.x, now.t, t, self.noise * now.noise())
             now = replace(now, x=x, t=t)
-        return Heun()(now)
+        return self.then(now)
+
+
+@dataclass(frozen=True)
+class EulerChurn(Churn):
+    """The same with a step of Euler, at one call."""
+
+    calls: ClassVar[int] = 1
+    then: ClassVar[Step] = DDIM()
+
+
+@dataclass(frozen=True)
+class Ancestral(Step):
+    """A step of ``inner`` further down than s, and fresh noise back up to s: the ancestral form of any step.
+
+        r = sigma / alpha,   up = eta r_s sqrt(1 - r_s^2 / r_t^2),   r_down^2 = r_s^2 - up^2
+
+    Crowson 2022, k-diffusion's ``get_ancestral_step``. With DDIM inside and eta = 1 this is DDPM.
+    """
+
+    inner: Step = field(default_factory=DPM2)
+    eta: float = option(1.0, 0, 1, "fresh noise in each step: 0 none, 1 as much as ddpm")
+    calls: ClassVar[int] = 2
+
+    def __call__(self, now: Moment) -> tuple[Samples, Answer]:
+        schedule, s = now.schedule, now.s
+        if schedule.sigma(s) == 0 or self.eta == 0:
+            return self.inner(now)
+        r_t, r_s = (schedule.sigma(time) / schedule.alpha(time) for time in (now.t, s))
+        up = self.eta * r_s * (1 - (r_s / r_t) ** 2).sqrt()
+        down = schedule.t_from_noise_ratio((r_s**2 - up**2).clamp(min=0).sqrt())
+        x, answer = self.inner(replace(now, s=down))
+        alpha_s = schedule.alpha(s)
+        return alpha_s / schedule.alpha(down) * x + alpha_s * up * now.noise(), answer
 
 
 @dataclass(frozen=True)

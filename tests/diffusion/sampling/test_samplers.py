@@ -12,17 +12,21 @@ from fogcatcher.diffusion.guidance import Clipped
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.randomness import SampleGenerator
 from fogcatcher.diffusion.sampling.grids import (
+    GivenSigmas,
+    GivenTimes,
     KarrasGrid,
     LeadingGrid,
     LinspaceGrid,
     LogSNRGrid,
+    OpenLinspaceGrid,
+    PolyexponentialGrid,
     UniformGrid,
 )
 from fogcatcher.diffusion.sampling.probability_flow import RK45
-from fogcatcher.diffusion.sampling.runge_kutta import RungeKutta2
+from fogcatcher.diffusion.sampling.runge_kutta import DPM2, PNDM, RungeKutta2
 from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Step, sample
-from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
-from fogcatcher.diffusion.sampling.stochastic import Churn, PredictorCorrector
+from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, DPMpp3S, Heun, UniPC
+from fogcatcher.diffusion.sampling.stochastic import Ancestral, Churn, EulerChurn, PredictorCorrector
 from fogcatcher.diffusion.schedules import (
     BetaSchedule,
     CosineSchedule,
@@ -35,18 +39,20 @@ from fogcatcher.diffusion.schedules import (
 
 SOLVERS: list[Step] = [
     DDIM(), Heun(), DPMpp2S(), DPMpp2M(), DPMpp3M(), LMS(2), LMS(4), UniPC(1), UniPC(2), UniPC(3, b=1),
-    RK45(), RungeKutta2(),
+    RK45(), RungeKutta2(), DPMpp2M(form="heun", first="2s"), DPMpp3S(), LMS(3, "lambda"), PNDM(), DPM2(),
 ]  # fmt: skip
 NOISY: list[Step] = [
     DDPM(), DDPM("large"), DDIM(0.5), DDIM(1.0), DPMpp2M(1.0), Churn(), PredictorCorrector(snr=0.05),
+    EulerChurn(), Ancestral(), Ancestral(DPMpp2S()),
 ]  # fmt: skip
 STEPS = SOLVERS + NOISY
 SCHEDULES = [EDMSchedule(), FlowSchedule(), CosineSchedule(), BetaSchedule(linear_betas(1000))]
 
 
 def marked(steps: list[Step]) -> list[Any]:
-    """The adaptive one asks for hundreds of answers: slow."""
-    return [pytest.param(step, marks=pytest.mark.slow) if isinstance(step, RK45) else step for step in steps]
+    """The adaptive one asks for hundreds of answers, and others are seldom asked for: slow."""
+    slow = (RK45, DPMpp3S, PNDM, DPM2, EulerChurn, Ancestral)
+    return [pytest.param(step, marks=pytest.mark.slow) if isinstance(step, slow) else step for step in steps]
 
 
 def name(thing: object) -> str:
@@ -286,6 +292,31 @@ def test_leading_and_trailing_steps():
         for schedule in [*SCHEDULES, BetaSchedule(cosine_betas(4000))]:
             times = grid(schedule, 30)
             assert len(times) == 31 and times[-1] == 0 and bool((times.diff() < 0).all())
+
+
+def test_grids_from_given_times_and_sigmas_and_spacings_of_others():
+    """diffusers' linspace of 4 steps of 1,000 is at 999, 749.25, 499.5, 249.75; rho = 2 goes by squares."""
+    schedule = BetaSchedule(linear_betas(1000))
+    assert GivenTimes((0.9, 0.5))(schedule, 2).tolist() == [0.9, 0.5, 0.0]
+    assert GivenSigmas((40.0, 0.8))(EDMSchedule(80), 2).tolist() == pytest.approx([0.5, 0.01, 0])
+    places = OpenLinspaceGrid(1000)(schedule, 4)[:-1] * 1000 - 1
+    assert places.tolist() == pytest.approx([999, 749, 500, 250], abs=0.51)
+    curved = (80 * PolyexponentialGrid(0.01, 80, 2.0)(EDMSchedule(80), 4)).log()
+    share = (curved[:-1] - math.log(0.01)) / math.log(8000)
+    assert share.tolist() == pytest.approx([1, 4 / 9, 1 / 9, 0])
+    torch.testing.assert_close(PolyexponentialGrid()(schedule, 9), LogSNRGrid()(schedule, 9))
+    for grid, words in (
+        (GivenTimes((0.5, 0.9)), "fall"),
+        (GivenTimes((1.5, 0.9)), "up to 1"),
+        (GivenTimes((float("nan"), 0.9)), "fall"),
+        (GivenTimes((0.9,)), "not 2"),
+        (GivenSigmas((0.8, 40.0)), "fall"),
+        (GivenSigmas((1e6, 40.0)), "beyond the end"),
+        (GivenSigmas((1.0, -1.0)), "fall"),
+        (OpenLinspaceGrid(2), "do not fit"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            grid(schedule, 2)
 
 
 def test_impossible_grids_are_refused():

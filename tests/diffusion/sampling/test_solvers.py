@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 import torch
 
+from fogcatcher.diffusion.bound import bound
 from fogcatcher.diffusion.exact import MixtureDenoiser, gaussian_denoiser
 from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.randomness import GivenNoise
 from fogcatcher.diffusion.sampling.grids import KarrasGrid, LogSNRGrid, UniformGrid
 from fogcatcher.diffusion.sampling.likelihood import bits_per_dimension, dequantise, log_likelihood
 from fogcatcher.diffusion.sampling.probability_flow import RK45, integrate
-from fogcatcher.diffusion.sampling.runge_kutta import RungeKutta2
+from fogcatcher.diffusion.sampling.runge_kutta import DPM2, PNDM, HeunInTime, RungeKutta2
 from fogcatcher.diffusion.sampling.samplers import DDIM, DDPM, Inversion, Step, sample
-from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, Heun, UniPC
+from fogcatcher.diffusion.sampling.solvers import LMS, DPMpp2M, DPMpp2S, DPMpp3M, DPMpp3S, Heun, UniPC
 from fogcatcher.diffusion.sampling.stochastic import (
+    Ancestral,
     AnnealedLangevin,
     Churn,
+    EulerChurn,
     EulerMaruyama,
     PredictorCorrector,
 )
@@ -74,7 +78,11 @@ def measured_order(step: Step, counts: tuple[int, ...]) -> float:
     return -np.polyfit(np.log(counts), np.log(errors), 1)[0]
 
 
-@pytest.mark.parametrize(("step", "order"), [(DDIM(), 1), (Heun(), 2), (DPMpp2M(), 2)], ids=name)
+@pytest.mark.parametrize(
+    ("step", "order"),
+    [(DDIM(), 1), (Heun(), 2), (DPMpp2M(), 2), (DPMpp2M(form="heun"), 2), (DPM2(), 2), (DPMpp3S(), 3)],
+    ids=name,
+)
 def test_order_of_convergence_between_two_numbers_of_steps(step: Step, order: int):
     """The quick case of the next."""
     assert measured_order(step, (60, 120)) == pytest.approx(order, abs=0.15)
@@ -84,7 +92,8 @@ def test_order_of_convergence_between_two_numbers_of_steps(step: Step, order: in
     ("step", "order"),
     [
         (DDIM(), 1), (Heun(), 2), (DPMpp2S(), 2), (DPMpp2M(), 2), (DPMpp3M(), 3),
-        (LMS(1), 1), (LMS(2), 2), (LMS(3), 3), (LMS(4), 4),
+        (LMS(1), 1), (LMS(2), 2), (LMS(3), 3), (LMS(4), 4), (DPMpp2M(first="2s"), 2), (DPMpp3M(0.5), 2),
+        (LMS(2, "lambda"), 2), (LMS(3, "lambda"), 3), (LMS(4, "lambda"), 4),
         # With its corrector each order of UniPC is one more.
         (UniPC(1), 2), (UniPC(2), 3), (UniPC(2, b=1), 3), (UniPC(3), 4), (UniPC(3, b=1), 4),
     ],
@@ -93,6 +102,49 @@ def test_order_of_convergence_between_two_numbers_of_steps(step: Step, order: in
 @pytest.mark.slow
 def test_order_of_convergence(step: Step, order: int):
     assert measured_order(step, (160, 254, 403, 640)) == pytest.approx(order, abs=0.15)
+
+
+@pytest.mark.parametrize(("step", "order"), [(HeunInTime(), 2), (PNDM(), 2)], ids=name)
+def test_order_on_equal_steps_in_time(step: Step, order: int):
+    denoiser, counts = mixture(FlowSchedule()), (40, 80)
+    times = [torch.linspace(0.8, 0.2, count + 1, dtype=torch.float64) for count in counts]
+    x = denoiser.process.prior(times[0][0], normal(8))
+    exact = run(denoiser, x, times[0][[0, -1]], RK45(1e-11, 1e-11))
+    errors = [(run(denoiser, x, t, step) - exact).square().mean().sqrt().item() for t in times]
+    assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.35)
+
+
+@pytest.mark.parametrize("schedule", [EDMSchedule(), FlowSchedule(), VPSchedule()], ids=name)
+def test_an_ancestral_step_of_ddim_is_ddpm(schedule: Schedule):
+    """Also without noise: eta = 0 is the step itself."""
+    denoiser, times = mixture(schedule), KarrasGrid()(schedule, 12)
+    x = denoiser.process.prior(times[0], normal(8))
+    pairs = ((Ancestral(DDIM()), DDPM()), (Ancestral(DDIM(), 0.3), DDIM(0.3)), (Ancestral(Heun(), 0), Heun()))
+    for one, other in pairs:
+        found, expected = (run(denoiser, x, times, step) for step in (one, other))
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_given_noise_is_what_is_drawn():
+    """The same noise, drawn or given, in a sampler, in the bound and in the likelihood."""
+    denoiser, times, x = mixture(VPSchedule()), UniformGrid()(VPSchedule(), 3), normal(4)
+    drawn = torch.Generator().manual_seed(5)
+    noise = [torch.randn(4, 2, generator=drawn, dtype=torch.float64) for _ in range(3)]
+    *_, last = sample(denoiser, x, times, DDPM(), GivenNoise(noise))
+    assert last.x.equal(run(denoiser, x, times, DDPM(), seed=5))
+    bits = [
+        bound(denoiser, x, times, source).bits
+        for source in (torch.Generator().manual_seed(5), GivenNoise(noise))
+    ]
+    assert bits[0].equal(bits[1])
+    with pytest.raises(ValueError, match="none is left"):
+        list(sample(denoiser, x, times, DDPM(), GivenNoise(noise[:2])))
+    signs = 2 * torch.randint(0, 2, x.shape, generator=torch.Generator().manual_seed(5)).double() - 1
+    found = [
+        log_likelihood(denoiser, x, torch.Generator().manual_seed(5), direction=direction)
+        for direction in (None, signs)
+    ]
+    assert found[0].equal(found[1])
 
 
 def narrow(schedule: Schedule) -> MixtureDenoiser:
@@ -173,6 +225,9 @@ SLOW_STOCHASTIC = [
     (CosineSchedule(), DDIM(1.0), UniformGrid()(EDMSchedule(), 400)),
     (FlowSchedule(), DDIM(0.5), KarrasGrid()(FlowSchedule(), 200)),
     (EDMSchedule(), Churn(churn=60), KarrasGrid()(EDMSchedule(), 150)),
+    (EDMSchedule(), EulerChurn(churn=60), KarrasGrid()(EDMSchedule(), 400)),
+    (FlowSchedule(), Ancestral(), KarrasGrid()(FlowSchedule(), 100)),
+    (VPSchedule(), Ancestral(DPMpp2S(), 0.5), LogSNRGrid()(VPSchedule(), 100)),
     (VPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
     (SubVPSchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
     (VESchedule(), EulerMaruyama(), UniformGrid()(EDMSchedule(), 1000)),
@@ -339,8 +394,9 @@ def test_inversion_comes_back():
 SHAPES = [(3, 2), (3, 2, 5), (3, 2, 4, 6), (3, 7, 3)]
 EVERY: list[Step] = [
     DDPM(), DDPM("large"), DDIM(), DDIM(0.5), Heun(), DPMpp2S(), DPMpp2M(), DPMpp2M(1.0), DPMpp3M(), LMS(),
-    UniPC(2), UniPC(3), RungeKutta2(), RK45(1e-4, 1e-4, 1e-2), Churn(), EulerMaruyama(), PredictorCorrector(),
-    AnnealedLangevin(inner=2),
+    DPMpp2M(form="heun", first="2s"), DPMpp3S(), LMS(3, "lambda"), PNDM(), HeunInTime(), DPM2(), EulerChurn(),
+    Ancestral(), UniPC(2), UniPC(3), RungeKutta2(), RK45(1e-4, 1e-4, 1e-2), Churn(), EulerMaruyama(),
+    PredictorCorrector(), AnnealedLangevin(inner=2),
 ]  # fmt: skip
 
 
