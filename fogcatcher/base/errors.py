@@ -11,7 +11,11 @@ import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from fogcatcher.base.printable import printable
+
 T = TypeVar("T")
+LONGEST_NAME = 200
+MOST_LISTED, MOST_COMPARED = 60, 1000
 
 Naming = Callable[[str, str], str]
 """How a reader knows options: the name and the value ("" where none is said) -> what to write."""
@@ -79,6 +83,7 @@ class UserError(Exception):
 
     def __init__(self, said: str, *, about: str = "") -> None:
         """``about`` is the option to mend, where ``said`` does not name it, or names another one first."""
+        said = said if isinstance(said, Message) else printable(said)
         super().__init__(said)
         self.said, self._about = said, about
 
@@ -105,17 +110,22 @@ def unknown_name(what: str, given: str, valid: Iterable[str], *, about: str = ""
     ``about`` is the option that it was given for.
     """
     names = list(valid)
-    # Some names come out of files, which may hold anything.
-    given = given if given.isprintable() else repr(given)[1:-1]
-    near = difflib.get_close_matches(given, names, n=1)
+    short = [name for name in names[:MOST_COMPARED] if len(name) <= LONGEST_NAME]
+    near = difflib.get_close_matches(given[:LONGEST_NAME], short, n=1)
     said = Message(
         "unknown {what} '{given}'. Valid: {valid}.{hint}",
         what=what,
-        given=given,
-        valid=", ".join(names) if names else "none",
+        given=printable(given, LONGEST_NAME),
+        valid=_listed(names),
         hint=Message(" Did you mean {nearest}?", nearest=near[0]) if near else "",
     )
     return UserError(said, about=about)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names in a sentence; a model of a stranger may have a hundred thousand, each as long as a book."""
+    shown = ", ".join(printable(name, LONGEST_NAME) for name in names[:MOST_LISTED])
+    return f"{shown} and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else shown or "none"
 
 
 def named(what: str, name: str, table: Mapping[str, T], *, about: str = "") -> T:
@@ -142,7 +152,10 @@ class _Filling(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401
         if isinstance(value, _Option):
             return self._naming(value, format_spec)
-        return value.told(self._naming) if isinstance(value, Message) else format(value, format_spec)
+        # Values may come out of files of strangers, which hold anything.
+        if isinstance(value, Message):
+            return value.told(self._naming)
+        return printable(format(value, format_spec))
 
 
 def _fill(template: str, values: Mapping[str, object], naming: Naming) -> str:

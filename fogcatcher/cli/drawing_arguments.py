@@ -11,6 +11,7 @@ import tyro
 
 from fogcatcher.cli.finish_arguments import FinishArguments
 from fogcatcher.cli.settings_arguments import SettingsArguments
+from fogcatcher.cli.yes_read import YesRead, allow_all
 
 if TYPE_CHECKING:
     from fogcatcher.data.conditions.conditions import Wish
@@ -43,10 +44,13 @@ class SteeringArguments(SettingsArguments, RunAndWish):
     """Use the weights of the lowest held-out loss instead of the newest."""
     ema: Annotated[float | None, tyro.conf.arg(metavar="LENGTH", help_behavior_hint="")] = None
     """Use the weights averaged over another share of the run, 0.03 to 0.2; 0.1 is the usual one."""
+    yes_read: YesRead = ()
+    """Read this text encoder, too, where a model that was trained elsewhere names it."""
 
     def load(self) -> Model:
         from fogcatcher.model.model import load
 
+        allow_all(self.yes_read)
         model = load(self.model, self.best, self.ema)
         self.check(model)
         return model

@@ -12,6 +12,7 @@ import tyro
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.flags import in_flags
 from fogcatcher.cli.settings_arguments import SettingsArguments
+from fogcatcher.cli.yes_read import YesRead, allow_all, data_of
 from fogcatcher.drawing.settings import AS_THE_DATA
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class JudgingArguments:
     """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for the report. Default: evaluation in the first run's folder, or here."""
+    yes_read: YesRead = ()
+    """Read these data, too, where a run that was trained elsewhere names them."""
 
 
 @dataclass(kw_only=True)
@@ -82,6 +85,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
     def run(self) -> None:
         from fogcatcher.base.processes import joined
 
+        allow_all(self.yes_read)
         with joined() as processes:
             self._judge(processes)
 
@@ -190,7 +194,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
 
         options = model.config.data.options
         with reading_bar() as progress:
-            path = self.against or model.config.data.path
+            path = self.against or data_of(model)
             dataset = read_of_kind(model.config.kind, path, options, progress)
         missing = [a.name for a in model.conditions.attributes if a.name not in dataset.columns]
         if missing:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.drawing.settings import STEP_BY_STEP, settings_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Explain:
     """Number of sampling steps that are shown one by one."""
     times: Annotated[str | None, tyro.conf.arg(metavar="T,T,...", help_behavior_hint="")] = None
     """Times of the fading picture, 0 to 1, for example 0,0.1,0.5,1. Default: nine that look evenly spaced."""
+    yes_read: YesRead = ()
+    """Read this text encoder, too, where a model that was trained elsewhere names it."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for the page and the pictures. Default: explain-NAME, next to where you are."""
 
@@ -54,6 +57,7 @@ class Explain:
         if self.seed < 0:
             raise UserError(f"--seed must be 0 or more, not {self.seed}.")
         times = self._times()
+        allow_all(self.yes_read)
         model = load(self.model)
         own, pictures = None, model.config.pictures  # which says so where a model draws none
         if self.picture is not None:

@@ -10,6 +10,7 @@ import tyro
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.settings_arguments import SettingsArguments, setting_of
+from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.drawing.settings import NAMES
 
 if TYPE_CHECKING:
@@ -50,12 +51,15 @@ class Grid(SettingsArguments, Table):
 
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for grid.png, grid.csv and grid.json. Default: grid-NAME, next to where you are."""
+    yes_read: YesRead = ()
+    """Read this text encoder, too, where a model that was trained elsewhere names it."""
 
     def run(self) -> None:
         from fogcatcher.cli.arguments import parse_condition, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.explain.comparing import Request, compare
 
+        allow_all(self.yes_read)
         axes = [parse_axis(option, text) for option, text in self._axes().items()]
         _check(axes)
         base = Request(

@@ -24,6 +24,7 @@ from fogcatcher.cli.grid import Grid
 from fogcatcher.cli.inpaint import Inpaint, Outpaint
 from fogcatcher.cli.inspect import Inspect
 from fogcatcher.cli.interpolate import Interpolate
+from fogcatcher.cli.outlet import control_signs_written_out, written_out
 from fogcatcher.cli.palette import PaletteCommands
 from fogcatcher.cli.plot import Plot
 from fogcatcher.cli.recolor import Recolor
@@ -84,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
     )
     try:
-        with silent_beside_the_first():
+        with silent_beside_the_first(), control_signs_written_out():
             command.run()
     except UserError as error:
         complain(f"fogcatcher: {in_flags(error.said)}")
@@ -94,6 +95,13 @@ def main(arguments: list[str] | None = None) -> None:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"fogcatcher: {where}{error.strerror or error}.")
         sys.exit(2)
+    except (RuntimeError, MemoryError) as error:
+        from fogcatcher.base.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        complain("fogcatcher: there is not enough memory for this: ask for less at once, or a smaller model.")
+        sys.exit(2)
     except KeyboardInterrupt:
         complain("\nfogcatcher: stopped.")
         sys.exit(130)
@@ -102,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
 def complain(sentence: str) -> None:
     """Say what is wrong, once on every machine: where several processes run, all find the same."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
-        print(sentence, file=sys.stderr)
+        print(written_out(sentence), file=sys.stderr)
 
 
 @contextlib.contextmanager

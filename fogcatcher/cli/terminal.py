@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 
+from fogcatcher.cli.outlet import plain
 from fogcatcher.data.pictures.sheets import PAPER, to_image
 from fogcatcher.data.pictures.spec import Pictures
 
@@ -15,7 +16,7 @@ def show(pictures: Pictures) -> None:
     if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
         fitting = shutil.get_terminal_size().columns // pictures.shape[-1]
         if fitting:
-            print(as_text(pictures[:fitting]))
+            print(as_text(pictures[:fitting]), file=plain(sys.stdout))
 
 
 def as_text(pictures: Pictures) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.cli.yes_read import YesRead, allow_all, data_of
 
 if TYPE_CHECKING:
     from fogcatcher.applications.classifier_training import ClassifierRun
@@ -39,6 +40,8 @@ class TrainClassifier:
     """Number of training steps, instead of a time."""
     width: Annotated[int, tyro.conf.arg(metavar="N")] = 32
     """Channels of the first level: the size of the classifier."""
+    yes_read: YesRead = ()
+    """Read these data, too, where a run that was trained elsewhere names them."""
     seed: int = 0
     """Seed of the weights, the order of the pictures and the noise."""
 
@@ -47,6 +50,7 @@ class TrainClassifier:
         from fogcatcher.model.trained_classifier import FOLDER
 
         self._check()
+        allow_all(self.yes_read)
         model, folder = self._model()
         with locked(folder / FOLDER, "train-classifier"):
             self._train(model, folder)
@@ -60,7 +64,7 @@ class TrainClassifier:
 
         with reading_bar() as progress:
             config = model.config.data
-            dataset = read_dataset(self.data or config.path, config.options, progress)
+            dataset = read_dataset(self.data or data_of(model), config.options, progress)
         for line in told(dataset.ignored):
             print(line)
         run = prepare(model, dataset, self.width, self.seed)

@@ -10,12 +10,14 @@ from types import ModuleType
 from typing import Any
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.base.read_json import read_json
+from fogcatcher.base.read_json import plain_bytes, read_json
+from fogcatcher.data.hub import PREFIX
 from fogcatcher.model.config import CONDITIONS, CONFIG, WEIGHTS, read_config
 from fogcatcher.model.privacy import public_conditions, public_config
 
 NEEDED = (WEIGHTS, CONFIG, CONDITIONS)
 CARD = "README.md"
+MOST_CARD = 10_000_000
 PREVIEW = "samples/preview.png"
 FRONT_MATTER = "---\nlibrary_name: fogcatcher\npipeline_tag: unconditional-image-generation\n---\n\n"
 
@@ -98,7 +100,11 @@ def _what_is_sent(folder: Path, repo: str) -> Mapping[str, Path | bytes]:
         CONDITIONS: _json(public_conditions(conditions)),
     }
     if (folder / CARD).is_file():
-        sent[CARD] = _card((folder / CARD).read_text(encoding="utf-8"), repo).encode()
+        try:
+            text = plain_bytes(folder / CARD, MOST_CARD).decode(errors="replace")
+        except ValueError as error:
+            raise UserError(f"{folder / CARD} cannot be sent: {error}.") from error
+        sent[CARD] = _card(text, repo).encode()
     if (folder / PREVIEW).is_file():
         sent[PREVIEW] = folder / PREVIEW
     return sent
@@ -110,7 +116,8 @@ def _json(tree: object) -> bytes:
 
 def _card(text: str, repo: str) -> str:
     """The card with the name on the Hub where it told how to draw from a folder of this machine."""
-    text = re.sub(r'fogcatcher\.load\("[^"\n]*"\)', f'fogcatcher.load("{repo}")', text)
+    usual = f'fogcatcher.load("{PREFIX}{repo}")'
+    text = re.sub(r'fogcatcher\.load\("(?:[^"\\\n]|\\.)*"\)', lambda found: usual, text)
     return text if text.startswith("---") else FRONT_MATTER + text
 
 

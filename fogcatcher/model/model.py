@@ -22,6 +22,7 @@ from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.tensor_files import file_hash, most_bytes, read_tensors
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import ConditionSpec, Wish
+from fogcatcher.data.hub import PREFIX
 from fogcatcher.data.pictures.palettes import BUILT_IN, Palette
 from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
 from fogcatcher.diffusion.edits.edit import Edit, Host
@@ -386,7 +387,7 @@ def class_of_seed(seed: int, classes: int) -> int:
 
 def load(run: str | Path, best: bool = False, ema: float | None = None, step: int | None = None) -> Model:
     """Return the model of a run directory, a shipped one by its name ("sprites"), or one of the Hugging Face
-    Hub ("user/name", with the extra ``hub``; fetched once).
+    Hub ("hub:user/name", with the extra ``hub``; fetched once).
 
     ``best`` takes the weights of the lowest held-out loss instead of the newest; ``ema`` those averaged over
     another share of the run than usual, 0.01 to 0.25, up to the last snapshot of its averages; ``step`` the
@@ -457,9 +458,9 @@ def folder_of(run: str) -> Path:
         return Path(run)
     if run in shipped:
         return SHIPPED / run
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", run) and not Path(run).parent.exists():
-        return hub.fetch(run)
+    if run.startswith(PREFIX):
+        return hub.fetch(run.removeprefix(PREFIX))
     raise UserError(
         f"there is no run directory {run}, and no shipped model of that name "
-        f"(shipped: {', '.join(shipped) or 'none'})."
+        f"(shipped: {', '.join(shipped) or 'none'}; one of the Hub is called {PREFIX}user/name)."
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fogcatcher.base.printable import printable
 from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.column_types import in_words
 from fogcatcher.data.conditions.conditions import (
@@ -23,6 +25,9 @@ from fogcatcher.model.privacy import last_name
 
 LICENCE = "unknown"
 MOST_NAMES = 40
+LONGEST = 200
+SIGN = re.compile(r"[^\w ,.:;()'/+-]|_(?=_)|(?<=_)_")
+"""What Markdown, or HTML in it, could take for a mark."""
 
 
 def model_card(
@@ -44,7 +49,7 @@ def model_card(
         _front_matter(
             {"license": licence, "library_name": library, "tags": ["fogcatcher", "diffusion", *tags]}
         ),
-        f"# {title}",
+        f"# {_text(title)}",
         f"It draws {config.kind.in_words}. It was trained with fogcatcher {__version__} on "
         f"{config.data.pictures:,} {config.kind.name} for {config.training.steps:,} steps.",
         f"![{config.kind.name.capitalize()} that it drew]({sheet})" if sheet else "",
@@ -63,7 +68,8 @@ def model_card(
 def usage_of(place: str) -> str:
     """Return how to draw with the model of a run directory, or of a name on a hub."""
     return (
-        f'import fogcatcher\n\nmodel = fogcatcher.load("{place}")\nmodel.sample(64).sheet().save("sheet.png")'
+        f"import fogcatcher\n\nmodel = fogcatcher.load({json.dumps(place)})\n"
+        'model.sample(64).sheet().save("sheet.png")'
     )
 
 
@@ -77,14 +83,14 @@ def _what_can_be_asked(attributes: Sequence[Attribute]) -> str:
     if not attributes:
         return ""
     shown = [replace(a, encoder=last_name(a.encoder)) if isinstance(a, Sentence) else a for a in attributes]
-    lines = [f"- {in_words(attribute)}{_names(attribute)}" for attribute in shown]
+    lines = [f"- {_text(in_words(attribute))}{_names(attribute)}" for attribute in shown]
     return "## What can be asked\n\n" + "\n".join(lines)
 
 
 def _names(attribute: Attribute) -> str:
     match attribute:
         case Category(_, names) | Tags(_, names) | Text(_, names):
-            shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMES])
+            shown = ", ".join(_code(name) for name in names[:MOST_NAMES])
             return f": {shown}{', ...' * (len(names) > MOST_NAMES)}"
         case _:
             return ""
@@ -99,9 +105,21 @@ def _how_it_was_made(method: Method, start: Start | None) -> str:
         return said
     share = start.taken / max(1, start.taken + start.new)
     return (
-        f"{said} It started with {share:.0%} of its weights from `{start.name}` ({start.hash}; licence: "
-        f"{start.licence})."
+        f"{said} It started with {share:.0%} of its weights from {_code(start.name)} ({_text(start.hash)}; "
+        f"licence: {_text(start.licence)})."
     )
+
+
+def _text(name: str) -> str:
+    """A name as it looks in Markdown, where signs could be marks, or HTML."""
+    return SIGN.sub(lambda sign: f"&#{ord(sign[0])};", printable(name, LONGEST))
+
+
+def _code(name: str) -> str:
+    """A name set as code."""
+    shown = printable(name, LONGEST)
+    plain = shown.strip() and not SIGN.search(shown)
+    return f"`{shown}`" if plain else f"<code>{_text(shown)}</code>"
 
 
 def example(attribute: Attribute) -> object:

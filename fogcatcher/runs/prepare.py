@@ -15,6 +15,7 @@ from fogcatcher.data.conditions.column_types import choose_controls
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.kinds import read_any, read_of_kind
+from fogcatcher.data.named_places import remember
 from fogcatcher.data.pictures.augmentation import Augmentation, choose
 from fogcatcher.data.pictures.spec import PictureSpec, hard_share
 from fogcatcher.data.reading import Dataset, Reading
@@ -61,6 +62,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     if setup.out is not None:
         check_free(setup.out)
     method, plan = method_of(setup), plan_of(setup)
+    remember(setup.data)
     started = time.monotonic()
     with devices.processes.first_of_each_machine_first():
         row, dataset = read_any(setup.data, setup.options, progress)
@@ -131,6 +133,7 @@ def resume(
     from.
     """
     started = time.monotonic()
+    remember(data)
     config, conditions = read_config(folder)
     check_free(folder)
     with devices.processes.first_of_each_machine_first():

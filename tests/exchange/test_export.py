@@ -54,14 +54,16 @@ def test_the_hub_needs_a_name(run, capsys):
 
 
 def test_a_name_of_the_hub_is_looked_up_only_where_no_folder_is_meant(tmp_path, monkeypatch):
-    """user/name is fetched; runs/missing beside a folder runs/ is a mistake."""
+    """hub:user/name is fetched; runs/missing is a mistake, whether or not there is a folder runs."""
     run = save(random_model(), tmp_path / "there")
     monkeypatch.setattr("fogcatcher.model.hub.fetch", lambda name: {"somebody/dogs": run}[name])
     monkeypatch.chdir(tmp_path)
-    assert load("somebody/dogs").hash == load(run).hash
-    (tmp_path / "runs").mkdir()
-    with pytest.raises(Exception, match="there is no run directory runs/missing"):
-        load("runs/missing")
+    assert load("hub:somebody/dogs").hash == load(run).hash
+    for _ in range(2):
+        for name in ("runs/missing", "somebody/dogs"):
+            with pytest.raises(Exception, match=f"there is no run directory {name}"):
+                load(name)
+        (tmp_path / "runs").mkdir(exist_ok=True)
 
 
 def test_a_model_is_sent_with_its_card(run, monkeypatch):

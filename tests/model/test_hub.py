@@ -100,7 +100,7 @@ def test_only_the_model_is_sent(run, calls):
     assert json.loads(files["conditions.json"]) == CONDITIONS.to_json()
     head, _, card = files["README.md"].decode().removeprefix("---\n").partition("---\n\n")
     assert head.startswith("library_name: fogcatcher\n")
-    assert card == CARD.replace("/home/somebody/runs/my dogs", "somebody/dogs")
+    assert card == CARD.replace("/home/somebody/runs/my dogs", "hub:somebody/dogs")
 
 
 def test_what_was_sent_is_a_model_again(run, calls, tmp_path):

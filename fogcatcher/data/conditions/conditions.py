@@ -18,6 +18,7 @@ from fogcatcher.base.oklab import oklab_from_srgb, srgb_from_oklab
 from fogcatcher.base.printable import printable
 from fogcatcher.base.typed_json import AnyFinite, Length, Range, shown, typed, typed_fields
 from fogcatcher.data.conditions import sentences
+from fogcatcher.data.named_places import check_named, remember
 from fogcatcher.data.values import Value, Wish
 
 WAVES = 8
@@ -319,6 +320,7 @@ class Sentence(Attribute):
     @staticmethod
     def of(name: str, encoder: str) -> Sentence:
         """Raises UserError where the encoder cannot be used."""
+        remember(encoder)
         return Sentence(name, encoder, sentences.width(encoder), sentences.fingerprint(encoder))
 
     @property
@@ -332,6 +334,7 @@ class Sentence(Attribute):
     def encode(self, wish: Wish) -> Tensor:
         if wish is None:
             return torch.zeros(self.width)
+        check_named(self.encoder, "the text encoder")
         if sentences.fingerprint(self.encoder) != self.weights:
             raise UserError(f"{self.encoder} is not the text encoder that this model was trained with.")
         # Vectors of length 1 have small entries; these are about as large as those of the other attributes.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,8 @@ import torch
 from torch import Tensor
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.printable import in_one_line
+from fogcatcher.base.tensor_files import file_hash
 
 
 def embed(folder: str, texts: Sequence[str]) -> Tensor:
@@ -42,11 +43,7 @@ def fingerprint(folder: str) -> str:
     weights = Path(folder) / "model.safetensors"
     if not weights.is_file():
         raise UserError(f"{folder} is no text encoder: it has no model.safetensors.")
-    digest = hashlib.sha256()
-    with open(weights, "rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()[:12]
+    return file_hash(weights)
 
 
 @lru_cache(maxsize=1)
@@ -63,4 +60,5 @@ def _load(folder: str) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(folder, **here)
         return tokenizer, AutoModel.from_pretrained(folder, use_safetensors=True, **here).eval()
     except Exception as error:  # the library raises many kinds
-        raise UserError(f"{folder} cannot be used as a text encoder ({error}).") from error
+        said = in_one_line(error)
+        raise UserError(f"{folder} cannot be used as a text encoder ({said}).") from error

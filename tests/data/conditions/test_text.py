@@ -8,6 +8,7 @@ import torch
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.conditions.conditions import ConditionSpec, Sentence, Text
+from fogcatcher.data.named_places import allow
 from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words, WordsEmbedding
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare
@@ -97,6 +98,7 @@ def test_a_sentence_model_of_this_machine(encoder: str):
 
 def test_another_encoder_is_refused(encoder: str, tmp_path):
     attribute = Sentence("text", encoder, 12, "0" * 12)
+    allow(encoder)
     with pytest.raises(UserError, match="not the text encoder that this model was trained with"):
         attribute.encode("red")
     with pytest.raises(UserError, match=r"no text encoder: it has no model.safetensors"):
