@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import torch
 
+from fogcatcher.base.errors import UserError
+
 T = TypeVar("T")
 SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 """What torch says on a GPU, and on the CPU of Linux and of Windows."""
@@ -22,6 +24,26 @@ def peak_memory_mb() -> float:
         return float("nan")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def free_bytes() -> float:
+    """Return how much memory programs may still take; infinite where nobody counts it."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:  # on Linux
+            facts = dict(line.split(":", 1) for line in file)
+        return 1024.0 * int(facts["MemAvailable"].split()[0])
+    except (OSError, ValueError, KeyError, IndexError):
+        return float("inf")
+
+
+def check_room(parameters: int, copies: int) -> None:
+    """Raises UserError where memory does not hold so many ``copies`` of the parameters of a network."""
+    needed, free = 4.0 * parameters * copies, free_bytes()
+    if needed > free:
+        raise UserError(
+            f"a network of {parameters / 1e6:,.0f} M parameters takes {needed / 1e9:,.1f} GB of memory, and "
+            f"{free / 1e9:,.1f} GB are free: take a smaller one."
+        )
 
 
 def in_parts(count: int, at_once: int, act: Callable[[slice], T]) -> Iterator[T]:

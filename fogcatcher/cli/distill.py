@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.runs.setup import Setup
 
 
@@ -42,6 +43,8 @@ class Distill:
     """Seed of the whole run."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Run directory. Default: runs/TEACHER-N-steps."""
+    yes_read: YesRead = ()
+    """Read these data, too, where a teacher that was trained elsewhere names them."""
 
     def run(self) -> None:
         from fogcatcher.base.processes import joined
@@ -51,6 +54,7 @@ class Distill:
         from fogcatcher.runs.distill import DistillSetup, prepare_distillation
         from fogcatcher.runs.follow import follow
 
+        allow_all(self.yes_read)
         setup = DistillSetup(
             self.run_,
             self.data,

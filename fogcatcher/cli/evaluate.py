@@ -12,7 +12,7 @@ import tyro
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.flags import in_flags
 from fogcatcher.cli.settings_arguments import SettingsArguments
-from fogcatcher.cli.yes_read import YesRead, allow_all, data_of
+from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.drawing.settings import AS_THE_DATA
 
 if TYPE_CHECKING:
@@ -190,11 +190,12 @@ class Evaluate(SettingsArguments, JudgingArguments):
         """The pictures and their parts, as the model was trained on them."""
         from fogcatcher.cli.bars import reading_bar
         from fogcatcher.data.kinds import read_of_kind
+        from fogcatcher.data.named_places import data_named
         from fogcatcher.data.splitting import split
 
         options = model.config.data.options
         with reading_bar() as progress:
-            path = self.against or data_of(model)
+            path = self.against or data_named(model.config.data.path)
             dataset = read_of_kind(model.config.kind, path, options, progress)
         missing = [a.name for a in model.conditions.attributes if a.name not in dataset.columns]
         if missing:

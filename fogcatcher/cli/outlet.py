@@ -29,6 +29,9 @@ class WrittenOut:
     def write(self, text: str) -> int:
         return self.behind.write(written_out(text))
 
+    def flush(self) -> None:
+        self.behind.flush()
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self.behind, name)
 

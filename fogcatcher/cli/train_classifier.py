@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.cli.yes_read import YesRead, allow_all, data_of
+from fogcatcher.cli.yes_read import YesRead, allow_all
 
 if TYPE_CHECKING:
     from fogcatcher.applications.classifier_training import ClassifierRun
@@ -59,12 +59,13 @@ class TrainClassifier:
         from fogcatcher.applications.classifier_training import prepare, steps_in
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.data.named_places import data_named
         from fogcatcher.data.pictures.found_sheets import told
         from fogcatcher.data.reading import read_dataset
 
         with reading_bar() as progress:
             config = model.config.data
-            dataset = read_dataset(self.data or data_of(model), config.options, progress)
+            dataset = read_dataset(self.data or data_named(config.path), config.options, progress)
         for line in told(dataset.ignored):
             print(line)
         run = prepare(model, dataset, self.width, self.seed)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
-
-if TYPE_CHECKING:
-    from fogcatcher.model.model import Model
 
 YesRead = tyro.conf.UseAppendAction[
     Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH", help_behavior_hint="(repeatable)")]
@@ -20,14 +16,3 @@ def allow_all(places: tuple[str, ...]) -> None:
 
     for place in places:
         allow(place)
-
-
-def data_of(model: Model) -> str:
-    """Return where the data of a model lay. Raises UserError unless a person has named that place."""
-    from fogcatcher.data import builtin
-    from fogcatcher.data.named_places import check_named
-
-    path = model.config.data.path
-    if path != builtin.NAME or Path(path).exists():
-        check_named(path, "the data")
-    return path

@@ -15,6 +15,7 @@ from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.printable import printable
 from fogcatcher.base.read_json import read_json
+from fogcatcher.data import builtin
 from fogcatcher.data.hub import PREFIX
 from fogcatcher.data.pictures.store import cache_folder
 
@@ -49,6 +50,13 @@ def check_named(place: str, what: str) -> None:
                 place=printable(place, 200),
             )
         )
+
+
+def data_named(path: str) -> str:
+    """Return where the data of a model lay. Raises UserError unless a person has named that place."""
+    if path != builtin.NAME or Path(path).exists():
+        check_named(path, "the data")
+    return path
 
 
 def _known() -> list[str]:

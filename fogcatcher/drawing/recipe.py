@@ -181,7 +181,9 @@ def _reason(error: Exception) -> str:
 def _read_tree(path: Path) -> Mapping[str, object]:
     if not path.is_file():
         raise UserError(f"there is no file {path}: check the spelling, or give the full path.")
-    if not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if head != b"\x89PNG\r\n\x1a\n":
         raise UserError(f"{path} is no PNG, so it carries no recipe: give a picture as the program wrote it.")
     tree = read_recipe(path)
     if tree is None:

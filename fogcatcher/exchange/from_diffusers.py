@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 Channels = Annotated[int, Range(1, 65_536)]
 ChannelsOrNone = Annotated[int, Range(0, 65_536)]
-Side = Annotated[int, Range(1, 4096)]
+Side = Annotated[int, Range(1, 1024)]
 Levels = Length(1, 16)
 Rate = Annotated[float, Range(0, 1)]
 MOST_STEPS = 100_000

@@ -9,6 +9,7 @@ onnx_runtime.save(model.sample(8, {"kind": "food"}), "pictures")
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from PIL import Image
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.printable import in_one_line
+from fogcatcher.base.read_json import plain_bytes
 from fogcatcher.exchange.torchless import solvers
 from fogcatcher.exchange.torchless.facts import choice_of, conditions_of, config_of
 from fogcatcher.exchange.torchless.noise import randn
@@ -39,6 +42,10 @@ SOLVERS: Mapping[str, Solver] = {
     "heun": solvers.heun,
 }
 BATCH = 64
+PIXELS_AT_ONCE = 2**20
+"""Of large pictures fewer are drawn together."""
+MOST_BYTES = 2**31
+"""No ONNX file in one part is larger."""
 SEEDS_PER_CLASS = 8
 
 
@@ -54,9 +61,11 @@ def load(path: str | Path) -> OnnxModel:
     if not Path(path).is_file():
         raise UserError(f"there is no file {path}.")
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        # As bytes it has no folder, so nothing beside it is read, whatever it names.
+        content = plain_bytes(Path(path), MOST_BYTES)
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library raises kinds of its own that it does not name
-        raise UserError(f"{path} is no ONNX file that can be run ({error}).") from error
+        raise UserError(f"{path} is no ONNX file that can be run ({in_one_line(error)}).") from error
     return OnnxModel(session, path)
 
 
@@ -139,8 +148,9 @@ class OnnxModel:
         cond = self._encode(self._wishes(condition, seeds))
         places = self._places(steps)
         drawn = []
-        for start in range(0, len(seeds), BATCH):
-            part = slice(start, start + BATCH)
+        at_once = max(1, min(BATCH, PIXELS_AT_ONCE // math.prod(self._shape[1:])))
+        for start in range(0, len(seeds), at_once):
+            part = slice(start, start + at_once)
             rows = {name: weights[part] for name, weights in cond.items()}
             noise = np.stack([randn(seed, self._shape) for seed in seeds[part]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from fogcatcher.base.devices import best_device, computed_by, device_of
 from fogcatcher.base.disk import short_hash, write_atomically, write_text
 from fogcatcher.base.errors import Message, UserError, unknown_name
-from fogcatcher.base.memory import in_parts
+from fogcatcher.base.memory import check_room, in_parts
 from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.tensor_files import file_hash, most_bytes, read_tensors
 from fogcatcher.base.version import __version__
@@ -48,6 +49,8 @@ from fogcatcher.training.post_hoc import AVERAGES, reconstruct, snapshot
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
 BATCH = 64
+PIXELS_AT_ONCE = 2**20
+"""Of large pictures fewer are drawn together: 64 up to 128 x 128, and one of 1024 x 1024."""
 SEEDS_PER_CLASS = 8
 NO_STEERING = Steering()
 
@@ -123,7 +126,8 @@ class Model:
                     progress(part.start * in_all + state.i * len(state.x), len(seeds) * in_all)
             return [self.at_usual_contrast(state) for state in states]
 
-        batches = list(in_parts(len(seeds), BATCH, drawn))
+        at_once = max(1, min(BATCH, PIXELS_AT_ONCE // math.prod(edit.shape(self.config.kind.shape)[1:])))
+        batches = list(in_parts(len(seeds), at_once, drawn))
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
         # The last bits of a network's answer depend on the place in its batch.
@@ -425,6 +429,7 @@ def _filled(
     """The denoiser of a config with these weights, for which room is made only once they are known to fit."""
     try:
         check_weights(blank, weights)
+        check_room(sum(weight.numel() for weight in weights.values()), 2)
         denoiser = build_denoiser(config, conditions)
         denoiser.load_state_dict(weights)
     except (ValueError, RuntimeError) as error:

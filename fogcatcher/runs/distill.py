@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fogcatcher.base.errors import Message, UserError, named
 from fogcatcher.data.kinds import read_of_kind
+from fogcatcher.data.named_places import data_named, remember
 from fogcatcher.data.reading import Reading
 from fogcatcher.data.splitting import split
 from fogcatcher.model.build import build_denoiser
@@ -60,7 +61,9 @@ def prepare_distillation(
     check_length(setup.minutes, setup.updates)
     teacher = load(setup.run)
     few = _few(setup, teacher)
-    data = setup.data or teacher.config.data.path
+    if setup.data:
+        remember(setup.data)
+    data = setup.data or data_named(teacher.config.data.path)
     with devices.processes.first_of_each_machine_first():
         dataset = read_of_kind(teacher.config.kind, data, teacher.config.data.options, progress)
     missing = [a.name for a in teacher.conditions.attributes if a.name not in dataset.columns]

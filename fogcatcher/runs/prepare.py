@@ -11,6 +11,7 @@ from pathlib import Path
 from fogcatcher.base.devices import best_device
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.lock import check_free
+from fogcatcher.base.memory import check_room
 from fogcatcher.data.conditions.column_types import choose_controls
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.kind import Kind
@@ -50,6 +51,9 @@ from fogcatcher.training.checkpoints import checkpoints_in, load_newest_state
 from fogcatcher.training.condition_dropout import ConditionDropout
 from fogcatcher.training.fit import TrainingState
 from fogcatcher.training.precision import precision_on
+
+COPIES = {"cpu": 6, "cuda": 2}
+"""Of a network in training, in the machine's own memory: weights, gradient, two averages, two moments."""
 
 
 def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ONE_DEVICE) -> Run:
@@ -188,6 +192,7 @@ def _check_size(folder: Path, config: RunConfig, conditions: ConditionSpec) -> N
             f"the config.json of {folder} describes a network of {parameters:,} parameters, more than any "
             "checkpoint holds: put back the one that the run was started with."
         )
+    check_room(parameters, COPIES[best_device().type])
 
 
 def _augmentation(augment: str, kind: Kind, dataset: Dataset, parts: Split) -> tuple[Augmentation, list[str]]:
@@ -229,7 +234,9 @@ def _with_network(
     else:
         network = choose_network(network_name(setup), setup.size_of_model, wanted, setup.width)
     plan = config.training
-    large = parameters_of(replace(wanted, config=network)) > LARGE_BATCH_FROM
+    parameters = parameters_of(replace(wanted, config=network))
+    check_room(parameters, COPIES[best_device().type])
+    large = parameters > LARGE_BATCH_FROM
     batch_size = plan.batch_size if recipe or not large else 64
     rate = plan.learning_rate if recipe else learning_rate_of(network)
     plan = replace(

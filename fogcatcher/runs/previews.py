@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from PIL import Image
+from torch import Tensor
 
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS, preview_names, sheet
 from fogcatcher.drawing.atlas import Atlas
+from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.sheet_forms import PreviewRow
 from fogcatcher.model.model import SEEDS_PER_CLASS, Model
 from fogcatcher.training.fit import Plan
@@ -46,12 +49,23 @@ class Preview:
         strip = drawn.chunks(drawn.recipe_of_all(Atlas(PREVIEW_COLUMNS)))
         kind.save(drawn.rows, path, *strip)
         for path in self.folder.glob(f"step-*{kind.suffix}"):
-            shown[int(re.sub(r"\D", "", path.stem))] = kind.shown(kind.read(path, len(drawn.rows)))
+            named, earlier = re.fullmatch(r"step-(\d{1,18})", path.stem), _earlier(path, drawn)
+            if named and earlier is not None:
+                shown[int(named[1])] = kind.shown(earlier)
         blank = torch.zeros_like(drawn.pictures)
         pictures = torch.cat([shown.get(due, blank) for due in self.due])
         image = sheet(pictures, PREVIEW_COLUMNS, rows=preview_names(self.due))
         recipe = drawn.recipe_of_all(PreviewRow(tuple(self.due), self.due.index(step)))
         drawn.write(image, self.folder / "preview.png", recipe)
+
+
+def _earlier(path: Path, drawn: Drawing) -> Tensor | None:
+    """The drawings of an earlier step; None where the file is damaged, or none of this run."""
+    try:
+        rows = drawn.kind.read(path, len(drawn.rows)) if path.is_file() else None
+    except (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError):
+        return None
+    return rows if rows is not None and rows.shape == drawn.rows.shape else None
 
 
 def _seeds(conditions: ConditionSpec) -> list[int]:

@@ -65,7 +65,7 @@ def strange_run(folder: Path, path: str) -> Path:
     return run
 
 
-@pytest.mark.parametrize("command", ["evaluate", "train-classifier"])
+@pytest.mark.parametrize("command", ["evaluate", "train-classifier", "distill"])
 @pytest.mark.parametrize("place", ["secret", "hub:somebody/secret", "/"])
 def test_a_run_does_not_decide_what_is_read(command, place, tmp_path, monkeypatch, capsys):
     """Neither a folder is listed nor a name looked up, until the person says so."""

@@ -23,6 +23,7 @@ from torch import Tensor
 from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.oklab import oklab_from_srgb
+from fogcatcher.base.read_json import plain_bytes
 from fogcatcher.data.pictures.picture_files import SUFFIXES, Unreadable, read_picture
 from fogcatcher.data.pictures.sheets import save_png
 from fogcatcher.data.pictures.spec import Pictures
@@ -390,9 +391,10 @@ def _read_strip(path: Path) -> list[Rgb]:
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Return the lines of a text that are not blank, with their numbers."""
-    if path.stat().st_size > LARGEST_TEXT:
-        raise UserError(f"{path} is too large to be a palette.")
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    try:
+        text = plain_bytes(path, LARGEST_TEXT).decode("utf-8-sig", errors="replace")
+    except ValueError as error:
+        raise UserError(f"{path} is too large to be a palette, or no plain file.") from error
     return [(n, line.strip()) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
 
 

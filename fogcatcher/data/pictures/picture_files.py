@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from fogcatcher.base.read_json import plain_bytes
+
 FORMATS = (
     *("PNG", "JPEG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "ICO", "QOI", "AVIF"),
     *("CUR", "ICNS", "PCX", "DDS", "JPEG2000", "TGA"),  # TGA has no signature, so it comes last
@@ -52,9 +54,12 @@ def has_picture_content(head: bytes) -> bool:
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """Return the first frame of a file as (H, W, 4) uint8 RGBA; see ``decode``."""
     try:
-        return decode(path.read_bytes())[0][1]
+        content = plain_bytes(path, MAX_BYTES)
     except OSError as error:
         raise Unreadable(reason_of(error)) from error
+    except ValueError as error:
+        raise Unreadable(f"cannot be read: {error}") from error
+    return decode(content)[0][1]
 
 
 def reason_of(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import UserError
-from fogcatcher.base.read_json import parsed
+from fogcatcher.base.printable import printable
+from fogcatcher.base.read_json import parsed, plain_bytes
+from fogcatcher.data.pictures.picture_files import MAX_BYTES
 from fogcatcher.data.pictures.store import Pictures
 
 PAPER = (43, 45, 56, 255)
@@ -22,6 +25,8 @@ RECIPE_KEY = "fogcatcher"
 PARAMETERS_KEY = "parameters"
 PREVIEW_COLUMNS = 10
 """Pictures in each row of the preview of a run."""
+LONGEST_LABEL = 60
+"""Letters of the name of a row."""
 CLEAR_INDEX = 255
 """The transparent entry of the palette of a GIF."""
 
@@ -53,7 +58,7 @@ def read_recipe(path: Path) -> dict[str, object] | None:
     Raises UserError where the file cannot be read, or what it says is no JSON.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(plain_bytes(path, MAX_BYTES))) as image:
             text = image.info.get(RECIPE_KEY)
         recipe = parsed(text, finite=False) if isinstance(text, str) else None
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
@@ -104,6 +109,7 @@ def sheet(pictures: Pictures, columns: int, zoom: int | None = None, rows: Seque
     zoom = zoom or max(1, round(64 / max(height, width)))
     cell_h, cell_w, gap = height * zoom, width * zoom, max(2, zoom)
     font = ImageFont.load_default(size=14)
+    rows = [printable(name, LONGEST_LABEL) for name in rows]
     margin = max((int(font.getlength(name)) + 2 * gap for name in rows), default=0)
     lines = -(-len(pictures) // columns)
     canvas = Image.new("RGBA", (margin + columns * (cell_w + gap) + gap, lines * (cell_h + gap) + gap), PAPER)

@@ -19,7 +19,7 @@ from fogcatcher.data.pictures.sheets import save_png, to_image
 from fogcatcher.data.pictures.store import Pictures, PictureTensor, has_alpha
 
 __all__ = ["PictureSpec", "Pictures", "spec_of", "to_model"]
-LARGEST_SIDE = 4096
+LARGEST_SIDE = 1024
 HARD = 0.95
 """Alpha is hard where so many of all pixels are opaque or not there. A few soft ones are shadows and glows; a
 network that is to draw them puts such alphas on every second pixel of an outline."""

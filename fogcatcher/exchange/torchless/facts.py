@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fogcatcher.base.read_json import parsed
 from fogcatcher.base.typed_json import AnyFinite, Length, Range, typed
 
-Side = Annotated[int, Range(1, 4096)]
+Side = Annotated[int, Range(1, 1024)]
 Positive = Annotated[float, Range(1e-6, 1e6)]
 Names = Annotated[list[str], Length(1, 100_000)]
 
