@@ -13,7 +13,6 @@ from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.drawing.settings import STEP_BY_STEP, settings_of
 
 if TYPE_CHECKING:
-    from fogcatcher.diffusion.tensors import Times
     from fogcatcher.explain.explaining import Explanation
     from fogcatcher.model.model import Model
 
@@ -38,7 +37,8 @@ class Explain:
     steps: int = STEP_BY_STEP.steps
     """Number of sampling steps that are shown one by one."""
     times: Annotated[str | None, tyro.conf.arg(metavar="T,T,...", help_behavior_hint="")] = None
-    """Times of the fading picture, 0 to 1, for example 0,0.1,0.5,1. Default: nine that look evenly spaced."""
+    """Times of the fading picture: shares such as 0,0.1,0.5,1, or steps of T such as 50,100,299. Default:
+    nine that look evenly spaced."""
     yes_read: YesRead = ()
     """Read this text encoder, too, where a model that was trained elsewhere names it."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
@@ -51,14 +51,18 @@ class Explain:
         from fogcatcher.data.for_model import read_for_model
         from fogcatcher.data.pictures.spec import to_model
         from fogcatcher.explain.explaining import explain
+        from fogcatcher.explain.noising import times_of
         from fogcatcher.explain.page import page
+        from fogcatcher.model.build import steps_of
+        from fogcatcher.model.choices import T_OF_NO_TABLE
         from fogcatcher.model.model import load
 
         if self.seed < 0:
             raise UserError(f"--seed must be 0 or more, not {self.seed}.")
-        times = self._times()
         allow_all(self.yes_read)
         model = load(self.model)
+        steps = steps_of(model.config.method) or T_OF_NO_TABLE
+        times = None if self.times is None else times_of(self.times, steps)
         own, pictures = None, model.config.pictures  # which says so where a model draws none
         if self.picture is not None:
             own = read_for_model(self.picture, pictures, model.config.data.options).rows[:1]
@@ -79,20 +83,6 @@ class Explain:
         write_text(out / "explain.html", text)
         self._save_pictures(model, found, out)
         print(f"page: {out / 'explain.html'}, with strips as PNG and denoising.gif beside it")
-
-    def _times(self) -> Times | None:
-        """Raises UserError for what is not a list of times."""
-        import torch
-
-        if self.times is None:
-            return None
-        try:
-            times = [float(part) for part in self.times.split(",")]
-        except ValueError:
-            times = [-1.0]
-        if not all(0 <= t <= 1 for t in times):
-            raise UserError(f"--times '{self.times}' is not a list of times from 0 to 1, like 0,0.1,0.5,1.")
-        return torch.tensor(times, dtype=torch.float64)
 
     def _save_pictures(self, model: Model, found: Explanation, out: Path) -> None:
         """Write each strip, with how it was made inside, and the animation."""

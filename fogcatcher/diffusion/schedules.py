@@ -177,7 +177,7 @@ class VPSchedule(Schedule):
         return (-self._integral(t) / 2).exp()
 
     def sigma(self, t: Times) -> Times:
-        return (-torch.expm1(-self._integral(t))).sqrt()
+        return (0 - torch.expm1(-self._integral(t))).sqrt()
 
     def t_from_log_snr(self, log_snr: Times) -> Times:
         # exp(-B) = alpha^2 = sigmoid(log_snr)
@@ -201,7 +201,7 @@ class SubVPSchedule(VPSchedule):
     """
 
     def sigma(self, t: Times) -> Times:
-        return -torch.expm1(-self._integral(t))
+        return 0 - torch.expm1(-self._integral(t))
 
     def t_from_log_snr(self, log_snr: Times) -> Times:
         # sigma / alpha = exp(B / 2) - exp(-B / 2) = 2 sinh(B / 2)
@@ -251,7 +251,7 @@ class BetaSchedule(Schedule):
         return (log_alpha_bar / 2).masked_fill(log_alpha_bar <= NO_SIGNAL, -math.inf)
 
     def sigma(self, t: Times) -> Times:
-        return (-torch.expm1(self.log_alpha_bar(t))).sqrt()
+        return (0 - torch.expm1(self.log_alpha_bar(t))).sqrt()
 
     def t_from_log_snr(self, log_snr: Times) -> Times:
         # alpha_bar = sigmoid(log_snr) in a variance-preserving schedule; the table falls, so -table rises.

@@ -288,3 +288,9 @@ def test_signal_left():
 def test_bad_betas_are_refused(betas: list[float]):
     with pytest.raises(ValueError, match="between 0 and 1"):
         BetaSchedule(torch.tensor(betas))
+
+
+@every_schedule
+def test_there_is_no_noise_at_the_start_and_it_is_not_minus_zero(schedule):
+    sigma = schedule.sigma(times(0.0))
+    assert sigma.tolist() == [0.0] and not bool(torch.signbit(sigma).any())

@@ -322,8 +322,8 @@ def test_mistakes_are_one_sentence_before_anything_is_drawn(tmp_path, capsys):
         (("--condition", "mood=1"), "unknown condition 'mood'"),
         (("--steps", "0"), "at least 1 step"),
         (("--seed", "-1"), "--seed must be 0 or more"),
-        (("--times", "0,2"), "not a list of times"),
-        (("--times", "a"), "not a list of times"),
+        (("--times", "0,2000"), "steps of T"),
+        (("--times", "a"), "steps of T"),
     ]
     for arguments, sentence in cases:
         command = ("explain", "sprites", "--out", str(tmp_path / "out"))

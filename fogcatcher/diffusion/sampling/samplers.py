@@ -133,18 +133,22 @@ class DDPM(Step):
 
     On a coarse grid it is the strided sampling of Nichol & Dhariwal 2021, section 4. ``variance`` is
     beta-tilde ("small", the true one if x0_hat were exact), beta ("large"), or what the denoiser has
-    "learned". The last step adds no noise. With "small" any process will do, Gaussian or not.
+    "learned". The last step adds no noise. With "small" any process will do, Gaussian or not. Without
+    ``noise`` a step goes to the mean alone, and so pictures end at averages of pictures, all much alike.
     """
 
     variance: Variance = "small"
+    noise: float = option(1.0, 0, 2, "spread of the fresh noise: 0 none, 1 as the method has it")
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         if self.variance == "small":
             answer = now.ask()
-            return now.denoiser.process.draw(now.x, answer.x0_hat, now.t, now.s, now.noise()), answer
+            return now.denoiser.process.draw(
+                now.x, answer.x0_hat, now.t, now.s, self.noise * now.noise()
+            ), answer
         x0_hat, mean, log_variance = reverse(now.denoiser, now.x, now.t, now.s, self.variance)
         std = (log_variance / 2).exp() * (now.s > 0)
-        return mean + std.to(mean) * now.noise(), Answer(now.t, now.x, x0_hat)
+        return mean + std.to(mean) * self.noise * now.noise(), Answer(now.t, now.x, x0_hat)
 
 
 @dataclass(frozen=True)
