@@ -24,6 +24,7 @@ from fogcatcher.cli.grid import Grid
 from fogcatcher.cli.inpaint import Inpaint, Outpaint
 from fogcatcher.cli.inspect import Inspect
 from fogcatcher.cli.interpolate import Interpolate
+from fogcatcher.cli.learn import Learn
 from fogcatcher.cli.noise import Noise
 from fogcatcher.cli.outlet import control_signs_written_out, written_out
 from fogcatcher.cli.palette import PaletteCommands
@@ -61,6 +62,7 @@ Command = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Grid, tyro.conf.subcommand("grid")]
     | Annotated[Explain, tyro.conf.subcommand("explain")]
+    | Annotated[Learn, tyro.conf.subcommand("learn")]
     | Annotated[Noise, tyro.conf.subcommand("noise")]
     | Annotated[Classify, tyro.conf.subcommand("classify")]
     | Annotated[Segment, tyro.conf.subcommand("segment")]

@@ -131,6 +131,9 @@ def sample(
 class DDPM(Step):
     """Ancestral sampling: draw x_s from p(x_s | x_t). Ho et al. 2020, algorithm 2.
 
+        x_s = (x_t - beta_t / sqrt(1 - alpha_bar_t) eps_hat) / sqrt(1 - beta_t) + std z
+
+    Equation 11 there, for a table of betas; ``Process.bridge`` says the same of x0_hat in every schedule.
     On a coarse grid it is the strided sampling of Nichol & Dhariwal 2021, section 4. ``variance`` is
     beta-tilde ("small", the true one if x0_hat were exact), beta ("large"), or what the denoiser has
     "learned". The last step adds no noise. With "small" any process will do, Gaussian or not. Without

@@ -230,7 +230,7 @@ class LMS(Step):
 class UniPC(Step):
     """UniPC: each x_t is corrected with what the denoiser then said there, at no extra call.
 
-    Zhao et al. 2023, "UniPC", algorithms 5 (corrector) and 6 (predictor) for data prediction, B_1(h) = h or
+    Zhao et al. 2023, "UniPC", algorithms 5 and 6 (corrector, predictor) for data prediction, B_1(h) = h or
     B_2(h) = e^h - 1. The predictor has the given ``order``, with the corrector one more. The orders grow
     over the first steps and fall over the last.
     """
