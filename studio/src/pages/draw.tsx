@@ -304,7 +304,12 @@ function Controls({ model }: { model: Model }) {
 
 const newestDrawing = (): Job | undefined =>
   jobs.value.find((job) => job.id === begun.value["draw"]) ??
-  jobs.value.findLast((job) => job.kind === "draw" && (job.state === "done" || unfinished(job)));
+  jobs.value.findLast(
+    (job) =>
+      job.kind === "draw" &&
+      (job.state === "done" || unfinished(job)) &&
+      Object.entries(begun.value).every(([place, id]) => place === "draw" || id !== job.id),
+  );
 
 export function DrawPage() {
   const [open, setOpen] = useState<string | null>(null);
