@@ -184,7 +184,6 @@ function Forward({ model }: { model: Model }) {
     void attempt(() =>
       post<{ pictures: Noisy[] }>("/api/noise", {
         model: model.id,
-        ...source,
         picture: source,
         times: TIMES,
       }),
