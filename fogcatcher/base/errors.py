@@ -128,11 +128,23 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else shown or "none"
 
 
+def known_name(what: str, given: str, valid: Iterable[str], *, about: str = "") -> str:
+    """Return the name of ``valid`` that was meant: the very one, else the only one but for capitals.
+
+    Raises UserError, as ``unknown_name``, that lists the valid names.
+    """
+    names = list(valid)
+    if given in names:
+        return given
+    alike = [name for name in names if name.casefold() == given.casefold()]
+    if len(alike) != 1:
+        raise unknown_name(what, given, names, about=about)
+    return alike[0]
+
+
 def named(what: str, name: str, table: Mapping[str, T], *, about: str = "") -> T:
-    """Return ``table[name]``. Raises UserError, as ``unknown_name``, that lists the valid names."""
-    if name not in table:
-        raise unknown_name(what, name, table, about=about)
-    return table[name]
+    """Return what ``table`` has under a name, in capitals or not. Raises UserError, as ``unknown_name``."""
+    return table[known_name(what, name, table, about=about)]
 
 
 class _Option(str):

@@ -68,12 +68,9 @@ class Interpolate(FinishArguments, SteeringArguments):
 
     def _wish(self, model: Model, text: str, condition: tuple[str, ...]) -> Mapping[str, Wish]:
         """What an end shows: as told, or for a seed what ``fogcatcher sample`` would draw."""
-        from fogcatcher.model.model import class_of_seed
-
         if condition or not text.isdecimal():
             return model.conditions.clean(wish_for(model, condition, Path(text)))
-        main = model.conditions.main
-        return {main.name: main.classes[class_of_seed(int(text), len(main.classes))]} if main else {}
+        return model.wish_of_seed(int(text))
 
     def _draw(self, model: Model, a: int | OnePicture, b: int | OnePicture) -> Drawing:
         from fogcatcher.cli.bars import sampling_bar

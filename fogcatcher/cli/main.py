@@ -12,10 +12,12 @@ import tyro
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.version import __version__
+from fogcatcher.cli.any_case import REGISTRY
 from fogcatcher.cli.classify import Classify
 from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
 from fogcatcher.cli.distill import Distill
+from fogcatcher.cli.early import check_early
 from fogcatcher.cli.evaluate import Evaluate
 from fogcatcher.cli.explain import Explain
 from fogcatcher.cli.export import Export, Import
@@ -77,7 +79,19 @@ Command = (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line. Exits with 0 when done, 2 for wrong input, 1 for a failed training."""
+    """Run the command line. Exits with 0 when done, 2 for wrong input, 1 for a failed training.
+
+    Who reads only the first lines of a help, as ``head`` does, has seen enough: that is no error.
+    """
+    try:
+        _main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would try to write the rest as it ends, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _main(arguments: list[str] | None) -> None:
     if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
         print(f"fogcatcher {__version__}")
         return
@@ -87,13 +101,17 @@ def main(arguments: list[str] | None = None) -> None:
         prog="fogcatcher",
         description=DESCRIPTION,
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
+        registry=REGISTRY,
     )
     try:
         with silent_beside_the_first(), control_signs_written_out():
+            check_early(command)
             command.run()
     except UserError as error:
         complain(f"fogcatcher: {in_flags(error.said)}")
         sys.exit(2)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         # No space, no permission, a disk that went away: nobody needs a traceback for that.
         where = f"{error.filename}: " if error.filename else ""

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -78,8 +78,6 @@ class Apply:
     extract it from the pictures themselves."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR", help_behavior_hint="(required)")]
     """Folder for the new pictures, each a PNG of the same name."""
-    dither: Literal["none"] = "none"
-    """How to spread what is lost over the neighbours: not at all."""
 
     def run(self) -> None:
         from PIL import Image

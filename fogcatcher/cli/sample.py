@@ -90,6 +90,8 @@ class Sample(FinishArguments, SteeringArguments):
         drawn = f"{len(seeds)} {model.config.kind.name} in {seconds:.1f} s"
         print(f"{drawn}: {out}, {what} in one: {out / 'sheet.png'}")
         self.say_sheet(out / "sheet.png")
+        if not self.condition:
+            _say_left_out(model, seeds)
         if self.gif:
             print(f"from noise to pictures: {out / 'denoising.gif'}")
 
@@ -125,3 +127,16 @@ class Sample(FinishArguments, SteeringArguments):
         if not match:
             raise UserError(f"--sheet '{self.sheet}' is not a grid: write 8x8 for 8 columns and 8 rows.")
         return int(match[1]), int(match[2])
+
+
+def _say_left_out(model: Model, seeds: Sequence[int]) -> None:
+    """Say so where nothing was asked for and the seeds do not show every class."""
+    from fogcatcher.model.model import SEEDS_PER_CLASS, class_of_seed
+
+    name, classes = model.conditions.shown
+    shown = {class_of_seed(seed, len(classes)) for seed in seeds} if classes else set()
+    if len(shown) < len(classes):
+        print(
+            f"shown: {len(shown)} of the {len(classes)} of {name}, eight seeds for each; "
+            f"-n {SEEDS_PER_CLASS * len(classes)} shows all, --condition {name}=... another"
+        )

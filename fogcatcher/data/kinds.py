@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fogcatcher.base.errors import UserError, named
+from fogcatcher.base.errors import UserError, known_name
 from fogcatcher.data.inspection import describe_pictures
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.options import DataOptions
@@ -43,9 +43,8 @@ KINDS: Mapping[str, KindRow] = {
 
 def kind_of(path: str | Path, options: DataOptions) -> str:
     """Return the name of the kind asked for, or else recognised. Raises UserError for unknown ones."""
-    if options.kind != AUTO:
-        named("kind of data", options.kind, KINDS)
-        return options.kind
+    if options.kind.lower() != AUTO:
+        return known_name("kind of data", options.kind, KINDS)
     return next((name for name, row in KINDS.items() if row.recognises(path)), "pictures")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, known_name
 from fogcatcher.data.cells import cleaned, is_number
 from fogcatcher.data.files import Files
 from fogcatcher.data.label_files import LabelFiles, Said, some
@@ -43,8 +43,7 @@ def read_labels(
     and ignores the row without a picture. Rows about pictures in ``left_out`` are passed over. Raises
     UserError where two of them say different things of one picture.
     """
-    if rule not in RULES:
-        raise unknown_name("label rule", rule, RULES, about="labels")
+    rule = known_name("label rule", rule, RULES, about="labels")
     found = LabelFiles(files, pictures, left_out)
     groups = {
         name: read(rule == name)

@@ -91,12 +91,14 @@ class Drawing:
 
     def _row_names(self, columns: int) -> list[str]:
         """What each row was asked for, if that differs between rows and not within them."""
-        said = self._said()
+        said = self.said
         rows = [set(said[i : i + columns]) for i in range(0, len(said), columns)]
         clear = all(len(row) == 1 for row in rows) and len(set(said)) > 1
         return [row.pop() for row in rows] if clear else []
 
-    def _said(self) -> list[str]:
+    @property
+    def said(self) -> list[str]:
+        """What each picture was asked for, in words."""
         return [_in_words(made.condition) for made in self.made]
 
     # --- files ----------------------------------------------------------------------------------
@@ -145,7 +147,7 @@ class Drawing:
             self.finish.as_file(atlas.image(images)), path, self.recipe_of_all(atlas) if metadata else None
         )
         frames = [f"{name}.png" for name in self.names]
-        document = atlas.to_json(frames, images[0].size, self._said(), path.name)
+        document = atlas.to_json(frames, images[0].size, self.said, path.name)
         write_text(path.with_suffix(".json"), json.dumps(document, indent=1) + "\n")
 
     def save_gif(self, path: Path, columns: int = 8) -> None:

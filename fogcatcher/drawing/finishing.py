@@ -168,9 +168,9 @@ def asked_palette(text: str, trained: Palette | None) -> Palette | int | None:
 
     Raises UserError where there is no such palette.
     """
-    if text == "none":
+    if text.lower() == "none":
         return None
-    if text == "train":
+    if text.lower() == "train":
         if trained is None:
             raise UserError(
                 "this model keeps no palette of its pictures, for it is older or they are empty: "

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypedDict, get_args
 
-from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.errors import UserError, known_name
 from fogcatcher.data.values import Wish
 
 Limit = Literal["clip", "dynamic", "none"]
@@ -134,7 +134,7 @@ def settings_of(choices: Mapping[str, Any], base: Settings = USUAL) -> Settings:
     Raises UserError for values that cannot be.
     """
     values, steering = dict(choices), choices.get("steering", base.steering)
-    if values.get("limit", base.limit) not in get_args(Limit):
-        raise unknown_name("limit", str(values["limit"]), get_args(Limit))
+    if "limit" in values:
+        values["limit"] = known_name("limit", str(values["limit"]), get_args(Limit))
     of_steering = {f.name: values.pop(f.name) for f in fields(Steering) if f.name in values}
     return replace(base, **{**values, "steering": replace(steering, **of_steering)})

@@ -35,6 +35,8 @@ class PreviewRow:
     due: tuple[int, ...]
     """The steps of all rows."""
     row: int
+    named: bool = False
+    """Whether the columns bear the names of what they show; earlier versions wrote none."""
 
 
 SheetForm = Columns | Laid | Atlas | PreviewRow
@@ -56,7 +58,8 @@ def form_from_json(tree: object) -> SheetForm:
     columns = whole(tree, "columns", 0 if len(tree) == 1 else 1, MOST_PICTURES)
     if "due" in tree:
         due = typed(tree["due"], tuple[int, ...], "due")
-        return PreviewRow(due, whole(tree, "row", 0, len(due) - 1))
+        named = typed(tree.get("named", False), bool, "named")
+        return PreviewRow(due, whole(tree, "row", 0, len(due) - 1), named)
     if "repeats" in tree:
         return Laid(columns, whole(tree, "repeats", 1, MOST_REPEATS))
     if tree.get("atlas"):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from fogcatcher.base.errors import UserError, named, unknown_name
+from fogcatcher.base.errors import UserError, known_name, named, unknown_name
 from fogcatcher.data.conditions.conditions import ConditionSpec, Text
 from fogcatcher.data.pictures import augmentation
 from fogcatcher.diffusion.denoiser import (
@@ -180,7 +180,17 @@ def build_objective(method: Method, sigma_data: float = 0.5) -> Objective:
 
 
 def build_grid(name: str, method: Method) -> Grid:
-    return named("grid", name, GRIDS, about="grid")(steps_of(method))
+    return GRIDS[grid_name(name)](steps_of(method))
+
+
+def grid_name(name: str) -> str:
+    """Return the name of a grid as it is written. Raises UserError that lists the valid ones."""
+    return known_name("grid", name, GRIDS, about="grid")
+
+
+def sampler_name(name: str) -> str:
+    """Return the name of a sampler as it is written. Raises UserError that lists the valid ones."""
+    return known_name("sampler", name, SAMPLERS, about="sampler")
 
 
 def build_sampler(name: str, options: Mapping[str, float] | None = None) -> Step:
@@ -188,7 +198,8 @@ def build_sampler(name: str, options: Mapping[str, float] | None = None) -> Step
 
     Raises UserError for a name that is unknown, and for options that this sampler has not or that cannot be.
     """
-    sampler = named("sampler", name, SAMPLERS, about="sampler")
+    name = sampler_name(name)
+    sampler = SAMPLERS[name]
     for option in options or {}:
         if option not in sampler.options:
             raise _no_option(name, option)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, known_name
 from fogcatcher.data.pictures import augmentation
 from fogcatcher.model.config import NetworkConfig
 from fogcatcher.model.weights_fit import on_meta
@@ -174,11 +174,14 @@ def build_network(wanted: Wanted) -> nn.Module:
 
 def row_of(name: str) -> NetworkRow:
     """Raises UserError that lists the valid names."""
-    if name not in NETWORKS:
-        raise unknown_name(
-            "network", name, [known for known in NETWORKS if known != IMPORTED], about="network"
-        )
-    return NETWORKS[name]
+    if name == IMPORTED:
+        return NETWORKS[name]
+    return NETWORKS[network_name(name)]
+
+
+def network_name(name: str) -> str:
+    """Return the name of a network as it is written. Raises UserError that lists the valid ones."""
+    return known_name("network", name, [known for known in NETWORKS if known != IMPORTED], about="network")
 
 
 def choose_network(
@@ -189,6 +192,7 @@ def choose_network(
     The size is tiny, small, medium, large or a number of parameters such as 3M; None is the published one.
     ``width`` says it outright. Raises UserError for anything else, and for pictures it cannot be built for.
     """
+    name = network_name(name)
     row = row_of(name)
     if width is not None and (width < row.multiple or width % row.multiple):
         raise UserError(f"the width of {name} must be a multiple of {row.multiple}, not {width}.")
@@ -246,8 +250,8 @@ def _levels(size: tuple[int, int], most: int) -> int:
 
 
 def _parameters_in(said: str) -> float:
-    if said in SIZES:
-        return SIZES[said]
+    if said.lower() in SIZES:
+        return SIZES[said.lower()]
     number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM]?)", said.strip())
     if not number or float(number[1]) == 0:
         raise UserError(

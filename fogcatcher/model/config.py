@@ -22,6 +22,7 @@ from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.model.choices import COLUMNS, HYBRID, row_in_words
+from fogcatcher.model.places import CONFIG
 from fogcatcher.networks.ddpm_unet import UNetShape
 from fogcatcher.training.fit import Plan
 
@@ -29,7 +30,7 @@ FORMAT = 5
 WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 """The weights of the lowest held-out loss."""
-CONFIG, CONDITIONS = "config.json", "conditions.json"
+CONDITIONS = "conditions.json"
 
 
 @dataclass(frozen=True)

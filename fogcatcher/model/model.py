@@ -27,10 +27,11 @@ from fogcatcher.data.hub import PREFIX
 from fogcatcher.data.pictures.palettes import BUILT_IN, Palette
 from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
 from fogcatcher.diffusion.edits.edit import Edit, Host
+from fogcatcher.diffusion.edits.variation import noise_left
 from fogcatcher.diffusion.guidance import Clipped, Conditioned, Thresholded
 from fogcatcher.diffusion.randomness import SampleGenerator
 from fogcatcher.diffusion.sampling.samplers import State, sample
-from fogcatcher.diffusion.tensors import Condition, Samples, Times
+from fogcatcher.diffusion.tensors import Condition, OnePicture, Samples, Times
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.edit_recipe import edit_recipe
 from fogcatcher.drawing.finishing import training_palette, write_training_palette
@@ -38,20 +39,29 @@ from fogcatcher.drawing.recipe import PictureRecipe
 from fogcatcher.drawing.settings import OF_THE_SAME_RUN, USUAL, Choices, Settings, Steering, settings_of
 from fogcatcher.drawing.steering import guided
 from fogcatcher.model import hub
-from fogcatcher.model.build import build_denoiser, build_grid, build_sampler, wanted_of
+from fogcatcher.model.build import (
+    build_denoiser,
+    build_grid,
+    build_sampler,
+    grid_name,
+    sampler_name,
+    wanted_of,
+)
 from fogcatcher.model.choose_network import build_network
 from fogcatcher.model.config import BEST, WEIGHTS, Distilled, RunConfig, read_config, write_config
 from fogcatcher.model.model_card import model_card, usage_of
+from fogcatcher.model.places import SHIPPED, local_folder
 from fogcatcher.model.sizes import check_canvas
 from fogcatcher.model.trained_classifier import TrainedClassifier, load_classifier
 from fogcatcher.model.weights_fit import check_weights, on_meta
 from fogcatcher.training.post_hoc import AVERAGES, reconstruct, snapshot
 
-SHIPPED = Path(__file__).parents[1] / "shipped"
 BATCH = 64
 PIXELS_AT_ONCE = 2**20
 """Of large pictures fewer are drawn together: 64 up to 128 x 128, and one of 1024 x 1024."""
 SEEDS_PER_CLASS = 8
+PROBES = 4
+"""Draws of noise by which is seen how well a picture is known."""
 NO_STEERING = Steering()
 
 
@@ -196,7 +206,7 @@ class Model:
             raise UserError("guidance by a weaker model takes one scale, not one for each condition.")
         if steering.negative is not None:
             steering = replace(steering, negative=self.conditions.clean(steering.negative))
-        settings = self._in_own_way(settings)
+        settings = self._in_own_way(replace(settings, sampler=sampler_name(settings.sampler)))
         return replace(settings, grid=self._grid(settings), steering=steering)
 
     def _in_own_way(self, settings: Settings) -> Settings:
@@ -204,7 +214,7 @@ class Model:
         return replace(settings, **_own_way(few)) if few else settings
 
     def _grid(self, settings: Settings) -> str:
-        return settings.grid or self.config.method.grid
+        return grid_name(settings.grid) if settings.grid else self.config.method.grid
 
     def _hashes(self, steering: Steering) -> dict[str, Any]:
         """The weights of all that draws; this loads them, too, and so finds what is missing at once."""
@@ -339,15 +349,26 @@ class Model:
         self, condition: Mapping[str, Wish] | Sequence[Mapping[str, Wish]] | None, seeds: Sequence[int]
     ) -> list[Mapping[str, Wish]]:
         if condition is None:
-            first = self.conditions.main
-            classes = first.classes if first else ()
-            return [
-                {first.name: classes[class_of_seed(seed, len(classes))]} if first else {} for seed in seeds
-            ]
+            return [self.wish_of_seed(seed) for seed in seeds]
         wishes = [condition] * len(seeds) if isinstance(condition, Mapping) else list(condition)
         if len(wishes) != len(seeds):
             raise UserError(f"{len(wishes)} conditions cannot serve {len(seeds)} pictures.")
         return [self.conditions.clean(wish) for wish in wishes]
+
+    def wish_of_seed(self, seed: int) -> dict[str, Wish]:
+        """Return what a seed shows when nothing is asked for: a class of the main condition, or nothing."""
+        name, classes = self.conditions.shown
+        return {name: classes[class_of_seed(seed, len(classes))]} if classes else {}
+
+    def noise_left(self, picture: OnePicture, wish: Mapping[str, Wish] | None = None) -> float:
+        """Return how little this model knows a picture, (1, C, H, W): 0 by heart, 1 not at all.
+
+        See ``edits.variation.noise_left``; the noise is always the same. Well trained models leave 0.2 to
+        0.35 of it in pictures like theirs; where much more is left, variations are noisy.
+        """
+        host = Host(self.denoiser.process, self.config.kind.to_model, partial(self._led_only, USUAL))
+        noise = SampleGenerator(range(PROBES)).randn_like(picture.expand(PROBES, -1, -1, -1).float())
+        return noise_left(host, picture, noise.to(self.device), wish or {})
 
     def save(self, folder: Path) -> None:
         """Write all that ``load`` needs, and a card that says what it is, into ``folder``, which is made."""
@@ -458,14 +479,4 @@ def folder_of(run: str) -> Path:
 
     Raises UserError when there is none of these.
     """
-    shipped = sorted(path.name for path in SHIPPED.iterdir() if (path / WEIGHTS).exists())
-    if Path(run).exists():
-        return Path(run)
-    if run in shipped:
-        return SHIPPED / run
-    if run.startswith(PREFIX):
-        return hub.fetch(run.removeprefix(PREFIX))
-    raise UserError(
-        f"there is no run directory {run}, and no shipped model of that name "
-        f"(shipped: {', '.join(shipped) or 'none'}; one of the Hub is called {PREFIX}user/name)."
-    )
+    return local_folder(run) or hub.fetch(run.removeprefix(PREFIX))

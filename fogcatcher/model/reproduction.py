@@ -235,7 +235,7 @@ def _as_file(recipe: FileRecipe, drawing: Drawing, pixels: Rgba) -> tuple[Image.
     """Return what the file should show, and which of its pixels the recipe is about."""
     form = recipe.sheet
     if isinstance(form, PreviewRow):
-        return _preview(form, drawing.pictures)
+        return _preview(form, drawing.pictures, drawing.said if form.named else [])
     if isinstance(form, Atlas):
         image = form.image(drawing.images)
     elif isinstance(form, Laid):
@@ -254,13 +254,13 @@ def _columns_of(drawing: Drawing, pixels: Rgba) -> int:
     return next((columns for columns in tried if drawing.sheet(columns).size == size), 8)
 
 
-def _preview(form: PreviewRow, pictures: Pictures) -> tuple[Image.Image, Mask]:
+def _preview(form: PreviewRow, pictures: Pictures, heads: list[str]) -> tuple[Image.Image, Mask]:
     """The sheet with this row alone, and where that row lies: where white pictures would show."""
 
     def with_row(row: Pictures) -> Image.Image:
         blank = torch.zeros_like(row)
         rows = [row if number == form.row else blank for number in range(len(form.due))]
-        return sheet(torch.cat(rows), PREVIEW_COLUMNS, rows=preview_names(form.due))
+        return sheet(torch.cat(rows), PREVIEW_COLUMNS, rows=preview_names(form.due), heads=heads)
 
     white = np.asarray(with_row(torch.full_like(pictures, 255)))
     return with_row(pictures), (white != np.asarray(with_row(torch.zeros_like(pictures)))).any(-1)

@@ -25,6 +25,8 @@ class Forecast:
     disk_mb: float
     steps_by_default: int
     """How many steps the default time allows."""
+    steps_were_given: bool = True
+    """False where the number of steps came from a time."""
 
     def to_json(self) -> dict[str, float]:
         return asdict(self)
@@ -34,9 +36,8 @@ class Forecast:
         images = self.batch_size / self.seconds_per_step
         minutes = f"{DEFAULT_MINUTES:g} minutes are {self.steps_by_default:,} steps"
         if self.steps > 1:
-            minutes = (
-                f"{self.steps * self.seconds_per_step / 60:.1f} minutes for {self.steps:,} steps; {minutes}"
-            )
+            own = f"{self.steps * self.seconds_per_step / 60:.1f} minutes for {self.steps:,} steps"
+            minutes = f"{own}; {minutes}" if self.steps_were_given else own
         return {
             "network": f"{self.parameters / 1e6:.2f} M parameters",
             "speed": f"{images:,.0f} images/s, {1 / self.seconds_per_step:.1f} steps/s",
@@ -47,9 +48,9 @@ class Forecast:
 
 
 def forecast(run: Run) -> Forecast:
-    """Time a few steps of a copy of the run; nothing is written."""
+    """Time a few steps of a copy of the run, unless that was done to plan it; nothing is written."""
     plan, parameters = run.config.training, list(run.state.denoiser.parameters())
-    per_step = time_step(run, 1.0)
+    per_step = run.seconds_per_step or time_step(run, 1.0)
     weights_mb = sum(p.numel() * p.element_size() for p in parameters) / 2**20
     return Forecast(
         parameters=sum(p.numel() for p in parameters),
@@ -60,6 +61,7 @@ def forecast(run: Run) -> Forecast:
         # Two states of raw weights, two averages and optimiser, the history of the averages, and the model.
         disk_mb=26 * weights_mb,
         steps_by_default=steps_in(DEFAULT_MINUTES, per_step),
+        steps_were_given=run.seconds_per_step is None,
     )
 
 

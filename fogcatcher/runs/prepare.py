@@ -119,7 +119,8 @@ def for_minutes(run: Run, minutes: float, started: float) -> Run:
     run.notes.append(
         f"{minutes:g} minutes are about {steps - run.state.step:,} steps here ({per_step * 1000:.0f} ms each)"
     )
-    return replace(run, config=replace(run.config, training=replace(plan, steps=steps)), budget=budget)
+    config = replace(run.config, training=replace(plan, steps=steps))
+    return replace(run, config=config, budget=budget, seconds_per_step=per_step)
 
 
 def resume(

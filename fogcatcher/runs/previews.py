@@ -54,8 +54,8 @@ class Preview:
                 shown[int(named[1])] = kind.shown(earlier)
         blank = torch.zeros_like(drawn.pictures)
         pictures = torch.cat([shown.get(due, blank) for due in self.due])
-        image = sheet(pictures, PREVIEW_COLUMNS, rows=preview_names(self.due))
-        recipe = drawn.recipe_of_all(PreviewRow(tuple(self.due), self.due.index(step)))
+        image = sheet(pictures, PREVIEW_COLUMNS, rows=preview_names(self.due), heads=drawn.said)
+        recipe = drawn.recipe_of_all(PreviewRow(tuple(self.due), self.due.index(step), named=True))
         drawn.write(image, self.folder / "preview.png", recipe)
 
 
@@ -70,7 +70,7 @@ def _earlier(path: Path, drawn: Drawing) -> Tensor | None:
 
 def _seeds(conditions: ConditionSpec) -> list[int]:
     """Ten seeds whose default classes stand side by side, as evenly as ten allows."""
-    classes = conditions.main.features if conditions.main else 1
+    classes = max(1, len(conditions.shown[1]))
     shown = [
         column * classes // PREVIEW_COLUMNS if classes < PREVIEW_COLUMNS else column
         for column in range(PREVIEW_COLUMNS)

@@ -57,6 +57,8 @@ class Run:
     """What went wrong while training, and what was done about it."""
     budget: Budget | None = None
     """When training should end, where a time was asked for."""
+    seconds_per_step: float | None = None
+    """As timed, where a time became a number of steps."""
     stopped: str = ""
     """Why training ended before its last step, where it did so by itself."""
     teacher: Model | None = None

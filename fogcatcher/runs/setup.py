@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from fogcatcher.base.errors import Message, UserError
-from fogcatcher.data.conditions.column_types import asked_for
+from fogcatcher.data.conditions.asked import asked_for
 from fogcatcher.data.options import DataOptions
 
 

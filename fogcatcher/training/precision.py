@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fogcatcher.base.errors import unknown_name
+from fogcatcher.base.errors import known_name
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -14,8 +14,7 @@ def precision_on(device: torch.device, asked: str = "auto") -> str:
 
     Never float16, whose range gradients leave. Raises UserError for an unknown name.
     """
-    if asked not in PRECISIONS:
-        raise unknown_name("precision", asked, PRECISIONS, about="precision")
+    asked = known_name("precision", asked, PRECISIONS, about="precision")
     if asked != "auto":
         return asked
     native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

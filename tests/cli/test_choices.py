@@ -141,8 +141,10 @@ def test_editors_know_every_keyword_of_train_and_its_type():
     assert get_type_hints(Choices) == expected
 
 
-def test_every_choice_is_an_option_of_the_command(arrived: list[Setup], capsys):
+def test_every_choice_is_an_option_of_the_command(arrived: list[Setup], capsys, tmp_path, monkeypatch):
     """But the width of the network, for which the command has its size."""
+    monkeypatch.chdir(tmp_path)
+    Path("pictures").mkdir()
     code, _, said = fogcatcher("train", *WORDS, capsys=capsys)
     assert (code, said) == (2, "fogcatcher: arrived.\n")
     fogcatcher("train", "pictures", capsys=capsys)

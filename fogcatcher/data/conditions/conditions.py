@@ -13,7 +13,7 @@ import torch
 from PIL import ImageColor
 from torch import Tensor
 
-from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.errors import Message, UserError, known_name, unknown_name
 from fogcatcher.base.oklab import oklab_from_srgb, srgb_from_oklab
 from fogcatcher.base.printable import printable
 from fogcatcher.base.typed_json import AnyFinite, Length, Range, shown, typed, typed_fields
@@ -81,6 +81,10 @@ class Category(Attribute):
         """ "hero:1,food:0.6" becomes a mix, unless a class has that very name."""
         if isinstance(wish, str) and wish not in self.classes and ":" in wish:
             wish = _weights(self.name, wish, [part.strip() for part in wish.split(",")], "hero:1,food:0.6")
+        if isinstance(wish, Mapping):
+            wish = {known_name(self.name, name, self.classes): weight for name, weight in wish.items()}
+        elif isinstance(wish, str):
+            wish = known_name(self.name, wish, self.classes)
         return super().clean(wish)
 
     def between(self, a: Wish, b: Wish, u: float) -> Wish:
@@ -363,6 +367,16 @@ class ConditionSpec:
         """The first category: what a sheet shows row by row when nobody asks for anything else."""
         return next((a for a in self.attributes if isinstance(a, Category)), None)
 
+    @property
+    def shown(self) -> tuple[str, Names]:
+        """What a sheet shows row by row when nobody asks for anything: an attribute, and its classes or tags.
+
+        The first category, without any the first tags; ("", ()) where there is neither.
+        """
+        if self.main:
+            return self.main.name, self.main.classes
+        return next(((a.name, a.tags) for a in self.attributes if isinstance(a, Tags)), ("", ()))
+
     def encode(self, wishes: Sequence[Mapping[str, Wish]]) -> dict[str, Tensor]:
         """Return attribute -> (B, features), one row per wish; what is not said stays zero.
 
@@ -383,6 +397,10 @@ class ConditionSpec:
 
     def clean(self, wish: Mapping[str, Wish]) -> dict[str, Wish]:
         """Return a wish as recipes keep it. Raises UserError for what this model cannot be asked."""
+        names = [attribute.name for attribute in self.attributes]
+        wish = {
+            known_name("condition", name, names) if names else name: asked for name, asked in wish.items()
+        }
         self._check_names(set(wish))
         return {a.name: a.clean(wish[a.name]) for a in self.attributes if a.name in wish}
 

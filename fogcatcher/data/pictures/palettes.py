@@ -339,8 +339,8 @@ def read_palette(source: str | Path) -> Palette:
     .gpl is GIMP's format, .hex has one rrggbb a line; of a picture the different colours are taken in reading
     order. Raises UserError when it is none of these, with the number of the bad line.
     """
-    if str(source) in BUILT_IN:
-        return BUILT_IN[str(source)]
+    if str(source).lower() in BUILT_IN and not Path(source).is_file():
+        return BUILT_IN[str(source).lower()]
     path = Path(source)
     if not path.is_file():
         built_in = ", ".join(BUILT_IN)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ INK = (214, 216, 226, 255)
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 RECIPE_KEY = "fogcatcher"
 PARAMETERS_KEY = "parameters"
+HEAD = 20
+"""Height of the names of columns."""
 PREVIEW_COLUMNS = 10
 """Pictures in each row of the preview of a run."""
 LONGEST_LABEL = 60
@@ -100,10 +103,17 @@ def is_marked(path: Path, mark: str) -> bool:
         return False
 
 
-def sheet(pictures: Pictures, columns: int, zoom: int | None = None, rows: Sequence[str] = ()) -> Image.Image:
+def sheet(
+    pictures: Pictures,
+    columns: int,
+    zoom: int | None = None,
+    rows: Sequence[str] = (),
+    heads: Sequence[str] = (),
+) -> Image.Image:
     """Return all pictures, (N, C, H, W), in a grid, row by row, each pixel ``zoom`` pixels wide.
 
-    ``rows`` names the rows. ``zoom`` None shows every picture about 64 pixels wide.
+    ``rows`` names the rows, ``heads`` the columns; neighbours of one name share it. ``zoom`` None shows every
+    picture about 64 pixels wide.
     """
     height, width = pictures.shape[-2:]
     zoom = zoom or max(1, round(64 / max(height, width)))
@@ -112,17 +122,40 @@ def sheet(pictures: Pictures, columns: int, zoom: int | None = None, rows: Seque
     rows = [printable(name, LONGEST_LABEL) for name in rows]
     margin = max((int(font.getlength(name)) + 2 * gap for name in rows), default=0)
     lines = -(-len(pictures) // columns)
-    canvas = Image.new("RGBA", (margin + columns * (cell_w + gap) + gap, lines * (cell_h + gap) + gap), PAPER)
+    top = HEAD if any(heads) else 0
+    size = (margin + columns * (cell_w + gap) + gap, top + lines * (cell_h + gap) + gap)
+    canvas = Image.new("RGBA", size, PAPER)
     draw = ImageDraw.Draw(canvas)
+    for first, last, name in _runs(heads):
+        left, right = (margin + gap + column * (cell_w + gap) for column in (first, last + 1))
+        shown = _cut_to(name, font, right - left - gap)
+        draw.text(((left + right - gap) // 2, gap + top // 2), shown, fill=INK, font=font, anchor="mm")
     for line, name in enumerate(rows):
-        middle = gap + line * (cell_h + gap) + cell_h // 2
+        middle = top + gap + line * (cell_h + gap) + cell_h // 2
         draw.text((margin - gap, middle), name, fill=INK, font=font, anchor="rm")
     for i in range(len(pictures)):
         line, column = divmod(i, columns)
-        corner = (margin + gap + column * (cell_w + gap), gap + line * (cell_h + gap))
+        corner = (margin + gap + column * (cell_w + gap), top + gap + line * (cell_h + gap))
         image = to_image(pictures[i : i + 1]).convert("RGBA")
         canvas.alpha_composite(image.resize((cell_w, cell_h), Image.Resampling.NEAREST), corner)
     return canvas.convert("RGB")
+
+
+def _runs(names: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """The first and the last place of each name that is said, neighbours of one name together."""
+    first = 0
+    for name, run in itertools.groupby(names):
+        last = first + len(list(run)) - 1
+        if name:
+            yield first, last, name
+        first = last + 1
+
+
+def _cut_to(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """As much of a name as fits."""
+    while len(name) > 1 and font.getlength(name) > width:
+        name = name.removesuffix("\u2026")[:-1] + "\u2026"
+    return name
 
 
 def preview_names(due: Sequence[int]) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -23,6 +25,27 @@ def time_of_strength(schedule: Schedule, strength: float) -> Times:
     """
     ratio = torch.tensor(strength * math.pi / 2, dtype=torch.float64).tan()
     return schedule.t_from_noise_ratio(ratio)
+
+
+PROBE = 0.2
+"""Strength of the noise by which is seen how well a model knows a picture: a third of the signal."""
+
+
+def noise_left(host: Host, guide: OnePicture, noise: Samples, wish: Mapping[str, Any]) -> float:
+    """Return which share of a little noise, as standard deviation, the denoiser leaves in a picture.
+
+        |x0_hat(alpha x0 + sigma eps) - x0| / |sigma / alpha eps|,   at strength ``PROBE``
+
+    0 for one that knows the picture by heart, 1 for one that takes nothing away. ``noise``, (B, C, H, W), is
+    standard normal; the answer is that of all B together.
+    """
+    process = host.process
+    t = time_of_strength(process.schedule, PROBE).to(noise.device)
+    x0 = host.seen(guide).to(noise).expand_as(noise)
+    alpha, sigma = process.rates(t, noise)
+    with torch.no_grad():
+        answer = host.steered([wish] * len(noise), 1.0)(process.corrupt(x0, t, noise), t.expand(len(noise)))
+    return float((answer - x0).norm() / (sigma / alpha * noise).norm())
 
 
 @dataclass(frozen=True)

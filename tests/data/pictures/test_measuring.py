@@ -7,7 +7,7 @@ from PIL import Image
 
 from fogcatcher.cli.inspect import MARK
 from fogcatcher.data.options import DataOptions
-from fogcatcher.data.pictures.sheets import is_marked
+from fogcatcher.data.pictures.sheets import HEAD, PAPER, is_marked, sheet
 from fogcatcher.data.reading import Dataset, read_dataset
 from tests.commands import fogcatcher, refused
 from tests.pictures import save
@@ -113,3 +113,17 @@ def test_inspect_shows_what_the_model_will_see(tmp_path, capsys, monkeypatch):
     mine = tmp_path / "art" / "000.png"
     assert "is no sheet of inspect" in refused(*asked[:-1], str(mine), capsys=capsys)
     assert "end it in .png" in refused(*asked[:-1], "seen.jpg", capsys=capsys)
+
+
+def test_the_columns_of_a_sheet_bear_names_and_the_pictures_stay():
+    pictures = torch.full((6, 3, 16, 16), 200, dtype=torch.uint8)
+    plain = np.asarray(sheet(pictures, 3))
+    named = np.asarray(sheet(pictures, 3, heads=["mushroom", "mushroom", "elf"]))
+    np.testing.assert_array_equal(named[HEAD:], plain)
+    inked = (named[: HEAD + 4] != np.array(PAPER[:3])).any(-1).any(0)
+    cell = 64 + 4
+    assert inked[cell // 2 : cell + cell // 2].any()  # over the border of the two that share it
+    assert inked[2 * cell :].any() and not inked[: cell // 4].any()
+    np.testing.assert_array_equal(np.asarray(sheet(pictures, 3, heads=["", "", ""])), plain)
+    long = np.asarray(sheet(pictures, 3, heads=["w" * 50, "", ""]))
+    assert not (long[:HEAD, cell + 4 :] != np.array(PAPER[:3])).any()

@@ -7,7 +7,7 @@ import torch
 
 from fogcatcher.data.pictures.spec import to_model
 from fogcatcher.diffusion.edits.edit import Host
-from fogcatcher.diffusion.edits.variation import Vary, time_of_strength
+from fogcatcher.diffusion.edits.variation import PROBE, Vary, noise_left, time_of_strength
 from fogcatcher.diffusion.exact import gaussian_denoiser
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.samplers import DDPM, sample
@@ -75,3 +75,23 @@ def test_strengths_next_to_the_ends(strength):
 def test_no_such_strength(strength):
     with pytest.raises(ValueError, match="from 0 to 1"):
         Vary(random_picture(), strength)
+
+
+@pytest.mark.parametrize("name", ["edm", "flow", "ddpm"])
+def test_the_noise_that_is_left_has_a_closed_form(name):
+    """For data of N(0, s^2) the denoiser keeps s^2 / (s^2 + r^2) of x_t / alpha, with r = sigma / alpha."""
+    process, generator = Process(SCHEDULES[name]()), torch.Generator().manual_seed(0)
+    guide = torch.randint(0, 256, (1, 1, 100, 100), generator=generator, dtype=torch.uint8)
+    noise = torch.randn(2, 1, 100, 100, generator=generator, dtype=torch.float64)
+    x0, r = guide.double() / 127.5 - 1, math.tan(PROBE * math.pi / 2)
+    for s in (0.1, 0.6, 1e6):  # the last knows nothing, and leaves all of it
+        denoiser = gaussian_denoiser(process, torch.zeros(1, 100, 100, dtype=torch.float64), s)
+        found = noise_left(Host(process, to_model, lambda wishes, w, d=denoiser: d), guide, noise, {})
+        share = s**2 / (s**2 + r**2)
+        error = (share * (x0 + r * noise) - x0).norm() / (r * noise).norm()
+        assert found == pytest.approx(error.item(), rel=1e-6)
+    assert found == pytest.approx(1, abs=1e-6)
+    by_heart = noise_left(
+        Host(process, to_model, lambda wishes, w: lambda x, t, c=None: x0), guide, noise, {}
+    )
+    assert by_heart == pytest.approx(0, abs=1e-6)
