@@ -26,6 +26,10 @@ def as_parameter(name: str, value: str) -> str:
     return f"{name}={value}" if value else name
 
 
+class Option(str):
+    """The name of an option, as a value of a Message: each reader sees it named in his way."""
+
+
 class Message(str):
     """A sentence for a person that keeps what it was made of; as a ``str`` it speaks to those who use Python.
 
@@ -34,7 +38,7 @@ class Message(str):
 
     The template is constant, so that a table can hold it in other languages. {@NAME} is an option, and
     {@NAME:VALUE} one with a value as Python writes it: {@labels:'none'}, {@best:True}, {@balance:{column!r}}.
-    All else in it is as for ``str.format``; a value may be a Message too.
+    All else in it is as for ``str.format``; a value may be a Message too, or an Option.
     """
 
     template: str
@@ -65,6 +69,8 @@ def to_json(said: object) -> Any:  # noqa: ANN401
     """Return text as JSON has it; of a Message the parts, so that it can still be told anew."""
     if isinstance(said, Message):
         return {"template": said.template, "values": {k: to_json(v) for k, v in said.values.items()}}
+    if isinstance(said, Option):
+        return {"option": str(said)}
     return said if isinstance(said, str | int | float) else str(said)
 
 
@@ -72,6 +78,8 @@ def from_json(tree: Any) -> Any:  # noqa: ANN401
     """Return what ``to_json`` made a tree of."""
     if not isinstance(tree, dict):
         return tree
+    if "option" in tree:
+        return Option(tree["option"])
     return Message(tree["template"], **{name: from_json(value) for name, value in tree["values"].items()})
 
 
@@ -147,10 +155,6 @@ def named(what: str, name: str, table: Mapping[str, T], *, about: str = "") -> T
     return table[known_name(what, name, table, about=about)]
 
 
-class _Option(str):
-    """The name of an option, where a template has {@NAME}."""
-
-
 class _Filling(string.Formatter):
     """``str.format``, but for options and for sentences inside the sentence."""
 
@@ -159,10 +163,10 @@ class _Filling(string.Formatter):
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
         name = str(key)
-        return _Option(name[1:]) if name.startswith("@") else kwargs[name]
+        return Option(name[1:]) if name.startswith("@") else kwargs[name]
 
     def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401
-        if isinstance(value, _Option):
+        if isinstance(value, Option):
             return self._naming(value, format_spec)
         # Values may come out of files of strangers, which hold anything.
         if isinstance(value, Message):

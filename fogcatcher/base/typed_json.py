@@ -49,7 +49,7 @@ class Length:
         return self.least <= length <= self.most
 
     def __str__(self) -> str:
-        return f" of {self.least:,} to {self.most:,}"
+        return f" of {self.least:,}" + (f" to {self.most:,}" if self.most > self.least else "")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Misfit(ValueError):
 
     def __init__(self, place: str, said: str) -> None:
         super().__init__(f"{place or 'it'} {said}")
-        self.place = place
+        self.place, self.said = place, said
 
 
 def typed_fields(kind: type[T], tree: Mapping[str, Any], place: str = "") -> T:
@@ -81,7 +81,7 @@ def typed_fields(kind: type[T], tree: Mapping[str, Any], place: str = "") -> T:
 
     Raises ValueError for fields that are missing, unknown or do not fit; it names the first, below ``place``.
     """
-    hints = _hints(kind)
+    hints = hints_of(kind)
     for name in tree:
         if name not in hints:
             raise Misfit(_below(place, name), "is unknown to this version")
@@ -108,6 +108,8 @@ def typed(value: Any, hint: Any, name: str) -> Any:  # noqa: ANN401 - the hint s
     if get_origin(hint) in (Union, types.UnionType):
         return _first_that_fits(value, hint, name)
     if not _is_of(value, hint, limit):
+        if limit is None and isinstance(value, int | float) and not isinstance(value, bool):
+            limit = USUAL.get(hint)  # or nobody would see what is wrong with it
         raise Misfit(name, f"must be {in_words(hint, limit)}, not {shown(value)}")
     if is_dataclass(hint):
         return typed_fields(hint, value, name)  # type: ignore[arg-type]
@@ -227,7 +229,8 @@ def _parted(hint: Any) -> tuple[Any, Range | Length | Reads | None]:  # noqa: AN
 
 
 @cache
-def _hints(kind: type) -> Mapping[str, Any]:
+def hints_of(kind: type) -> Mapping[str, Any]:
+    """Return the type hints of a dataclass, with what stands beside them, of the fields that are given."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind) if field.init}
 

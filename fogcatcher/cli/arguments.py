@@ -7,6 +7,8 @@ import shutil
 import sys
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.numbers import number
+from fogcatcher.base.typed_json import shown
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -18,10 +20,10 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.replace(" ", "").split(","):
         match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part)
         if not match:
-            raise UserError(f"--seeds '{text}' is not a list of seeds: write 0-63, or 1,5,10-20.")
+            raise UserError(f"--seeds {shown(text)} is not a list of seeds: write 0-63, or 1,5,10-20.")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last - first >= 1_000_000:
-            raise UserError(f"--seeds '{part}' must rise, and name at most a million seeds.")
+            raise UserError(f"--seeds {shown(part)} must rise, and name at most a million seeds.")
         seeds.extend(range(first, last + 1))
     return seeds
 
@@ -30,7 +32,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """Return (height, width) of "16" or "24x32" (width x height). Raises UserError for anything else."""
     match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text.strip().lower())
     if not match:
-        raise UserError(f"'{text}' is not a size: write 16 for a square, or 24x32 for width x height.")
+        raise UserError(f"{shown(text)} is not a size: write 16 for a square, or 24x32 for width x height.")
     return int(match[2] or match[1]), int(match[1])
 
 
@@ -45,7 +47,7 @@ def parse_condition(
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
-            raise UserError(f"{flag} '{text}' needs the form NAME=VALUE, for example {example}.")
+            raise UserError(f"{flag} {shown(text)} needs the form NAME=VALUE, for example {example}.")
         if name in wish:
             raise UserError(f"{flag} names {name} twice ('{wish[name]}', '{value}'): say it once.")
         wish[name] = value
@@ -59,23 +61,23 @@ def parse_guidance(text: str) -> float | dict[str, float]:
     """
     try:
         if "=" not in text:
-            return float(text)
+            return number(text)
         pairs = [part.rpartition("=") for part in text.split(",")]
-        scales = {name.strip(): float(scale) for name, _, scale in pairs}
+        scales = {name.strip(): number(scale) for name, _, scale in pairs}
     except ValueError:
-        raise UserError(f"--guidance '{text}' is not a number, nor like kind=3,palette=1.5.") from None
+        raise UserError(f"--guidance {shown(text)} is not a number, nor like kind=3,palette=1.5.") from None
     if len(scales) < len(pairs):
-        raise UserError(f"--guidance '{text}' names an attribute twice: say it once.")
+        raise UserError(f"--guidance {shown(text)} names an attribute twice: say it once.")
     return scales
 
 
 def parse_interval(text: str) -> tuple[float, float]:
     """Return the two noise levels of "0.2,2". Raises UserError when they are none."""
     try:
-        low, high = (float(part) for part in text.split(","))
+        low, high = (number(part) for part in text.split(","))
     except ValueError:
         raise UserError(
-            f"--guidance-interval '{text}' is not LOW,HIGH: two noise levels such as 0.2,2."
+            f"--guidance-interval {shown(text)} is not LOW,HIGH: two noise levels such as 0.2,2."
         ) from None
     return low, high
 
@@ -86,9 +88,9 @@ def parse_options(
     """Return the numbers of "churn=20", "noise=1". Raises UserError where the form is wrong."""
     options = parse_condition(texts, flag, example)
     try:
-        return {name: float(value) for name, value in options.items()}
+        return {name: number(value) for name, value in options.items()}
     except ValueError:
-        raise UserError(f"{flag} '{' '.join(texts)}' needs numbers, for example {example}.") from None
+        raise UserError(f"{flag} {shown(' '.join(texts))} needs numbers, for example {example}.") from None
 
 
 def command_name() -> str:

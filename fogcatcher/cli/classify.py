@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from fogcatcher.base.numbers import Seed
+from fogcatcher.cli.ranges import Count
+
 if TYPE_CHECKING:
     from fogcatcher.applications.zero_shot import Verdicts
     from fogcatcher.data.reading import Dataset
@@ -36,9 +39,9 @@ class Classify:
     """One picture, or anything that train reads: a folder, an archive, arrays."""
     attribute: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
     """Which attribute to tell; NAME:TAG asks for one tag. Default: the model's first category."""
-    pairs: Annotated[int, tyro.conf.arg(metavar="N")] = 100
+    pairs: Annotated[Count, tyro.conf.arg(metavar="N")] = 100
     """Noises to try on a picture at most; classes that are clearly behind get fewer."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the noise."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv", help_behavior_hint="")] = None
     """Write the answers for all pictures into this file."""

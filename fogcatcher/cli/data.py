@@ -13,6 +13,7 @@ import tyro
 from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import read_json
+from fogcatcher.cli.ranges import Count, Pixels
 
 if TYPE_CHECKING:
     from fogcatcher.data.pictures.sprite_sheets import Layout, Pixel, Place, Rgba, Sheet
@@ -48,9 +49,9 @@ class SplitSheet:
     """Folder for the cells; a new one, or one with the same cells of the same sheet."""
     cell: Annotated[str, tyro.conf.arg(metavar="SIZE")] = "auto"
     """Size of a cell: 16, or 24x32 for width x height; auto finds it."""
-    spacing: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    spacing: Annotated[Pixels | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Pixels between cells. Default: found."""
-    margin: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    margin: Annotated[Pixels | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Pixels around the cells. Default: found."""
     keep_empty: bool = False
     """Write empty cells too."""
@@ -92,11 +93,11 @@ class JoinSheet:
     """Folder of pictures; its sub-folders are not used."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="(required)")]
     """The sheet; the atlas gets the same name with .json."""
-    columns: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    columns: Annotated[Count | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Cells in a row. Default: so many that the sheet is about square."""
-    spacing: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    spacing: Annotated[Pixels | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Pixels between cells. Default: 0."""
-    margin: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    margin: Annotated[Pixels | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Pixels around the cells. Default: 0."""
     background: Annotated[str | None, tyro.conf.arg(metavar="COLOUR", help_behavior_hint="")] = None
     """What shows between the pictures and through them: none (transparent), or #rrggbb. Default: none."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from fogcatcher.data.options import DataOptions, Fit, Resample
+from fogcatcher.data.options import Count, DataOptions, Fit, Levels, Resample
 
 
 @dataclass
@@ -42,7 +42,7 @@ class DataArguments:
     """Use only pictures for which this is true: 'view == "front" and not shiny'."""
     classes: Annotated[str | None, tyro.conf.arg(metavar="A,B", help_behavior_hint="")] = None
     """Use only these classes of the usual label."""
-    limit: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = DataOptions.limit
+    limit: Annotated[Count | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = DataOptions.limit
     """Use at most so many pictures, chosen evenly."""
     balance: Annotated[str | None, tyro.conf.arg(metavar="COLUMN", help_behavior_hint="")] = (
         DataOptions.balance
@@ -62,7 +62,7 @@ class DataArguments:
     """Cut away empty borders, and centre what is left."""
     cut_out: bool = DataOptions.cut_out
     """Make plain backdrops transparent, whatever their colour: what reaches the border goes, holes stay."""
-    cut_out_tolerance: Annotated[int, tyro.conf.arg(metavar="LEVELS")] = DataOptions.cut_out_tolerance
+    cut_out_tolerance: Annotated[Levels, tyro.conf.arg(metavar="LEVELS")] = DataOptions.cut_out_tolerance
     """How many levels of 255 a backdrop may differ from its colour."""
     all_frames: bool = DataOptions.all_frames
     """Use every frame of animated files, not just the first."""

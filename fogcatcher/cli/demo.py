@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fogcatcher.runs.setup import Minutes
+
 if TYPE_CHECKING:
     from fogcatcher.drawing.drawing import Drawing
     from fogcatcher.model.model import Model
@@ -23,7 +25,7 @@ class Demo:
 
     out: Path = Path("demo")
     """Folder for everything the demo makes."""
-    minutes: float = 3.0
+    minutes: Minutes = 3.0
     """Time to train."""
 
     def run(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.cli.finish_arguments import FinishArguments
+from fogcatcher.cli.ranges import Count
 from fogcatcher.cli.settings_arguments import SettingsArguments
 from fogcatcher.cli.yes_read import YesRead, allow_all
 
@@ -60,7 +61,7 @@ class SteeringArguments(SettingsArguments, RunAndWish):
 class DrawingArguments(FinishArguments, SteeringArguments):
     """The same, for several pictures, one from each seed."""
 
-    n: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
+    n: Annotated[Count | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
     """Number of pictures. Default: one per seed, or 8."""
     seeds: Annotated[str | None, tyro.conf.arg(metavar="SEEDS", help_behavior_hint="")] = None
     """Seeds, one picture each: 7, or 0-63, or 1,5,10-20. Default: 0, 1, 2 ..."""

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.numbers import Seed
 from fogcatcher.cli.flags import in_flags
+from fogcatcher.cli.ranges import Count
 from fogcatcher.cli.settings_arguments import SettingsArguments
 from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.drawing.settings import AS_THE_DATA
@@ -42,7 +44,7 @@ class JudgingArguments:
     """The data that all are judged by. Default: each run's own, parted as in its training."""
     quick: bool = False
     """Only the figures and the search for copies; no intervals, losses and curves."""
-    samples: Annotated[int, tyro.conf.arg(metavar="N", aliases=["-n"])] = 1000
+    samples: Annotated[Count, tyro.conf.arg(metavar="N", aliases=["-n"])] = 1000
     """Pictures to draw."""
     features: tyro.conf.UseAppendAction[
         Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE.pt2", help_behavior_hint="(repeatable)")]
@@ -54,7 +56,7 @@ class JudgingArguments:
     """Also compare raw pixels."""
     force: bool = False
     """Give a Frechet distance even of few pictures."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the pictures and of every random choice."""
     best: bool = False
     """Judge the weights of the lowest held-out loss instead of the newest."""
@@ -94,8 +96,6 @@ class Evaluate(SettingsArguments, JudgingArguments):
 
         if not self.models and (self.nll or not (self.pictures and self.against)):
             raise UserError("name at least one run directory, or --pictures and --against.")
-        if self.samples < 1 or self.steps < 1:
-            raise UserError("--samples and --steps must be at least 1.")
         if self.nll:
             for folder in self.models:
                 model = self._model(folder)

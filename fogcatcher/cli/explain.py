@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.numbers import Seed
 from fogcatcher.cli.yes_read import YesRead, allow_all
-from fogcatcher.drawing.settings import STEP_BY_STEP, settings_of
+from fogcatcher.drawing.settings import STEP_BY_STEP, Steps, settings_of
 
 if TYPE_CHECKING:
     from fogcatcher.explain.explaining import Explanation
@@ -30,11 +30,11 @@ class Explain:
     """Run directory, or a model that comes with the program: sprites."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """A picture of yours to fade into noise. Default: one that the model draws."""
-    seed: int = 0
+    seed: Seed = 0
     """Which noise to start from."""
     condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
     """What to draw, for example kind=food. Default: one class, chosen by the seed."""
-    steps: int = STEP_BY_STEP.steps
+    steps: Steps = STEP_BY_STEP.steps
     """Number of sampling steps that are shown one by one."""
     times: Annotated[str | None, tyro.conf.arg(metavar="T,T,...", help_behavior_hint="")] = None
     """Times of the fading picture: shares such as 0,0.1,0.5,1, or steps of T such as 50,100,299. Default:
@@ -57,8 +57,6 @@ class Explain:
         from fogcatcher.model.choices import T_OF_NO_TABLE
         from fogcatcher.model.model import load
 
-        if self.seed < 0:
-            raise UserError(f"--seed must be 0 or more, not {self.seed}.")
         allow_all(self.yes_read)
         model = load(self.model)
         steps = steps_of(model.config.method) or T_OF_NO_TABLE

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.numbers import number
+from fogcatcher.base.typed_json import shown
 from fogcatcher.cli.settings_arguments import SettingsArguments, setting_of
 from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.drawing.settings import NAMES
@@ -94,7 +96,7 @@ def parse_axis(option: str, text: str) -> Axis:
     values = [part.strip() for part in rest.split(";" if in_pairs else ",")]
     values = [part for part in values if part]
     if not equals or not name.strip() or not values:
-        raise UserError(f"{option} '{text}' needs the form NAME=VALUE,VALUE, for example steps=5,10,20.")
+        raise UserError(f"{option} {shown(text)} needs the form NAME=VALUE,VALUE, for example steps=5,10,20.")
     name = name.strip()
     if name == "seed":
         return Axis(name, parse_seeds(",".join(values)))
@@ -105,11 +107,11 @@ def _value(name: str, text: str) -> object:
     """Return a value as the type that its axis has. Raises UserError for what is no number."""
     try:
         if name == "ema":
-            return float(text)
+            return number(text)
         return setting_of(name, text) if name in NAMES else text
     except ValueError:
         what = "a whole number" if name == "steps" else "a number"
-        raise UserError(f"{name}={text}: '{text}' is not {what}.") from None
+        raise UserError(f"{name}={text}: {shown(text)} is not {what}.") from None
 
 
 def _check(axes: list[Axis]) -> None:

@@ -10,6 +10,7 @@ import tyro
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import DrawingArguments, wish_for
+from fogcatcher.cli.ranges import Count, Pixels
 
 if TYPE_CHECKING:
     from fogcatcher.diffusion.edits.inpainting import Inpaint as InpaintEdit
@@ -27,9 +28,9 @@ class InpaintingArguments(DrawingArguments):
     method: Literal["repaint", "replace", "gradient"] = "repaint"
     """repaint goes through the noise again and again, so that the new suits the old; gradient pulls the
     answers towards the known pixels; replace is quickest, and the new heeds the old least."""
-    jump: int = 5
+    jump: Count = 5
     """repaint: how many steps it goes back at once."""
-    resamples: int = 5
+    resamples: Count = 5
     """repaint: how often it goes through each stretch of the steps; 1 is replace."""
     weight: float = 5.0
     """gradient: how strongly it pulls."""
@@ -76,13 +77,13 @@ class Outpaint(InpaintingArguments):
     Example:  fogcatcher outpaint sprites hero.png --right 8 --left 8
     """
 
-    left: int = 0
+    left: Pixels = 0
     """Pixels to add at the left."""
-    right: int = 0
+    right: Pixels = 0
     """Pixels to add at the right."""
-    top: int = 0
+    top: Pixels = 0
     """Pixels to add at the top."""
-    bottom: int = 0
+    bottom: Pixels = 0
     """Pixels to add at the bottom."""
     to: Annotated[str | None, tyro.conf.arg(metavar="WxH", help_behavior_hint="")] = None
     """Size of the new picture, with the old one in its middle; instead of the sides."""

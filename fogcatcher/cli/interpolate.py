@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.typed_json import Range, shown
 from fogcatcher.cli.drawing_arguments import SteeringArguments, wish_for
 from fogcatcher.cli.finish_arguments import FinishArguments
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from fogcatcher.drawing.drawing import Drawing
     from fogcatcher.model.model import Model
 
+LONGEST_PATH = 4096
+Frames = Annotated[int, Range(2, 1000)]
+"""The two ends are two."""
 End = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SEED|PICTURE", help_behavior_hint="")]
 
 
@@ -36,7 +40,7 @@ class Interpolate(FinishArguments, SteeringArguments):
     """Where it begins."""
     b: End
     """Where it ends."""
-    frames: int = 8
+    frames: Frames = 8
     """Number of pictures, with both ends."""
     to_condition: tyro.conf.UseAppendAction[
         Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]
@@ -49,8 +53,6 @@ class Interpolate(FinishArguments, SteeringArguments):
     """How to step. Default: dpmpp_2m between seeds, ddim with a picture, for its noise is found by that."""
 
     def run(self) -> None:
-        if self.frames < 2:
-            raise UserError(f"--frames {self.frames}: it takes at least 2, the two ends.")
         model = self.load()
         finish = self.finisher(model)
         drawing = self._draw(model, self._end(model, self.a), self._end(model, self.b))
@@ -62,8 +64,8 @@ class Interpolate(FinishArguments, SteeringArguments):
 
         if re.fullmatch(r"\d{1,18}", text):
             return int(text)
-        if not Path(text).exists():
-            raise UserError(f"'{text}' is neither a seed (a whole number such as 7) nor a picture file.")
+        if len(text) > LONGEST_PATH or not Path(text).exists():
+            raise UserError(f"{shown(text)} is neither a seed (a whole number such as 7) nor a picture file.")
         return given_picture(Path(text), model.config.pictures.channels)
 
     def _wish(self, model: Model, text: str, condition: tuple[str, ...]) -> Mapping[str, Wish]:

@@ -31,6 +31,7 @@ from fogcatcher.cli.noise import Noise
 from fogcatcher.cli.outlet import control_signs_written_out, written_out
 from fogcatcher.cli.palette import PaletteCommands
 from fogcatcher.cli.plot import Plot
+from fogcatcher.cli.ranges import check_numbers
 from fogcatcher.cli.recolor import Recolor
 from fogcatcher.cli.reproduce import Reproduce
 from fogcatcher.cli.sample import Sample
@@ -105,6 +106,7 @@ def _main(arguments: list[str] | None) -> None:
     )
     try:
         with silent_beside_the_first(), control_signs_written_out():
+            check_numbers(command)
             check_early(command)
             command.run()
     except UserError as error:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.typed_json import shown
 from fogcatcher.cli.drawing_arguments import SteeringArguments
 from fogcatcher.cli.finish_arguments import FinishArguments
+from fogcatcher.cli.ranges import Count
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
@@ -35,7 +37,7 @@ class Sample(FinishArguments, SteeringArguments):
     condition: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]] = ()
     """What to draw, for example kind=food; a mix: kind=hero:1,food:0.6. Default: each class in turn, for
     eight seeds."""
-    n: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
+    n: Annotated[Count | None, tyro.conf.arg(metavar="N", help_behavior_hint="", aliases=["-n"])] = None
     """Number of pictures. Default: one per seed, or as many as the sheet has cells."""
     seeds: Annotated[str | None, tyro.conf.arg(metavar="SEEDS", help_behavior_hint="")] = None
     """Seeds, one picture each: 7, or 0-63, or 1,5,10-20. Default: 0, 1, 2 ..."""
@@ -125,7 +127,7 @@ class Sample(FinishArguments, SteeringArguments):
         """Return columns and rows."""
         match = re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,3})", self.sheet)
         if not match:
-            raise UserError(f"--sheet '{self.sheet}' is not a grid: write 8x8 for 8 columns and 8 rows.")
+            raise UserError(f"--sheet {shown(self.sheet)} is not a grid: write 8x8 for 8 columns and 8 rows.")
         return int(match[1]), int(match[2])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.numbers import Seed
 
 if TYPE_CHECKING:
     from fogcatcher.applications.segmentation import Masks
@@ -39,7 +40,7 @@ class Segment:
     """Some 5 to 50 examples of the model's size: NAME.png and NAME.mask.png, one plain colour a class."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("masks")
     """Folder for the masks."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the noise and of the classifier."""
 
     def run(self) -> None:

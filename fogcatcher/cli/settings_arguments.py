@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import tyro
 
+from fogcatcher.base.numbers import number
 from fogcatcher.cli.arguments import parse_condition, parse_guidance, parse_interval, parse_options
 from fogcatcher.cli.flags import field_of
 from fogcatcher.diffusion.sampling.table import SAMPLERS
-from fogcatcher.drawing.settings import NAMES, USUAL, Limit, Settings, Steering, settings_of
+from fogcatcher.drawing.settings import NAMES, USUAL, Limit, Settings, Share, Steering, Steps, settings_of
 
 if TYPE_CHECKING:
     from fogcatcher.model.model import Model
@@ -43,7 +44,7 @@ class SettingsArguments:
     guidance_interval: Annotated[str | None, tyro.conf.arg(metavar="LOW,HIGH", help_behavior_hint="")] = None
     """Guide only between two noise levels, in parts of noise for one of signal (sigma / alpha), for example
     0.2,2: less sameness at the same strength, and faster. Default: everywhere."""
-    rescale: Annotated[float, tyro.conf.arg(metavar="PHI")] = USUAL.steering.rescale
+    rescale: Annotated[Share, tyro.conf.arg(metavar="PHI")] = USUAL.steering.rescale
     """Take back the contrast that guidance adds: 0 not, 1 all of it; 0.7 suits strong guidance."""
     guide_with: Annotated[str | None, tyro.conf.arg(metavar="WEAKER", help_behavior_hint="")] = None
     """Lead away from a weaker model instead: an average of other length (0.2), an earlier step of the run
@@ -52,7 +53,7 @@ class SettingsArguments:
     """How strongly to follow the classifier of fogcatcher train-classifier, besides --guidance; add
     --guidance 0 to follow it alone."""
     sampler: Annotated[str, tyro.conf.arg(metavar="NAME", help=_how_to_step())] = USUAL.sampler
-    steps: int = USUAL.steps
+    steps: Steps = USUAL.steps
     """Number of sampling steps."""
     eta: Annotated[float | None, tyro.conf.arg(metavar="ETA", help_behavior_hint="")] = USUAL.eta
     """Fresh noise in ddim steps: 0 none, 1 as much as ddpm."""
@@ -89,4 +90,4 @@ def setting_of(name: str, text: str) -> object:
         return READ[name](text)
     hint = (get_type_hints(Settings) | get_type_hints(Steering))[name]
     kinds = (hint, *get_args(hint))
-    return int(text) if int in kinds else float(text) if float in kinds else text
+    return int(text) if int in kinds else number(text) if float in kinds else text

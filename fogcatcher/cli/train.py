@@ -32,8 +32,6 @@ class Train(TrainArguments):
     def run(self) -> None:
         from fogcatcher.base.processes import joined
 
-        if self.keep < 1:
-            raise UserError(f"--keep must be at least 1, not {self.keep}.")
         with joined() as processes:
             self._train(processes)
 

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import tyro
 
+from fogcatcher.base.numbers import Seed
 from fogcatcher.cli.arguments import parse_options
 from fogcatcher.cli.data_arguments import DataArguments, shared
+from fogcatcher.cli.ranges import Count
 from fogcatcher.model.choices import COLUMNS
-from fogcatcher.runs.setup import Setup
+from fogcatcher.runs.setup import Minutes, Rate, Seconds, Setup, Steps
 
 
 def _column(name: str, what: str) -> Any:  # noqa: ANN401 - a mark of tyro's
@@ -28,9 +30,9 @@ class TrainArguments(DataArguments):
 
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = Setup.out
     """Run directory. Default: runs/NAME after the data's folder."""
-    minutes: Annotated[float | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = Setup.minutes
+    minutes: Annotated[Minutes | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = Setup.minutes
     """Time to train; it is turned into a number of steps first. Default: 10."""
-    steps: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = Setup.steps
+    steps: Annotated[Steps | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = Setup.steps
     """Number of training steps, instead of a time."""
     text_encoder: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = (
         Setup.text_encoder
@@ -39,7 +41,7 @@ class TrainArguments(DataArguments):
     augment: Annotated[str, tyro.conf.arg(metavar="KINDS")] = Setup.augment
     """Make more of few pictures: shift, flip, flip-vertical, turn, hue, joined by commas; none; or auto (for
     few pictures: shift, and flip if the set allows it). The network is told, so nothing of it leaks."""
-    seed: int = Setup.seed
+    seed: Seed = Setup.seed
     """Seed of the whole run: same seed, same data, same steps, same model."""
     preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.preset
     """A paper's choices of schedule, prediction, training times and loss: ddpm, iddpm, score_vp, score_ve,
@@ -55,7 +57,7 @@ class TrainArguments(DataArguments):
     ] = ()
     """A number of one of these choices, for example sigma_max=40 with --schedule edm; docs/methods.md lists
     them. Default: as the choice has it."""
-    learning_rate: Annotated[float | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="")] = (
+    learning_rate: Annotated[Rate | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="")] = (
         Setup.learning_rate
     )
     """Highest learning rate. Default: what suits the network, or the preset's."""
@@ -74,17 +76,17 @@ class TrainArguments(DataArguments):
     attention, learning rate and batch follow. Default: the network's own."""
     precision: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.precision
     """How the network computes while it learns: float32; bfloat16; or auto, bfloat16 on GPUs that have it."""
-    batch_size: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = Setup.batch_size
+    batch_size: Annotated[Count | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = Setup.batch_size
     """Pictures per step. Default: 32; 64 for large networks."""
-    micro_batch: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    micro_batch: Annotated[Count | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Most pictures that pass through the network at once: less memory, the same result to rounding. Default:
     the whole batch, or as many as memory holds."""
     shard: bool = False
     """Under torchrun or accelerate launch: divide weights, averages and optimisers among the processes, for
     models too large for one device."""
-    checkpoint_seconds: float = 20.0
+    checkpoint_seconds: Seconds = 20.0
     """Save about this often; a kill loses at most what was done since."""
-    keep: Annotated[int, tyro.conf.arg(metavar="N")] = 2
+    keep: Annotated[Count, tyro.conf.arg(metavar="N")] = 2
     """Keep so many checkpoints, the newest."""
     tensorboard: bool = False
     """Also write the log for TensorBoard, into RUN/tensorboard."""

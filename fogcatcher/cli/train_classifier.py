@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.numbers import Seed
+from fogcatcher.base.typed_json import Range
 from fogcatcher.cli.yes_read import YesRead, allow_all
+from fogcatcher.runs.setup import Minutes, Steps
 
 if TYPE_CHECKING:
     from fogcatcher.applications.classifier_training import ClassifierRun
@@ -34,15 +37,15 @@ class TrainClassifier:
     """The pictures. Default: those that the run was trained on, where they were then."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Copy the model there, and put the classifier beside it. Default: into RUN itself."""
-    minutes: Annotated[float, tyro.conf.arg(metavar="M")] = 3.0
+    minutes: Annotated[Minutes, tyro.conf.arg(metavar="M")] = 3.0
     """Time to train; it is turned into a number of steps first."""
-    steps: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    steps: Annotated[Steps | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Number of training steps, instead of a time."""
-    width: Annotated[int, tyro.conf.arg(metavar="N")] = 32
+    width: Annotated[Annotated[int, Range(8, 512)], tyro.conf.arg(metavar="N")] = 32
     """Channels of the first level: the size of the classifier."""
     yes_read: YesRead = ()
     """Read these data, too, where a run that was trained elsewhere names them."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the weights, the order of the pictures and the noise."""
 
     def run(self) -> None:
@@ -78,11 +81,7 @@ class TrainClassifier:
         print(f"saved: {saved}; draw with it: {command_name()} sample {folder} --classifier-guidance 1")
 
     def _check(self) -> None:
-        if self.steps is not None and self.steps < 1:
-            raise UserError(f"--steps must be at least 1, not {self.steps}.")
-        if not 0 < self.minutes < 1e6:
-            raise UserError(f"--minutes must be more than 0, not {self.minutes:g}.")
-        if self.width < 8 or self.width % 8 or self.width > 512:
+        if self.width % 8:
             raise UserError(f"--width must be a multiple of 8 up to 512, not {self.width}.")
 
     def _model(self) -> tuple[Model, Path]:

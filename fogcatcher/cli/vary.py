@@ -10,6 +10,7 @@ import tyro
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import DrawingArguments, wish_for
 from fogcatcher.cli.inpaint import PictureFile
+from fogcatcher.drawing.settings import Share
 
 HARDLY_KNOWN = 0.42
 """Measured: 0.24 to 0.34 for models on pictures like theirs, 0.48 after 258 steps, 0.7 on foreign ones."""
@@ -27,7 +28,7 @@ class Vary(DrawingArguments):
     sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "ddpm"
     """How to step, as for fogcatcher sample. The usual one draws fresh noise in every step, so that what is
     left of the noise put on the picture goes."""
-    strength: float = 0.8
+    strength: Share = 0.8
     """How far from the picture: 0 is the picture itself, 1 a fresh drawing. Small pictures change little
     below 0.6; 0.8 to 0.95 is where most happens."""
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.numbers import check_fields
+from fogcatcher.base.typed_json import Range
 from fogcatcher.data.texts import text_codec
 
 ALPHA = ("keep", "drop", "composite")
 UNMATCHED = ("error", "use")
 Fit = Literal["pad", "crop"]
 Resample = Literal["auto", "nearest", "smooth"]
+Levels = Annotated[int, Range(0, 255)]
+Count = Annotated[int, Range(1, 10**9)]
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -34,7 +38,7 @@ class DataOptions:
     """Cut away empty borders and centre what is left."""
     cut_out: bool = False
     """Make plain backdrops transparent, whatever their colour."""
-    cut_out_tolerance: int = 24
+    cut_out_tolerance: Levels = 24
     """How many levels of 255 a channel of a backdrop may differ from its colour. The usual is more than the
     noise of JPEG, and less than any outline."""
     all_frames: bool = False
@@ -51,7 +55,7 @@ class DataOptions:
     """Expression over the columns; pictures it is true for are used."""
     classes: tuple[str, ...] = ()
     """Classes of the usual label column to use; none named means all."""
-    limit: int | None = None
+    limit: Count | None = None
     """Use at most so many pictures, chosen evenly."""
     balance: str | None = None
     """Column whose classes are trained on equally often."""
@@ -62,6 +66,7 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         """Raises UserError for a choice that cannot be."""
+        check_fields(self)
         if self.size is not None and not all(8 <= side <= 1024 for side in self.size):
             height, width = self.size
             raise UserError(
@@ -80,19 +85,10 @@ class DataOptions:
                 )
             )
         for option, what, given, valid in (
-            ("fit", "fit", self.fit, get_args(Fit)),
-            ("resample", "resampling", self.resample, get_args(Resample)),
             ("unmatched", Message("choice for {@unmatched}"), self.unmatched, UNMATCHED),
         ):
             if given not in valid:
                 raise unknown_name(what, given, valid, about=option)
-        if not 0 <= self.cut_out_tolerance <= 255:
-            raise UserError(
-                Message(
-                    "{@cut_out_tolerance} must be from 0 to 255 levels, not {levels}.",
-                    levels=self.cut_out_tolerance,
-                )
-            )
         if self.encoding is not None:
             text_codec(self.encoding)
         if not 0 <= self.max_bad <= 1:
@@ -101,8 +97,6 @@ class DataOptions:
             raise UserError(
                 Message("{@hold_out} is a share from 0 to less than 1, not {share:g}.", share=self.hold_out)
             )
-        if self.limit is not None and self.limit < 1:
-            raise UserError(Message("{@limit} must be at least 1, not {limit}.", limit=self.limit))
 
     @property
     def background(self) -> tuple[int, int, int] | None:

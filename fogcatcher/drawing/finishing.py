@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from fogcatcher.base.disk import write_text
-from fogcatcher.base.errors import Message, UserError
-from fogcatcher.base.typed_json import Range
+from fogcatcher.base.errors import UserError
+from fogcatcher.base.numbers import check_fields
 from fogcatcher.data.pictures.palettes import (
     MOST_COLOURS,
     Palette,
@@ -30,9 +29,8 @@ from fogcatcher.data.pictures.palettes import (
 from fogcatcher.data.pictures.sheets import as_indexed
 from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.data.pictures.store import PictureTensor, has_alpha
+from fogcatcher.drawing.settings import ColoursEach, Strays, Zoom
 
-MOST_ZOOM = 100
-MOST_STRAYS = 64
 PALETTE_FILE = "palette.hex"
 """The colours of the training set, in its run directory: one rrggbb a line."""
 AT_ONCE = 4096
@@ -46,36 +44,17 @@ class Finish:
     """The colours, rrggbb, that opaque pixels may have; none leaves them as they are. Alpha gets hard too."""
     hard_alpha: bool = False
     """Pixels are there or not: alpha 128 and above becomes 255, below 0."""
-    zoom: int = 1
+    zoom: Zoom = 1
     """Each pixel of a single picture becomes so many squared."""
-    strays: Annotated[int, Range(0, MOST_STRAYS)] = 0
+    strays: Strays = 0
     """Islands of at most so many pixels, with nothing but transparency around, go; the largest one stays."""
-    colours_each: Annotated[int, Range(0, MOST_COLOURS)] = 0
+    colours_each: ColoursEach = 0
     """Each picture gets at most so many colours, of its own ones; 0 leaves them as they are."""
     indexed: bool = False
     """Files of single pictures hold a palette and numbers of colours, where they can have one."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.zoom <= MOST_ZOOM:
-            raise UserError(
-                f"a zoom of {self.zoom} is not possible: give a whole number from 1 to {MOST_ZOOM}."
-            )
-        if not 0 <= self.colours_each <= MOST_COLOURS:
-            raise UserError(
-                Message(
-                    "{@colours_each} must be from 1 to {most}, or 0 for any, not {given}.",
-                    most=MOST_COLOURS,
-                    given=self.colours_each,
-                )
-            )
-        if not 0 <= self.strays <= MOST_STRAYS:
-            raise UserError(
-                Message(
-                    "{@strays} must be from 0 to {most} pixels, not {given}.",
-                    most=MOST_STRAYS,
-                    given=self.strays,
-                )
-            )
+        check_fields(self)
         fit = all(re.fullmatch("[0-9a-f]{6}", colour) for colour in self.palette)
         if not fit or len(set(self.palette)) < len(self.palette) or len(self.palette) > MOST_COLOURS:
             raise UserError(f"a palette has 1 to {MOST_COLOURS} different colours of the form 1d2b53.")

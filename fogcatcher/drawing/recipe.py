@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from fogcatcher.base.errors import Message, UserError
+from fogcatcher.base.numbers import Seed
 from fogcatcher.base.typed_json import LARGEST_NUMBER, needed, typed, typed_fields, whole
 from fogcatcher.data.conditions.conditions import Wish
 from fogcatcher.data.pictures.sheets import RECIPE_KEY, read_recipe
@@ -26,7 +27,6 @@ DEEPEST = 8
 LONGEST_TEXT = 10_000
 LONGEST_PNG = 4_000_000
 """In base64: the pictures that an edit started from."""
-MOST_STEPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class PictureRecipe:
         return PictureRecipe(
             model=_hash(needed(tree, "model"), "model"),
             settings=_settings(tree),
-            seed=whole(tree, "seed", 0, 2**63 - 1),
+            seed=typed(needed(tree, "seed"), Seed, "seed"),
             condition=typed(needed(tree, "condition"), Mapping[str, Wish], "condition"),
             version=typed(tree.get("fogcatcher", "unknown"), str, "fogcatcher"),
             computed_by=typed(tree.get("computed_by", ""), str, "computed_by"),
@@ -200,8 +200,6 @@ def _read_tree(path: Path) -> Mapping[str, object]:
 
 
 def _check_repeatable(settings: Settings) -> None:
-    if not 1 <= settings.steps <= MOST_STEPS:
-        raise ValueError(f"'steps' is not 1 to {MOST_STEPS:,}")
     led_by = settings.steering.guide_with
     if led_by is not None and not re.fullmatch(OF_THE_SAME_RUN, led_by):
         raise ValueError(

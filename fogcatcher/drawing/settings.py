@@ -6,18 +6,27 @@ and make it by ``settings_of``, so that a new field of it arrives wherever pictu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, TypedDict, get_args
+from typing import Annotated, Any, Literal, TypedDict, get_args
 
 from fogcatcher.base.errors import UserError, known_name
+from fogcatcher.base.numbers import check_fields
+from fogcatcher.base.typed_json import Length, Range
 from fogcatcher.data.values import Wish
 
 Limit = Literal["clip", "dynamic", "none"]
 """How the denoiser's answers are kept within the range of pictures, if at all."""
 
 
+MOST_STEPS = 10_000
+"""Of a drawing, and what a recipe may ask for."""
+Strays = Annotated[int, Range(0, 64)]
+ColoursEach = Annotated[int, Range(0, 256)]
+Zoom = Annotated[int, Range(1, 100)]
+Steps = Annotated[int, Range(1, MOST_STEPS)]
+Share = Annotated[float, Range(0, 1)]
+Interval = Annotated[Sequence[float], Length(2, 2)]
 OF_THE_SAME_RUN = r"\d*\.\d+|\d+"
 """The form of a weaker model of the same run: a length of its average, or one of its steps."""
 
@@ -31,9 +40,9 @@ class Steering:
 
     negative: Mapping[str, Wish] | None = None
     """What to lead away from, instead of from saying nothing."""
-    interval: Sequence[float] | None = None
+    interval: Interval | None = None
     """Guide only where low < sigma / alpha <= high: parts of noise for one of signal."""
-    rescale: float = 0.0
+    rescale: Share = 0.0
     """0 to 1: how far the contrast of guided answers goes back to that of unguided ones."""
     guide_with: str | None = None
     """Autoguidance, by a weaker model: a length of the average ("0.2"), a step of the run ("500"), a run."""
@@ -41,17 +50,14 @@ class Steering:
     """Scale of the guidance by the classifier in RUN/classifier."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.interval is not None:
-            low, high = self.interval[0], self.interval[-1]
-            if len(self.interval) != 2 or not (0 <= low < high < math.inf):
+            low, high = self.interval
+            if not 0 <= low < high:
                 raise UserError(
                     "a guidance interval needs two noise levels sigma / alpha, 0 or more and rising, "
                     f"such as 0.2,2, not {low:g},{high:g}."
                 )
-        if not 0 <= self.rescale <= 1:
-            raise UserError(f"rescale must be from 0 (off) to 1, not {self.rescale:g}.")
-        if not math.isfinite(self.classifier):
-            raise UserError(f"the scale of classifier guidance must be a number, not {self.classifier:g}.")
         if self.guide_with is not None and self.negative is not None:
             raise UserError(
                 "a weaker model and a negative condition both say what to lead away from: give one of them."
@@ -67,7 +73,7 @@ class Settings:
 
     sampler: str = "dpmpp_2m"
     """How to step: a name of ``diffusion/sampling/table.py``."""
-    steps: int = 20
+    steps: Steps = 20
     guidance: float | Mapping[str, float] = 2.0
     """How strongly to follow the condition: one scale, or attribute -> scale (1 for those not named)."""
     grid: str | None = None
@@ -81,6 +87,7 @@ class Settings:
     """Numbers of the sampler's step itself, by name; those not named are as the sampler has them."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.eta is not None and "eta" in self.sampler_options:
             raise UserError("eta is given twice: once by itself and once among the options of the sampler.")
 

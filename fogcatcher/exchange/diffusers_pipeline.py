@@ -103,6 +103,9 @@ class FogcatcherPipeline(DiffusionPipeline):
             raise ValueError(f"{num_images} pictures were asked for, with {len(seeds)} seeds.")
         if output_type not in ("pil", "pt"):
             raise ValueError(f"output_type is 'pil' or 'pt', not '{output_type}'.")
+        scales = guidance_scale.values() if isinstance(guidance_scale, Mapping) else [guidance_scale]
+        if not all(math.isfinite(scale) for scale in scales):
+            raise ValueError(f"a guidance_scale must be a number, not {guidance_scale}.")
         asked = self._asked(conditions, wishes, seeds)
         times = self._times(num_inference_steps)
         parts = []
@@ -147,8 +150,8 @@ class FogcatcherPipeline(DiffusionPipeline):
 
     def _times(self, steps: int) -> Tensor:
         """Return (steps + 1,) times, from noise to 0. Raises ValueError for a number that cannot be."""
-        if steps < 1:
-            raise ValueError(f"sampling needs at least 1 step, not {steps}.")
+        if not 1 <= steps <= 10_000:
+            raise ValueError(f"sampling needs at least 1 step and at most 10,000, not {steps}.")
         grid = self.denoiser.facts["grid"]
         if steps > grid.get("trained_steps", steps):
             raise ValueError(f"{steps} steps do not fit into {grid['trained_steps']} trained ones.")
@@ -274,6 +277,8 @@ def _placed(a: Mapping[str, Any], key: str, values: Mapping[str, float], zeros: 
     for name, value in values.items():
         if name not in a[key]:
             raise ValueError(f"unknown {a['name']} '{name}'. Valid: {', '.join(a[key])}.")
+        if not math.isfinite(value):
+            raise ValueError(f"{a['name']}: the weight of {name} is a number; {value} is none.")
         zeros[a[key].index(name)] = value
     return zeros
 

@@ -21,8 +21,10 @@ from PIL import Image
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.numbers import check_value, seeds_of
 from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.read_json import plain_bytes
+from fogcatcher.drawing.settings import Steps
 from fogcatcher.exchange.torchless import solvers
 from fogcatcher.exchange.torchless.facts import choice_of, conditions_of, config_of
 from fogcatcher.exchange.torchless.noise import randn
@@ -139,9 +141,9 @@ class OnnxModel:
         sampler: str = "dpmpp_2m",
     ) -> Samples:
         """Return what ``sample`` draws before it is rounded, (N, C, H, W) float32 in [-1, 1]."""
-        seeds = list(range(8 if n is None else n) if seeds is None else seeds)
-        if not seeds or (n is not None and n != len(seeds)):
-            raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
+        seeds = seeds_of(n, seeds)
+        check_value("steps", steps, Steps)
+        check_value("guidance", guidance, float | Mapping[str, float])
         if sampler not in SOLVERS:
             raise unknown_name("sampler", sampler, SOLVERS, about="sampler")
         factors = self._guidance(guidance)
@@ -162,6 +164,10 @@ class OnnxModel:
                 return sum(answers[1:], answers[0]).clip(-1, 1)
 
             drawn.append(SOLVERS[sampler](ask, places[0].sigma * noise, places))
+        if not all(np.isfinite(batch).all() for batch in drawn):
+            raise UserError(
+                "what was drawn holds numbers that are none: is the file whole, the guidance small?"
+            )
         return np.concatenate(drawn)
 
     @property

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from fogcatcher.base.errors import Message, UserError, known_name
+from fogcatcher.base.typed_json import shown
 from fogcatcher.data.pictures import augmentation
 from fogcatcher.model.config import NetworkConfig
 from fogcatcher.model.weights_fit import on_meta
@@ -29,6 +30,7 @@ SIZES = {"tiny": 0.45e6, "small": 1.8e6, "medium": 7.2e6, "large": 28.8e6}
 LARGE_BATCH_FROM = 16e6
 """Parameters from which a step takes 64 pictures instead of 32."""
 MOST_STEPS_OF_WIDTH = 128
+MOST_PARAMETERS = 1e10
 MOST_TOKENS = 32
 """So many parts a transformer cuts a signal into at most; all of them look at each other."""
 LONG_SIGNAL = 128
@@ -252,16 +254,17 @@ def _levels(size: tuple[int, int], most: int) -> int:
 def _parameters_in(said: str) -> float:
     if said.lower() in SIZES:
         return SIZES[said.lower()]
-    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM]?)", said.strip())
-    if not number or float(number[1]) == 0:
+    number = re.fullmatch(r"(\d{1,10}(?:\.\d{1,10})?)\s*([kKmM]?)", said.strip())
+    asked = float(number[1]) * {"": 1, "k": 1e3, "m": 1e6}[number[2].lower()] if number else 0
+    if not 1 <= asked <= MOST_PARAMETERS:
         raise UserError(
             Message(
-                "{@size_of_model} '{said}' is not a size: use {sizes}, or a number of parameters such as 3M.",
-                said=said,
+                "{@size_of_model} {said} is not a size: use {sizes}, or a number of parameters such as 3M.",
+                said=shown(said),
                 sizes=", ".join(SIZES),
             )
         )
-    return float(number[1]) * {"": 1, "k": 1e3, "m": 1e6}[number[2].lower()]
+    return asked
 
 
 def _nearest_width(row: NetworkRow, config: NetworkConfig, parameters: float, wanted: Wanted) -> int:

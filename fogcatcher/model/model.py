@@ -19,6 +19,7 @@ from fogcatcher.base.devices import best_device, computed_by, device_of
 from fogcatcher.base.disk import short_hash, write_atomically, write_text
 from fogcatcher.base.errors import Message, UserError, unknown_name
 from fogcatcher.base.memory import check_room, in_parts
+from fogcatcher.base.numbers import seeds_of
 from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.tensor_files import file_hash, most_bytes, read_tensors
 from fogcatcher.base.version import __version__
@@ -119,9 +120,7 @@ class Model:
         ``edit`` changes pictures instead of drawing new ones (``edits/``). ``progress`` hears how many of all
         picture-steps are done. Raises UserError for unknown names and impossible numbers.
         """
-        seeds = list(range(8 if n is None else n) if seeds is None else seeds)
-        if not seeds or (n is not None and n != len(seeds)):
-            raise UserError(f"{n} pictures were asked for, with {len(seeds)} seeds.")
+        seeds = seeds_of(n, seeds)
         wishes = self._wishes(condition, seeds)
         self.check_choices(choices)
         settings = self._checked(settings_of(choices, settings))
@@ -139,6 +138,11 @@ class Model:
         at_once = max(1, min(BATCH, PIXELS_AT_ONCE // math.prod(edit.shape(self.config.kind.shape)[1:])))
         batches = list(in_parts(len(seeds), at_once, drawn))
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
+        if not raw.isfinite().all():
+            raise UserError(
+                "what was drawn holds numbers that are none: these settings lead this model out of its range "
+                "(is the guidance, or an option of the sampler, very large?)."
+            )
 
         # The last bits of a network's answer depend on the place in its batch.
         places = [(place, len(batch[-1])) for batch in batches for place in range(len(batch[-1]))]
@@ -231,8 +235,6 @@ class Model:
         Raises UserError for a grid or a number of steps that cannot be.
         """
         settings = self._in_own_way(settings)
-        if settings.steps < 1:
-            raise UserError(f"sampling needs at least 1 step, not {settings.steps}.")
         schedule = self.denoiser.process.schedule
         try:
             times = build_grid(self._grid(settings), self.config.method)(schedule, settings.steps)

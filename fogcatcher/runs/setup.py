@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 from fogcatcher.base.errors import Message, UserError
+from fogcatcher.base.numbers import Seed, check_fields, check_value
+from fogcatcher.base.typed_json import Range
 from fogcatcher.data.conditions.asked import asked_for
 from fogcatcher.data.options import DataOptions
+
+Minutes = Annotated[float, Range(1e-6, 1e6)]
+Steps = Annotated[int, Range(1, 10**9)]
+Seconds = Annotated[float, Range(0, 1e6)]
+Rate = Annotated[float, Range(1e-12, 10)]
+Batch = Annotated[int, Range(1, 10**6)]
 
 
 @dataclass(frozen=True)
@@ -20,13 +27,13 @@ class Setup:
 
     data: str
     out: Path | None = None
-    minutes: float | None = None
-    steps: int | None = None
+    minutes: Minutes | None = None
+    steps: Steps | None = None
     options: DataOptions = field(default_factory=DataOptions)
     conditions: tuple[str, ...] = ()
     text_encoder: str | None = None
     augment: str = "auto"
-    seed: int = 0
+    seed: Seed = 0
     preset: str = "default"
     """A row of the table of methods; what follows chooses single columns of it anew."""
     schedule: str | None = None
@@ -37,7 +44,7 @@ class Setup:
     """Names of ``model/choices.py``; None is the preset's."""
     method_options: Mapping[str, float] = field(default_factory=dict)
     """Numbers of these choices' own, by name."""
-    learning_rate: float | None = None
+    learning_rate: Rate | None = None
     """Highest learning rate; None is what suits the network."""
     optimizer: str | None = None
     """muon or adam; None is the preset's."""
@@ -50,7 +57,7 @@ class Setup:
     """tiny, small, medium, large, or a number of parameters such as 3M; None is the network's own."""
     width: int | None = None
     """Of the network, instead of a size."""
-    batch_size: int | None = None
+    batch_size: Batch | None = None
     """None is what suits the network."""
     precision: str = "auto"
     """float32, bfloat16, or auto: bfloat16 on GPUs that have it."""
@@ -95,25 +102,16 @@ def check_length(minutes: float | None, steps: int | None) -> None:
     """Raises UserError for a time and a number of steps that cannot be, or for both."""
     if minutes is not None and steps is not None:
         raise UserError(Message("give {@minutes} or {@steps}, not both."))
-    if steps is not None and steps < 1:
-        raise UserError(Message("{@steps} must be at least 1, not {given}.", given=steps))
-    if minutes is not None and not (minutes > 0 and math.isfinite(minutes)):
-        raise UserError(Message("{@minutes} must be more than 0, not {given:g}.", given=minutes))
+    check_value("steps", steps, Steps | None)
+    check_value("minutes", minutes, Minutes | None)
 
 
 def check(setup: Setup) -> None:
     """Raises UserError for what cannot be, before any picture is read."""
+    check_fields(setup)
     check_length(setup.minutes, setup.steps)
     for text in setup.conditions:
         asked_for(text)
-    if setup.batch_size is not None and setup.batch_size < 1:
-        raise UserError(Message("{@batch_size} must be at least 1, not {given}.", given=setup.batch_size))
-    if setup.learning_rate is not None and not 0 < setup.learning_rate <= 10:
-        raise UserError(
-            Message(
-                "{@learning_rate} must be more than 0, at most 10, not {given:g}.", given=setup.learning_rate
-            )
-        )
     if setup.out is not None and (setup.out / "config.json").exists():
         raise UserError(
             Message(

@@ -93,7 +93,7 @@ def test_mistakes_are_one_sentence_before_anything_is_drawn(tmp_path, capsys, mo
         (("--x", "steps"), "needs the form NAME=VALUE,VALUE"),
         (("--x", "steps="), "needs the form NAME=VALUE,VALUE"),
         (("--x", "steps=5,a"), "steps=a: 'a' is not a whole number"),
-        (("--x", "steps=5,0"), "at least 1 step, not 0"),
+        (("--x", "steps=5,0"), "--steps must be a whole number from 1 to 10,000, not 0"),
         (("--x", "steps=1", "--y", "sampler=ddim,magic"), "unknown sampler 'magic'. Valid: dpmpp_2m,"),
         (
             ("--x", "sampler=ddim,heun", "--eta", "0.5"),

@@ -74,7 +74,7 @@ def test_wrong_wishes_name_the_valid_ones():
         model.sample(1, {"colour": "red"})
     with pytest.raises(UserError, match="unknown sampler 'dpm'"):
         model.sample(1, sampler="dpm")
-    with pytest.raises(UserError, match="at least 1 step"):
+    with pytest.raises(UserError, match="steps must be a whole number from 1 to 10,000"):
         model.sample(1, steps=0)
     with pytest.raises(UserError, match="setting of the ddim"):
         model.sample(1, eta=1.0)

@@ -130,7 +130,7 @@ def test_going_on_asks_for_a_length_that_can_be(few):
     list(follow(run))
     with pytest.raises(UserError, match="not both"):
         resume(run.folder, str(few), minutes=1, steps=1)
-    with pytest.raises(UserError, match="must be at least 1"):
+    with pytest.raises(UserError, match="steps must be a whole number from 1"):
         resume(run.folder, str(few), steps=0)
-    with pytest.raises(UserError, match="must be more than 0"):
+    with pytest.raises(UserError, match="minutes must be a number from 1e-06"):
         resume(run.folder, str(few), minutes=-1)

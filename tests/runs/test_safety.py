@@ -524,4 +524,4 @@ def test_options_a_resumed_run_does_not_take_are_listed(tmp_path, capsys):
     ]
     with pytest.raises(SystemExit):
         main([*command, "--keep", "0", "--resume"])
-    assert "--keep must be at least 1" in capsys.readouterr().err
+    assert "--keep must be a whole number from 1" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from PIL import ImageColor
 from torch import Tensor
 
 from fogcatcher.base.errors import Message, UserError, known_name, unknown_name
+from fogcatcher.base.numbers import number
 from fogcatcher.base.oklab import oklab_from_srgb, srgb_from_oklab
 from fogcatcher.base.printable import printable
 from fogcatcher.base.typed_json import AnyFinite, Length, Range, shown, typed, typed_fields
@@ -104,7 +105,7 @@ class Category(Attribute):
         for name, weight in mix.items():
             if name not in self.classes:
                 raise unknown_name(self.name, name, self.classes)
-            weights[self.classes.index(name)] = weight
+            weights[self.classes.index(name)] = _weight(self.name, name, weight)
         return weights
 
     def to_json(self) -> dict[str, Any]:
@@ -119,13 +120,24 @@ def _weights(
     for part in parts:
         name, colon, weight = (part, ":", "1") if part in plain else part.rpartition(":")
         try:
-            value = float(weight)
-            if not colon or not math.isfinite(value) or name.strip() in weights:
+            value = number(weight)
+            if not colon or name.strip() in weights:
                 raise ValueError
         except ValueError:
-            raise UserError(f"{attribute}={wish}: a mix has the form {example}, each once.") from None
+            raise UserError(
+                f"{attribute}: a mix has the form {example}, each once, not {shown(wish)}."
+            ) from None
         weights[name.strip()] = value
     return weights
+
+
+def _weight(attribute: str, name: str, weight: object) -> float:
+    """Raises UserError for a weight that is no number."""
+    try:
+        return number(weight)
+    except ValueError:
+        said = f"{attribute}: the weight of {name} is a number; {shown(weight)} is none."
+        raise UserError(said) from None
 
 
 def class_name(value: object) -> str:
@@ -157,7 +169,8 @@ class Tags(Attribute):
                 raise unknown_name(self.name, name, self.tags)
             if named.count(name) > 1:
                 raise UserError(f"{self.name} asks for '{name}' twice: name each tag once.")
-            signs[self.tags.index(name)] = weight if tag == name else -weight
+            value = _weight(self.name, name, weight)
+            signs[self.tags.index(name)] = value if tag == name else -value
         return signs
 
     def _mix(self, wish: Wish) -> Mapping[str, float]:
@@ -214,8 +227,8 @@ class Number(Attribute):
             return torch.zeros(self.features)
         try:
             value = float(wish)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise UserError(f"{self.name} is a number; '{wish}' is none.") from None
+        except (TypeError, ValueError, OverflowError):
+            raise UserError(f"{self.name} is a number; {shown(wish)} is none.") from None
         if not self.low <= value <= self.high:
             raise UserError(f"{self.name} must be from {self.low:g} to {self.high:g}, not {value:g}.")
         return torch.tensor([1.0, *_waves((value - self.low) / (self.high - self.low), WAVES)])
@@ -271,9 +284,11 @@ def rgb_of(value: object, name: str = "colour") -> tuple[float, float, float]:
         if isinstance(value, str):
             r, g, b = ImageColor.getrgb(value.strip())[:3]
         else:
-            r, g, b = (float(part) for part in value)  # type: ignore[union-attr]
+            r, g, b = (number(part) for part in value)  # type: ignore[union-attr]
+        if not all(0 <= part <= 255 for part in (r, g, b)):
+            raise ValueError("each part is from 0 to 255")
     except (ValueError, TypeError) as error:
-        raise UserError(f"{name} is a colour such as #20c0ff or teal; '{value}' is none.") from error
+        raise UserError(f"{name} is a colour such as #20c0ff or teal; {shown(value)} is none.") from error
     return r, g, b
 
 

@@ -33,6 +33,7 @@ from fogcatcher.diffusion.tensors import Condition, OnePicture, Rows, Samples, T
 Way = Literal["replace", "repaint", "gradient"]
 WAYS: Sequence[Way] = ("replace", "repaint", "gradient")
 MOST_RESAMPLES = 1000
+MOST_WEIGHT = 1e6
 
 
 def climbing(times: TimeGrid, jump: int, resamples: int) -> TimeGrid:
@@ -125,6 +126,8 @@ class Inpaint(Edit):
         if self.mask.shape[-2:] != self.known.shape[-2:] or self.mask.shape[1] != 1:
             raise ValueError("the mask is not of the size of the picture")
         climbing(torch.zeros(2), self.jump, self.resamples)
+        if not 0 <= self.weight <= MOST_WEIGHT:
+            raise ValueError(f"a weight is from 0 to {MOST_WEIGHT:,.0f}, not {self.weight:g}")
 
     @property
     def free(self) -> Tensor:

@@ -14,6 +14,7 @@ from fogcatcher.diffusion.edits.inversion import ROUNDS, inverted
 from fogcatcher.diffusion.randomness import SampleGenerator
 from fogcatcher.diffusion.tensors import OnePicture, PerSample, Samples, TimeGrid, expand_to
 
+MOST_ROUNDS = 100
 NEARLY_ALONG = 1e-4
 """Below this angle, in radians, an arc is its chord."""
 
@@ -42,7 +43,7 @@ class Between(Edit):
     """Start from noises between those of two ends, each the seed of a drawing or a picture.
 
     The noise of a picture is found by inversion (``inversion.py``) under its wish. The wishes under which the
-    frames are drawn are the caller's.
+    frames are drawn are the caller's. Raises ValueError for weights and rounds that cannot be.
     """
 
     a: int | OnePicture
@@ -53,6 +54,12 @@ class Between(Edit):
     wish_a: Mapping[str, Any]
     wish_b: Mapping[str, Any]
     rounds: int = ROUNDS
+
+    def __post_init__(self) -> None:
+        if not all(0 <= u <= 1 for u in self.weights):
+            raise ValueError("a weight is from 0 (the one end) to 1 (the other)")
+        if not 1 <= self.rounds <= MOST_ROUNDS:
+            raise ValueError(f"rounds are from 1 to {MOST_ROUNDS}, not {self.rounds}")
 
     def part(self, rows: slice) -> Edit:
         return self if len(self.weights) == 1 else replace(self, weights=self.weights[rows])

@@ -64,9 +64,7 @@ def t_from_log_snr(schedule: Fields, wanted: Times) -> Times:
 
 
 def times(grid: Fields, schedule: Fields, steps: int) -> Times:
-    """Return (steps + 1,) falling times that end at 0. Raises UserError for steps that cannot be."""
-    if steps < 1:
-        raise UserError(f"sampling needs at least 1 step, not {steps}.")
+    """Return (steps + 1,) falling times that end at 0, of 1 step or more. Raises UserError for too many."""
     return np.concatenate([_noisy_times(grid, schedule, steps), [0.0]])
 
 

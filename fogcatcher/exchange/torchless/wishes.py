@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from fogcatcher.base.errors import UserError, unknown_name
+from fogcatcher.base.numbers import number
+from fogcatcher.base.typed_json import shown
 
 Attribute = Mapping[str, Any]
 UNKNOWN_WORD = 1
@@ -57,15 +59,25 @@ def _category(attribute: Attribute, wish: object, features: int) -> list[float]:
 def _mix(attribute: Attribute, wish: object) -> Mapping[str, float]:
     """A mix, {"hero": 1, "food": 0.6}, perhaps written hero:1,food:0.6; a class alone has weight 1."""
     if isinstance(wish, Mapping):
-        return wish
+        return {name: _weight(attribute, name, weight) for name, weight in wish.items()}
     name = str(wish).lower() if isinstance(wish, bool) else str(wish)
     if name in attribute["classes"] or not isinstance(wish, str) or ":" not in wish:
         return {name: 1.0}
     parts = (part.rpartition(":") for part in wish.split(","))
     try:
-        return {name.strip(): float(weight) for name, _, weight in parts}
+        return {name.strip(): number(weight) for name, _, weight in parts}
     except ValueError:
-        raise UserError(f"{attribute['name']}={wish}: a mix has the form hero:1,food:0.6.") from None
+        raise UserError(
+            f"{attribute['name']}: {shown(wish)} is no mix; that has the form hero:1,food:0.6."
+        ) from None
+
+
+def _weight(attribute: Attribute, name: str, weight: object) -> float:
+    try:
+        return number(weight)
+    except ValueError:
+        said = f"{attribute['name']}: the weight of {name} is a number; {shown(weight)} is none."
+        raise UserError(said) from None
 
 
 def _tags(attribute: Attribute, wish: object, features: int) -> list[float]:
@@ -85,8 +97,8 @@ def _number(attribute: Attribute, wish: object, features: int) -> list[float]:
     name, low, high = attribute["name"], attribute["low"], attribute["high"]
     try:
         value = float(wish)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise UserError(f"{name} is a number; '{wish}' is none.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"{name} is a number; {shown(wish)} is none.") from None
     if not low <= value <= high:
         raise UserError(f"{name} must be from {low:g} to {high:g}, not {value:g}.")
     return [1.0, *_waves((value - low) / (high - low), features - 2)]
@@ -110,9 +122,11 @@ def _rgb(name: str, wish: object) -> tuple[float, float, float]:
         if isinstance(wish, str):
             r, g, b = ImageColor.getrgb(wish.strip())[:3]
         else:
-            r, g, b = (float(part) for part in wish)  # type: ignore[union-attr]
+            r, g, b = (number(part) for part in wish)  # type: ignore[union-attr]
+        if not all(0 <= part <= 255 for part in (r, g, b)):
+            raise ValueError("each part is from 0 to 255")
     except (ValueError, TypeError) as error:
-        raise UserError(f"{name} is a colour such as #20c0ff or teal; '{wish}' is none.") from error
+        raise UserError(f"{name} is a colour such as #20c0ff or teal; {shown(wish)} is none.") from error
     return r, g, b
 
 

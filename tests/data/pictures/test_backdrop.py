@@ -154,5 +154,5 @@ def test_nothing_to_cut_out_is_said_and_a_tolerance_has_its_range(tmp_path):
     assert any("no plain backdrop was found" in note for note in notes)
     assert not any("backdrop" in note for note in read_dataset(tmp_path).notes)
     for levels in (-1, 256):
-        with pytest.raises(UserError, match="cut_out_tolerance must be from 0 to 255"):
+        with pytest.raises(UserError, match="cut_out_tolerance must be a whole number from 0 to 255"):
             DataOptions(cut_out_tolerance=levels)
