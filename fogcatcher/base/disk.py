@@ -18,6 +18,8 @@ from tempfile import mkdtemp
 from typing import IO
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+IN_WORDS = re.compile(r"\(os error (\d+)\)")
+"""How safetensors says which error the system gave."""
 LEFTOVER = re.compile(r"\..+\.part|\.tmp\w{6}")
 """What a kill leaves of a file being written: our own neighbour, or that of safetensors."""
 LONGEST_START = 60
@@ -50,8 +52,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException as error:
-        if is_full(error):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        number = _number_of(error)
+        if number is not None:
+            raise OSError(number, os.strerror(number), str(path)) from error
         raise
     finally:
         shutil.rmtree(private, ignore_errors=True)
@@ -120,10 +123,28 @@ def _no_link(path: str, flags: int) -> int:
 
 def is_full(error: BaseException) -> bool:
     """Return whether the disk, or the share of it that one may use, is full."""
+    return _number_of(error) in FULL
+
+
+def why_not_written(error: BaseException) -> str | None:
+    """Return why the system did not let something be written, in its words; None for another error.
+
+    A full disk, a limit on the size of files, a folder that may not be written, that is gone or elsewhere.
+    """
+    if is_full(error):
+        return "the disk is full"
+    number = _number_of(error)
+    if number is None:
+        return None
+    return "its folder is gone" if number in (errno.ENOENT, errno.ENOTDIR) else os.strerror(number).lower()
+
+
+def _number_of(error: BaseException) -> int | None:
+    """The number of an error of the system; None for one of another kind."""
     if isinstance(error, OSError):
-        return error.errno in FULL
-    # safetensors says it in words only.
-    return any(f"os error {number})" in str(error) for number in FULL)
+        return error.errno
+    said = IN_WORDS.search(str(error)) if type(error).__name__ == "SafetensorError" else None
+    return int(said[1]) if said else None
 
 
 def remove_leftovers(folder: Path) -> None:

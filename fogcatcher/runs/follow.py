@@ -47,9 +47,10 @@ def follow(
     reader stops iterating, everything done so far is saved.
 
     What goes wrong is told by ``run.incidents`` and ``incidents.jsonl``. After five steps in a row without a
-    finite loss or gradient the run goes back to its newest checkpoint at half the learning rate. A full disk
-    does not end training. Raises Diverged after three such returns, and UserError when the last save fails,
-    or where another process trains in the folder, or has done so since the run was made ready.
+    finite loss or gradient the run goes back to its newest checkpoint at half the learning rate. A full disk,
+    or whatever else keeps it from writing, does not end training; a folder that is gone is made anew. Raises
+    Diverged after three such returns, and UserError when the last save fails, or where another process trains
+    in the folder, or has done so since the run was made ready.
     """
     processes = run.processes
     # Nothing is written before every process has read what is there.
@@ -126,8 +127,7 @@ def _correct(run: Run) -> bool:
 def _record(run: Run, checkpoint_seconds: float, keep: int, loggers: Sequence[Logger]) -> Record | Companion:
     """Make the run directory, in the first process."""
     if run.processes.is_first:
-        _open_folder(run)
-        return Record(run, checkpoint_seconds, keep, loggers)
+        return Record(run, checkpoint_seconds, keep, _open_folder, loggers)
     run.gathered = None
     return Companion(run)
 

@@ -40,13 +40,16 @@ class RowLog:
         self._path, self._loggers = path, loggers
         self.rows = [row for row in read_rows(path) if row["step"] <= step]
         if os.path.lexists(path):  # also a link to nothing: it becomes a file of its own
-            text = "".join(json.dumps(row) + "\n" for row in self.rows)
-            write_text(path, text)
+            self.write_again()
+
+    def write_again(self) -> None:
+        """Write all that is known of the log."""
+        write_text(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
 
     def add(self, row: Mapping[str, Any]) -> None:
-        self.rows.append(dict(row))
         with open_to_append(self._path) as file:
             file.write(json.dumps(row) + "\n")
+        self.rows.append(dict(row))
         for logger in self._loggers:
             logger.add(row)
 
@@ -67,6 +70,9 @@ class MetricsLog:
         self._pending.append(progress)
         if progress.step % LOG_EVERY == 0:
             self.flush()
+
+    def write_again(self) -> None:
+        self._log.write_again()
 
     def flush(self) -> None:
         """Write what is pending as one line."""

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from fogcatcher.base.devices import best_device
-from fogcatcher.base.disk import appended_whole_or_not, is_full
+from fogcatcher.base.disk import appended_whole_or_not, why_not_written
 from fogcatcher.base.errors import Message, UserError
+from fogcatcher.base.lock import locked
 from fogcatcher.base.memory import is_out_of_memory
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.data.conditions.conditions import ConditionSpec
@@ -19,10 +20,10 @@ from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
 from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.judging.checks import Check, Monitor, best_of
-from fogcatcher.model.config import BEST, RunConfig, write_config
+from fogcatcher.model.config import BEST, CONFIG, RunConfig, write_config
 from fogcatcher.model.model import Model
 from fogcatcher.runs.budget import Budget
-from fogcatcher.runs.log import CHECKS, METRICS, MetricsLog, RowLog
+from fogcatcher.runs.log import CHECKS, LOG_EVERY, METRICS, MetricsLog, RowLog
 from fogcatcher.runs.loggers import Logger
 from fogcatcher.runs.previews import Preview
 from fogcatcher.training.batches import Batches
@@ -129,11 +130,20 @@ class Record:
     """Writes logs, previews, checks, averages and checkpoints, and goes back where the numbers are lost."""
 
     def __init__(
-        self, run: Run, checkpoint_seconds: float, keep: int, loggers: Sequence[Logger] = ()
+        self,
+        run: Run,
+        checkpoint_seconds: float,
+        keep: int,
+        open_folder: Callable[[Run], None],
+        loggers: Sequence[Logger] = (),
     ) -> None:
+        """``open_folder`` makes the run directory, now and again where it is gone."""
+        self._open_folder, self._locks = open_folder, contextlib.ExitStack()
+        open_folder(run)
         self._run, self._seconds, self._keep, self._loggers = run, checkpoint_seconds, keep, loggers
         self._started, self._checking = time.monotonic(), 0.0
-        self._failing: set[str] = set()
+        self._failing: dict[str, str] = {}
+        """What could not be done the last time, and why."""
         self._incidents = RowLog(run.folder / INCIDENTS, run.config.training.steps)
         self._open_logs()
         self.monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, run.config.training)
@@ -165,6 +175,8 @@ class Record:
     def add(self, progress: Progress) -> None:
         """After every step."""
         step = progress.step
+        if step % LOG_EVERY == 0 and not (self._run.folder / CONFIG).exists():
+            self._try("the folder", self._make_anew)
         self._tell_of(progress)
         if not progress.skipped:
             self._write_log(lambda: self._log.add(progress))
@@ -176,6 +188,18 @@ class Record:
             self._try("the averages", self._averages.after_step)
         if self._is_time_to_save() and self._log.is_flushed and not self._run.state.setbacks.in_a_row:
             self.save()
+
+    def _make_anew(self) -> None:
+        """Somebody removed the folder of the run, or moved it: what can be is written again, at its place."""
+        run = self._run
+        self._locks.enter_context(locked(run.folder, "train"))
+        (run.folder / AVERAGES).mkdir(exist_ok=True)
+        save_state(run.written, run.folder / "state", self._keep)
+        run.model.save_weights(run.folder)
+        for log in (self._log, self._checked, self._incidents):
+            log.write_again()
+        self._open_folder(run)
+        self.tell(f"the folder {run.folder} was gone, and is made anew: was it moved?")
 
     def wants(self, step: int) -> bool:
         """Whether weights may be looked at or written after this step, so that they must be whole."""
@@ -248,17 +272,22 @@ class Record:
 
     def close(self) -> None:
         """The last save. Raises UserError when the disk does not take it."""
-        run = self._run
         self._write_log(self._log.flush)
         for logger in self._loggers:
             logger.close()
+        with self._locks:
+            self._save_at_last()
+
+    def _save_at_last(self) -> None:
+        run = self._run
         if run.state.step <= self._saved_step or not run.state.whole or not run.is_whole:
             return
         if run.state.setbacks.in_a_row < IN_A_ROW and not self.save() and "the checkpoint" in self._failing:
             raise UserError(
                 Message(
-                    "the disk is full: steps {first:,} to {last:,} could not be saved; "
-                    "step {saved:,} is whole in {folder}: make room, and go on with {@resume}.",
+                    "{why}: steps {first:,} to {last:,} could not be saved; "
+                    "step {saved:,} is whole in {folder}: mend that, and go on with {@resume}.",
+                    why=self._failing["the checkpoint"],
                     first=self._saved_step + 1,
                     last=run.state.step,
                     saved=self._saved_step,
@@ -284,19 +313,26 @@ class Record:
         self._try("the log", whole_or_not)
 
     def _try(self, what: str, act: Callable[[], None]) -> None:
-        """Do it; where disk or memory is too small, say so once until it works again, and go on."""
+        """Do it; where disk or memory do not allow it, say so once until it works again, and go on."""
         try:
             act()
         except Exception as error:
-            if not (is_full(error) or is_out_of_memory(error)):
+            why = _why(error)
+            if why is None:
                 raise
             if what not in self._failing:
-                self._failing.add(what)
-                short = "the disk is full" if is_full(error) else "memory is too small"
-                self.tell(f"{short} for {what}: training goes on, and the next one is tried again")
+                self.tell(f"{why} for {what}: training goes on, and the next one is tried again")
+            self._failing[what] = why
         else:
             if what != "the log" or self._log.is_flushed:
-                self._failing.discard(what)
+                self._failing.pop(what, None)
+
+
+def _why(error: Exception) -> str | None:
+    """Why something could not be done that training can do without; None for an error of another kind."""
+    if is_out_of_memory(error):
+        return "memory is too small"
+    return why_not_written(error)
 
 
 class Companion:

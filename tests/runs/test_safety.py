@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from fogcatcher.diffusion.schedules import EDMSchedule
 from fogcatcher.judging.checks import Monitor
 from fogcatcher.model.model import Model, load
 from fogcatcher.runs.follow import follow
-from fogcatcher.runs.log import read_rows
+from fogcatcher.runs.log import RowLog, read_rows
 from fogcatcher.runs.prepare import prepare, resume
 from fogcatcher.runs.record import Run
 from fogcatcher.runs.setup import Setup
@@ -364,15 +365,17 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
 class FullDisk:
     """Takes no file while ``full``; log lines are cut in half."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: int = errno.ENOSPC) -> None:
         from fogcatcher.runs.log import RowLog
 
         self.full, add = False, RowLog.add
+        self.error = error
 
         def save_file(tensors, path, metadata=None):
             if self.full:
                 Path(path).write_bytes(b"half")
-                raise SafetensorError(f"Error while serializing: I/O error: {NO_ROOM}")
+                said = f"{os.strerror(self.error)} (os error {self.error})"
+                raise SafetensorError(f"Error while serializing: I/O error: {said}")
             return original(tensors, path, metadata)
 
         def save_png(*arguments):
@@ -382,7 +385,7 @@ class FullDisk:
             if self.full:
                 with open(log._path, "a") as file:
                     file.write('{"step"')
-                raise OSError(errno.ENOSPC, "No space left on device")
+                raise OSError(self.error, os.strerror(self.error))
             add(log, row)
 
         from safetensors.torch import save_file as original
@@ -393,9 +396,21 @@ class FullDisk:
         monkeypatch.setattr(RowLog, "add", add_half)
 
 
-def test_a_full_disk_does_not_end_training_and_the_next_save_is_whole(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EFBIG, "file too large"),
+        (errno.EPERM, "operation not permitted"),
+        (errno.EROFS, "read-only file system"),
+        (errno.EIO, "input/output error"),
+    ],
+)
+def test_what_keeps_a_run_from_writing_does_not_end_it_and_the_next_save_is_whole(
+    tmp_path, monkeypatch, error, why
+):
     run = small_run(tmp_path, 50)
-    disk = FullDisk(monkeypatch)
+    disk = FullDisk(monkeypatch, error)
     for progress in follow(run, checkpoint_seconds=0):
         disk.full = 15 <= progress.step < 35
         if progress.step == 34:
@@ -403,7 +418,7 @@ def test_a_full_disk_does_not_end_training_and_the_next_save_is_whole(tmp_path, 
     assert checkpoints(run) == [40, 50]
     # One line each for the preview (at the start), and for the log and so the checkpoint.
     said = [incident.said for incident in run.incidents]
-    assert len(said) == 2 and "the preview" in said[0] and "the log" in said[1]
+    assert len(said) == 2 and "the preview" in said[0] and said[1].startswith(f"{why} for the log")
     rows = read_rows(run.folder / "metrics.jsonl")
     assert [row["step"] for row in rows] == [10, 40, 50]  # the one of 40 tells of 30 steps
     assert not list(run.folder.rglob("*.part"))
@@ -430,6 +445,48 @@ def test_a_last_save_that_fails_is_one_sentence_and_what_was_saved_is_whole(tmp_
         main(["train", str(tmp_path / "more"), "--out", out, *options])
     assert stop.value.code == 2 and "fogcatcher: the disk is full: steps 11 to 25" in capsys.readouterr().err
     assert resume(tmp_path / "other", str(tmp_path / "more")).state.step == 10
+
+
+@pytest.mark.usefixtures("blind")
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_run_whose_folder_is_taken_away_is_made_anew(tmp_path, moved):
+    run, elsewhere = small_run(tmp_path, 50), tmp_path / "elsewhere"
+    steps = follow(run, checkpoint_seconds=0)
+    for progress in steps:
+        if progress.step == 25:
+            run.folder.rename(elsewhere) if moved else shutil.rmtree(run.folder)
+    assert [row["step"] for row in read_rows(run.folder / "metrics.jsonl")] == [10, 20, 30, 40, 50]
+    assert checkpoints(run) == [40, 50] and not list(run.folder.glob(".*"))
+    (said,) = [incident.said for incident in run.incidents if "made anew" in incident.said]
+    assert str(run.folder) in said
+    assert resume(run.folder, str(tmp_path / "data")).state.step == 50
+    straight = small_run(tmp_path / "straight", 50)
+    list(follow(straight))
+    assert load(straight.folder).hash == load(run.folder).hash
+    if moved:
+        assert [p.step for p in follow(resume(elsewhere, str(tmp_path / "data")))] == list(range(21, 51))
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_folder_that_cannot_be_made_anew_is_one_sentence(tmp_path):
+    run = small_run(tmp_path, 12)
+    steps = follow(run)
+    next(steps)
+    shutil.rmtree(run.folder)
+    run.folder.write_text("in the way")
+    with pytest.raises(UserError, match=r"its folder is gone: steps 1 to 12 could not be saved; step 0"):
+        list(steps)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\xff\xfe", b"[" * 10**5, b'{"step": ' + b"9" * 5000 + b"}", b'{"step": "x"}', b"\0"]
+)
+def test_a_damaged_line_of_the_log_is_left_out(tmp_path, damage):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 10, "loss": 1.0}\n' + damage + b'\n{"step": 20, "loss": 0.5}\n')
+    assert [row["step"] for row in read_rows(path)] == [10, 20]
+    RowLog(path, 20).add({"step": 30, "loss": 0.4})
+    assert [row["step"] for row in read_rows(path)] == [10, 20, 30] and damage not in path.read_bytes()
 
 
 def fails_after(whole: int):
