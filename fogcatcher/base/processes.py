@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from fogcatcher.base.errors import UserError
+
 T = TypeVar("T")
 BUCKET = 2**23
 """Numbers that are sent at once: many small tensors in one message, and large ones without a second copy."""
@@ -115,7 +117,14 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 def told() -> Processes:
     """Return what the launcher says in RANK, WORLD_SIZE and LOCAL_RANK; alone where it says nothing."""
-    rank, count, local = (int(os.environ.get(name, d)) for name, d in _TOLD)
+    try:
+        rank, count, local = (int(os.environ.get(name, d)) for name, d in _TOLD)
+    except ValueError as error:
+        raise UserError(
+            "RANK, WORLD_SIZE and LOCAL_RANK are whole numbers that a launcher sets: unset them."
+        ) from error
+    if count > 1 and not 0 <= local <= rank < count:
+        raise UserError(f"RANK {rank} of WORLD_SIZE {count} and LOCAL_RANK {local} cannot be: unset them.")
     return Processes(rank, count, local) if count > 1 else ALONE
 
 

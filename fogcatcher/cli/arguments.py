@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from pathlib import Path
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.numbers import number
@@ -91,6 +92,11 @@ def parse_options(
         return {name: number(value) for name, value in options.items()}
     except ValueError:
         raise UserError(f"{flag} {shown(' '.join(texts))} needs numbers, for example {example}.") from None
+
+
+def folder_name(run: str | Path) -> str:
+    """Return what a run, a shipped model or one of the Hub is called; "." and ".." have names too."""
+    return Path(run).resolve().name or "model"
 
 
 def command_name() -> str:

@@ -70,15 +70,18 @@ class DrawingArguments(FinishArguments, SteeringArguments):
         """Draw with this edit, write the pictures into ``out`` unless --out says where, and say so."""
         from fogcatcher.cli.arguments import parse_seeds
         from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.drawing.drawing import names_of
+        from fogcatcher.drawing.ours import check_ours
 
         count = USUAL_COUNT if self.n is None else self.n
         seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
-        finish = self.finisher(model)
+        finish, folder = self.finisher(model), self.out or Path(out)
+        check_ours(folder, {"sheet.png", *(f"{name}.png" for name in names_of(seeds))})
         with sampling_bar() as progress:
             drawn = model.sample(
                 self.n, wish, settings=self.settings(), seeds=seeds, edit=edit, progress=progress
             )
-        drawing, folder = finish(drawn), self.out or Path(out)
+        drawing = finish(drawn)
         drawing.save_singles(folder)
         self.save_sheet(drawing, folder / "sheet.png", COLUMNS)
         print(f"{len(seeds)} {model.config.kind.name}: {folder}, all in one: {folder / 'sheet.png'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import tyro
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.numbers import Seed
+from fogcatcher.cli.arguments import folder_name
 from fogcatcher.cli.flags import in_flags
 from fogcatcher.cli.ranges import Count
 from fogcatcher.cli.settings_arguments import SettingsArguments
@@ -65,7 +67,8 @@ class JudgingArguments:
     nll: bool = False
     """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
-    """Folder for the report. Default: evaluation in the first run's folder, or here."""
+    """Folder for the report. Default: evaluation in the first run's folder; evaluation-NAME next to where you
+    are for a model that lies elsewhere, and evaluation without one."""
     yes_read: YesRead = ()
     """Read these data, too, where a run that was trained elsewhere names them."""
 
@@ -165,7 +168,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
         from fogcatcher.judging.evaluation_page import page
         from fogcatcher.runs.log import CHECKS, read_rows
 
-        out = self.out or (self.models[0] / "evaluation" if self.models else Path("evaluation"))
+        out = self.out or _own_folder(self.models)
         out.mkdir(parents=True, exist_ok=True)
         report = json.dumps([done.to_json() for done in evaluations], indent=1)
         write_text(out / "evaluation.json", report)
@@ -204,6 +207,14 @@ class Evaluate(SettingsArguments, JudgingArguments):
                 "judge it by labelled pictures."
             )
         return dataset, split(dataset, options, model.conditions)
+
+
+def _own_folder(models: Sequence[Path]) -> Path:
+    """Where a report goes by itself: never where a folder of a shipped model's name would come to be."""
+    if not models:
+        return Path("evaluation")
+    is_run = (models[0] / "config.json").is_file()
+    return models[0] / "evaluation" if is_run else Path(f"evaluation-{folder_name(models[0])}")
 
 
 def _with_flags(done: Evaluation) -> Evaluation:

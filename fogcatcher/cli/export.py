@@ -39,6 +39,7 @@ class Export:
     """On the hub, for you alone."""
 
     def run(self) -> None:
+        from fogcatcher.cli.arguments import folder_name
         from fogcatcher.model.model import load
 
         model = load(self.model, self.best, self.ema)
@@ -48,7 +49,7 @@ class Export:
             print(f"sent: {model.push_to_hub(self.out, private=self.private)}")
             return
         ends = {"diffusers": "-diffusers", "onnx": ".onnx", "torch": ".pt2"}
-        out = Path(self.out or f"{Path(self.model).name}{ends[self.to]}")
+        out = Path(self.out or f"{folder_name(self.model)}{ends[self.to]}")
         if self.to != "diffusers" and out.exists():
             raise UserError(f"{out} is there already: name another file with --out.")
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ class Grid(SettingsArguments, Table):
     """Read this text encoder, too, where a model that was trained elsewhere names it."""
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import parse_condition, parse_seeds
+        from fogcatcher.cli.arguments import folder_name, parse_condition, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.explain.comparing import Request, compare
 
@@ -72,7 +72,7 @@ class Grid(SettingsArguments, Table):
         )
         with sampling_bar() as progress:
             cells = compare(base, axes, progress)
-        out = self.out or Path(f"grid-{Path(self.model).name}")
+        out = self.out or Path(f"grid-{folder_name(self.model)}")
         save(cells, axes, out)
         seconds = sum(cell.seconds for cell in cells)
         print(f"{len(cells)} cells in {seconds:.1f} s: {out / 'grid.png'}, as a table: {out / 'grid.csv'}")

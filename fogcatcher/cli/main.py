@@ -36,6 +36,7 @@ from fogcatcher.cli.recolor import Recolor
 from fogcatcher.cli.reproduce import Reproduce
 from fogcatcher.cli.sample import Sample
 from fogcatcher.cli.segment import Segment
+from fogcatcher.cli.streams import open_streams
 from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
 from fogcatcher.cli.train_classifier import TrainClassifier
@@ -96,15 +97,17 @@ def _main(arguments: list[str] | None) -> None:
     if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
         print(f"fogcatcher {__version__}")
         return
-    command = tyro.cli(
-        Command,  # type: ignore[arg-type]
-        args=arguments,
-        prog="fogcatcher",
-        description=DESCRIPTION,
-        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
-        registry=REGISTRY,
-    )
+    if arguments is None:
+        open_streams()
     try:
+        command = tyro.cli(
+            Command,  # type: ignore[arg-type]
+            args=arguments,
+            prog="fogcatcher",
+            description=DESCRIPTION,
+            config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
+            registry=REGISTRY,
+        )
         with silent_beside_the_first(), control_signs_written_out():
             check_numbers(command)
             check_early(command)

@@ -59,8 +59,10 @@ class Sample(FinishArguments, SteeringArguments):
             self._draw(processes)
 
     def _draw(self, processes: Processes) -> None:
-        from fogcatcher.cli.arguments import parse_seeds
+        from fogcatcher.cli.arguments import folder_name, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.drawing.drawing import names_of
+        from fogcatcher.drawing.ours import check_ours
         from fogcatcher.drawing.to_disk import ON_SHEET, draw_to_disk
 
         columns, rows = self._grid()
@@ -77,7 +79,9 @@ class Sample(FinishArguments, SteeringArguments):
                 "--gif, --gif-each, --atlas and a number of colours take one process and at most "
                 f"{ON_SHEET:,} pictures: draw fewer at once."
             )
-        out = self.out or Path(f"samples-{Path(self.model).name}")
+        out = self.out or Path(f"samples-{folder_name(self.model)}")
+        if processes.is_first:
+            check_ours(out, {"sheet.png", *(f"{name}.png" for name in names_of(seeds))})
         start = time.perf_counter()
         with sampling_bar() as progress:
             draw = partial(self._drawing, model, finish)

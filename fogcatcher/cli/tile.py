@@ -21,11 +21,11 @@ class Tile(DrawingArguments):
     """
 
     def run(self) -> None:
-        from fogcatcher.cli.arguments import parse_condition
+        from fogcatcher.cli.arguments import folder_name, parse_condition
         from fogcatcher.diffusion.edits.tiling import Tile as TileEdit
 
         model = self.load()
-        out = f"tiles-{Path(self.model).name}"
+        out = f"tiles-{folder_name(self.model)}"
         drawing = self.draw(model, TileEdit(), parse_condition(self.condition) or None, out)
         laid = (self.out or Path(out)) / "laid.png"
         drawing.save_laid(laid, COLUMNS // 2, REPEATS)

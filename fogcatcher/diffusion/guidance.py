@@ -47,7 +47,7 @@ class _Fraction:
 
     def __init__(self, inner: DenoiserLike) -> None:
         if not isinstance(inner, LearnsVariance):
-            raise ValueError("this denoiser has not learned a variance: use small or large")
+            raise ValueError("this denoiser has not learned a variance: use ddpm or ddpm_large")
         self.inner, self.process = inner, inner.process
 
     def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:

@@ -41,7 +41,7 @@ def reverse(
     times = t.expand(len(x_t))
     if variance == "learned":
         if not isinstance(denoiser, LearnsVariance):
-            raise ValueError("this denoiser has not learned a variance: use small or large")
+            raise ValueError("this denoiser has not learned a variance: use ddpm or ddpm_large")
         x0_hat, fraction = denoiser.x0_and_fraction(x_t, times, cond)
         log_variance = learned_log_variance(denoiser.process, fraction, t, s, above)
     else:

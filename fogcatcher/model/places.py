@@ -21,11 +21,12 @@ def local_folder(run: str) -> Path | None:
 
     Raises UserError where it can be neither.
     """
+    shipped = sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
+    # A folder of that name that holds no model, such as an evaluation, hides none.
+    if run in shipped and not (Path(run) / CONFIG).is_file():
+        return SHIPPED / run
     if Path(run).exists():
         return Path(run)
-    shipped = sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
-    if run in shipped:
-        return SHIPPED / run
     if run == FEATURES:
         raise UserError(
             "features is no model that draws: it is the network by which drawn pictures are compared with "

@@ -157,18 +157,28 @@ def compare(
     on_rows_themselves = _on_pictures(generator) if isinstance(kind, PictureSpec) else {}
     for name, on_pictures in on_rows_themselves.items():
         scores += _scores((name,), _alone(on_pictures), some, "lower", generator, False)
-    refused = "" if enough else _too_few(pictures, dimensions, kind)
+    refused = "" if enough else _too_few(pictures, dimensions, kind, force)
     return Comparison(_named(look, kind), n, n, tuple(scores), refused)
 
 
-def _too_few(n: int, dimensions: int, kind: Kind) -> str:
+def _too_few(n: int, dimensions: int, kind: Kind, force: bool) -> str:
+    enough = ROWS_PER_DIMENSION * dimensions
+    if force:
+        return Message(
+            "the Frechet distance of {n} {kind} in {dimensions} dimensions says more about their number than "
+            "about them: {enough} are enough",
+            n=n,
+            kind=kind.name,
+            dimensions=dimensions,
+            enough=enough,
+        )
     return Message(
         "no Frechet distance: {n} {kind} in {dimensions} dimensions would say more about their number "
         "than about them, {enough} are needed ({@force:True} gives it all the same)",
         n=n,
         kind=kind.name,
         dimensions=dimensions,
-        enough=ROWS_PER_DIMENSION * dimensions,
+        enough=enough,
     )
 
 
