@@ -8,8 +8,11 @@ from typing import Annotated
 
 import tyro
 
+from fogcatcher.base.numbers import Seed
 from fogcatcher.cli.yes_read import YesRead, allow_all
-from fogcatcher.runs.setup import Setup
+from fogcatcher.drawing.settings import Steps
+from fogcatcher.runs.setup import Minutes, Setup
+from fogcatcher.runs.setup import Steps as Updates
 
 
 @dataclass(kw_only=True)
@@ -25,7 +28,7 @@ class Distill:
     """Run directory, or a model that comes with the program: the teacher."""
     data: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = None
     """Pictures to learn with. Default: those that the teacher learned from."""
-    steps: Annotated[int, tyro.conf.arg(metavar="N")] = 4
+    steps: Annotated[Steps, tyro.conf.arg(metavar="N")] = 4
     """Steps in which the new model draws, each one call of the network."""
     method: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
     """consistency: one step of the teacher, and the student's own answer for the rest; progressive: all steps
@@ -33,13 +36,13 @@ class Distill:
     guidance: Annotated[float | None, tyro.conf.arg(metavar="W", help_behavior_hint="")] = None
     """Guidance of the teacher, which the new model then has without a second call. Default: 1, as the data
     were."""
-    teacher_steps: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    teacher_steps: Annotated[Steps | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Steps of the teacher. Default: 32. Twice --steps with progressive is one halving of the paper."""
-    minutes: Annotated[float | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = None
+    minutes: Annotated[Minutes | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = None
     """Time to train. Default: 10."""
-    updates: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    updates: Annotated[Updates | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Number of training steps, instead of a time."""
-    seed: int = Setup.seed
+    seed: Seed = Setup.seed
     """Seed of the whole run."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Run directory. Default: runs/TEACHER-N-steps."""
@@ -71,4 +74,4 @@ class Distill:
             with reading_bar() as progress:
                 made = prepare_distillation(setup, progress, Devices(processes))
             describe_run(made)
-            follow_on_screen(made, follow(made))
+            follow_on_screen(made, follow(made, command="distill"))

@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.numbers import Seed
 from fogcatcher.cli.arguments import parse_options
 from fogcatcher.model.choices import COLUMNS
 
@@ -40,7 +41,7 @@ class Noise:
     """A number of the schedule, for example T=300; docs/methods.md lists them."""
     size: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None
     """Bring the picture to 16, or 24x32, pixels first. Default: as pictures are read for training."""
-    seed: int = 0
+    seed: Seed = 0
     """Which noise."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for strip and animation. Default: noise-NAME, next to where you are."""
