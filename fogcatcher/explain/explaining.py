@@ -112,9 +112,16 @@ class Steps:
         return path, self.x0_hat[:, channel, y, x]
 
     def longest_way(self) -> tuple[int, int, int]:
-        """Return channel, y and x of the pixel that moves furthest; of its colour, not of its alpha."""
-        channels = {2: 1, 4: 3}.get(self.answer.shape[1], self.answer.shape[1])
+        """Return channel, y and x of the pixel that moves furthest; of its colour, not of its alpha.
+
+        Where anything in the finished picture can be seen it is one that can.
+        """
+        has = self.answer.shape[1]
+        channels = {2: 1, 4: 3}.get(has, has)
         way = (self.answer - self.seen[:1])[0, :channels].abs()
+        opaque = self.answer[0, -1] > 0
+        if channels < has and bool(opaque.any()):
+            way = way * opaque
         channel, rest = divmod(int(way.argmax()), way[0].numel())
         return channel, *divmod(rest, way.shape[-1])
 

@@ -249,7 +249,8 @@ def _samplers(variants: Sequence[Variant], show: _Shown) -> str:
         ),
         formula(
             "DDIM:   x_s = alpha_s x0_hat + sigma_s eps_hat",
-            "DDPM:   x_s = a mean of x_t and x0_hat, + fresh noise",
+            "DDPM:   x_s = a sigma_s^2 / sigma_t^2 x_t + alpha_s b^2 / sigma_t^2 x0_hat + r z",
+            "with   a = alpha_t / alpha_s,   b^2 = sigma_t^2 - a^2 sigma_s^2,   r = b sigma_s / sigma_t",
             "Heun:   like DDIM, with the mean of eps_hat at both ends of the step",
             "DPM++ 2M:   like DDIM, with x0_hat carried on along the last two guesses",
         ),

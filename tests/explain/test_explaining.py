@@ -24,7 +24,7 @@ from fogcatcher.diffusion.schedules import CosineSchedule, EDMSchedule, FlowSche
 from fogcatcher.drawing.html import chart
 from fogcatcher.drawing.letters import lettered
 from fogcatcher.drawing.settings import STEP_BY_STEP, Settings
-from fogcatcher.explain.explaining import even_times, explain, forward, rates, steps, variant, variants
+from fogcatcher.explain.explaining import Steps, even_times, explain, forward, rates, steps, variant, variants
 from fogcatcher.explain.page import page
 from fogcatcher.explain.source_lines import PROJECT, source_lines
 from fogcatcher.explain.two_pixels import BLUR, EXPLODING, PICTURES, PRESERVING, lecture
@@ -107,6 +107,17 @@ def test_the_path_of_a_pixel_ends_where_the_picture_does():
     assert path[-1] == shown.answer[0, channel, y, x] and guessed[3] == shown.x0_hat[3, channel, y, x]
     way = (shown.answer - shown.seen[:1]).abs()
     assert way[0, channel, y, x] == way.max()
+
+
+def test_the_pixel_that_is_followed_can_be_seen():
+    """Of two pixels the one that moves further is transparent at the end."""
+    start = torch.zeros(1, 4, 1, 2)
+    answer = torch.tensor([[1.0, 0.5], [0.0, 0.0], [0.0, 0.0], [-1.0, 1.0]])[None, :, None]
+    t = torch.ones(1, dtype=torch.float64)
+    assert Steps(t, t, t, start, start, start, start, answer).longest_way() == (0, 0, 1)
+    hidden = answer.clone()
+    hidden[:, 3] = -1
+    assert Steps(t, t, t, start, start, start, start, hidden).longest_way() == (0, 0, 0)
 
 
 # --- the same seeds in other ways ---------------------------------------------------------------
