@@ -90,7 +90,7 @@ def _tour(page: Page, base: str) -> None:
 
 def _keep(page: Page, name: str) -> None:
     """A PNG of at most 256 colours: the page has few, and the file stays small."""
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.wait_for_function("() => [...document.images].every(image => image.complete)")
     page.wait_for_timeout(1500)
     path = DOCS / f"{name}.png"
     page.screenshot(path=path)

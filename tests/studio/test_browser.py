@@ -169,7 +169,7 @@ def train(visitor: Visitor, minutes: float) -> str:
     sheet = page.locator(".run-sheet .sheet img")
     sheet.wait_for()
     visitor.look("5-training")
-    grown = "document.querySelector('.run-sheet .sheet img').naturalHeight >= 2 * 16 * 4"
+    grown = "() => document.querySelector('.run-sheet .sheet img').naturalHeight >= 2 * 16 * 4"
     page.wait_for_function(grown)  # two rows at least
     page.reload()  # a closed tab ends nothing, and what was seen is still there
     sheet.wait_for()
