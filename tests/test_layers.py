@@ -16,6 +16,7 @@ FLOORS = [
     ["model"],
     ["judging", "explain", "exchange", "applications"],
     ["runs"],
+    ["studio"],
     ["cli"],
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

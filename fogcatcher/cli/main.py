@@ -37,6 +37,7 @@ from fogcatcher.cli.reproduce import Reproduce
 from fogcatcher.cli.sample import Sample
 from fogcatcher.cli.segment import Segment
 from fogcatcher.cli.streams import open_streams
+from fogcatcher.cli.studio import Studio
 from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
 from fogcatcher.cli.train_classifier import TrainClassifier
@@ -76,6 +77,7 @@ Command = (
     | Annotated[PaletteCommands, tyro.conf.subcommand("palette")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Import, tyro.conf.subcommand("import")]
+    | Annotated[Studio, tyro.conf.subcommand("studio")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
 )
 

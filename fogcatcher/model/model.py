@@ -109,6 +109,7 @@ class Model:
         edit: Edit | None = None,
         keep_frames: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        watch: Callable[[State], None] | None = None,
         **choices: Unpack[Choices],
     ) -> Drawing:
         """Draw pictures.
@@ -118,7 +119,8 @@ class Model:
         How to draw say ``settings``, and fields of them given by name (``sampler="ddim", steps=50``), which
         count more. ``seeds`` default to 0 ... n - 1; the picture of a seed does not depend on the others.
         ``edit`` changes pictures instead of drawing new ones (``edits/``). ``progress`` hears how many of all
-        picture-steps are done. Raises UserError for unknown names and impossible numbers.
+        picture-steps are done, and ``watch`` the state after every step of every batch; to cancel, raise from
+        either. Raises UserError for unknown names and impossible numbers.
         """
         seeds = seeds_of(n, seeds)
         wishes = self._wishes(condition, seeds)
@@ -131,6 +133,8 @@ class Model:
             states: list[State] = []
             for state in self.states(seeds[part], wishes[part], settings, edit.part(part)):
                 states = [*states, state] if keep_frames else [state]
+                if watch:
+                    watch(state)
                 if progress:
                     progress(part.start * in_all + state.i * len(state.x), len(seeds) * in_all)
             return [self.at_usual_contrast(state) for state in states]

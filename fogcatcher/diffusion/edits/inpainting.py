@@ -162,3 +162,12 @@ class Inpaint(Edit):
 
     def finish(self, pictures: Rows) -> Rows:
         return torch.where(self.free, pictures, self.known)
+
+
+def outpainted(
+    picture: OnePicture, left: int, right: int, top: int, bottom: int
+) -> tuple[OnePicture, OnePicture]:
+    """Return a picture with so many pixels more on each side, and the mask of those, for ``Inpaint``."""
+    around = (left, right, top, bottom)
+    known = torch.nn.functional.pad(picture, around)
+    return known, torch.nn.functional.pad(0 * picture[:, :1], around, value=255)

@@ -1,0 +1,1 @@
+"""The whole program in a browser: a service on this machine, a worker, and a page."""

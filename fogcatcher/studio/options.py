@@ -1,0 +1,97 @@
+"""Everything a form needs, from the records of the library: what can be chosen, usual values, help."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, get_args
+
+from fogcatcher.data.pictures.palettes import BUILT_IN, MOST_COLOURS
+from fogcatcher.diffusion.edits.inpainting import Inpaint, Way
+from fogcatcher.diffusion.sampling.table import SAMPLERS
+from fogcatcher.drawing.settings import USUAL, Limit, Steering
+from fogcatcher.exchange.formats import FORMATS
+from fogcatcher.model.build import GRIDS
+from fogcatcher.model.choose_network import NETWORKS, SIZES
+from fogcatcher.model.presets import PRESETS
+from fogcatcher.runs.forecast import DEFAULT_MINUTES
+from fogcatcher.runs.setup import Setup
+from fogcatcher.studio.asked import MOST_SEEDS
+
+STEERING = {
+    "negative": {"type": "conditions"},
+    "interval": {"type": "range", "low": 0.0, "high": 80.0},
+    "rescale": {"type": "number", "low": 0.0, "high": 1.0},
+    "guide_with": {"type": "text"},
+    "classifier": {"type": "number", "low": 0.0, "high": 10.0},
+}
+"""How a page may ask for each field of ``Steering``."""
+METHODS = {
+    "repaint": "goes through the noise again and again, so that the new suits the old",
+    "replace": "is quickest, and the new heeds the old least",
+    "gradient": "pulls the answers towards the known pixels",
+}
+
+
+def all_options(runs: list[str], shipped: list[str]) -> dict[str, Any]:
+    """Return it as JSON; ``runs`` and ``shipped`` are the ids of models to start from."""
+    return {
+        "samplers": [_sampler(name) for name in SAMPLERS],
+        "grids": list(GRIDS),
+        "limits": list(get_args(Limit)),
+        "draw": {
+            "sampler": USUAL.sampler,
+            "limit": USUAL.limit,
+            "steps": {"default": USUAL.steps, "low": 1, "high": 200},
+            "guidance": {"default": USUAL.guidance, "low": 0.0, "high": 10.0},
+            "count": {"default": 8, "low": 1, "high": MOST_SEEDS},
+        },
+        "steering": [
+            {"name": f.name, "default": getattr(USUAL.steering, f.name), "help": "", **STEERING[f.name]}
+            for f in fields(Steering)
+        ],
+        "train": {
+            "minutes": {"default": DEFAULT_MINUTES, "low": 0.1, "high": 1440.0},
+            "sizes_of_model": [{"name": name, "parameters": int(count)} for name, count in SIZES.items()],
+            "presets": [{"name": name, "help": ""} for name in PRESETS],
+            "augment": ["auto", "none", "shift", "flip", "flip-vertical", "turn", "hue"],
+            "networks": [{"name": name, "help": ""} for name in NETWORKS],
+            "start_from": ["auto", "none", *shipped, *runs],
+            "batch_size": {"default": None, "low": 1, "high": 1024},
+            "seed": Setup.seed,
+        },
+        "inpaint": {
+            "methods": [{"name": name, "help": METHODS[name]} for name in get_args(Way)],
+            "jump": {"default": Inpaint.jump, "low": 1, "high": 20},
+            "resamples": {"default": Inpaint.resamples, "low": 1, "high": 20},
+            "weight": {"default": Inpaint.weight, "low": 0.0, "high": 50.0},
+        },
+        "vary": {"strength": {"default": 0.8, "low": 0.0, "high": 1.0}},
+        "interpolate": {"frames": {"default": 8, "low": 2, "high": 64}},
+        "palettes": [
+            {"name": name, "colours": [f"#{colour}" for colour in palette.hex]}
+            for name, palette in BUILT_IN.items()
+        ],
+        "colours": {"low": 1, "high": MOST_COLOURS},
+        "exports": [{"name": name, "help": form.help} for name, form in FORMATS.items()],
+        "zoom": {"default": 1, "low": 1, "high": 32},
+    }
+
+
+def _sampler(name: str) -> dict[str, Any]:
+    sampler = SAMPLERS[name]
+    return {
+        "name": name,
+        "noisy": sampler.noisy,
+        "help": (type(sampler.usual()).__doc__ or "").strip().partition("\n")[0],
+        "options": [
+            {
+                "name": o.name,
+                "default": o.default,
+                "low": o.low,
+                "high": o.high,
+                "help": o.help,
+                "whole": o.is_whole,
+            }
+            for o in sampler.options.values()
+        ],
+    }
