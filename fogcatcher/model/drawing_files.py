@@ -1,7 +1,7 @@
 """Pictures that somebody asks of a model, as files: what may be asked stands in one record.
 
-Who builds an ``Asked`` and hands it to ``draw_files`` gets the bytes that ``fogcatcher sample`` writes for the
-same request; a test compares the two.
+Who builds an ``Asked`` and hands it to ``draw_files`` gets the bytes that ``fogcatcher sample`` writes for
+the same request; a test compares the two.
 """
 
 from __future__ import annotations
