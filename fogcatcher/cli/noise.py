@@ -8,7 +8,6 @@ from typing import Annotated
 
 import tyro
 
-from fogcatcher.base.errors import UserError
 from fogcatcher.base.numbers import Seed
 from fogcatcher.cli.arguments import parse_options
 from fogcatcher.model.choices import COLUMNS
@@ -54,8 +53,6 @@ class Noise:
         from fogcatcher.data.reading import read_picture_file
         from fogcatcher.explain.noising import noised, schedule_of
 
-        if self.seed < 0:
-            raise UserError(f"--seed must be 0 or more, not {self.seed}.")
         numbers = parse_options(self.method_option, "--method-option", "T=300")
         method = schedule_of(self.preset, self.schedule, numbers)
         options = DataOptions(size=parse_size(self.size) if self.size else None)

@@ -332,7 +332,7 @@ def test_mistakes_are_one_sentence_before_anything_is_drawn(tmp_path, capsys):
         (("--condition", "kind=orc"), "unknown kind 'orc'. Valid: creature, food"),
         (("--condition", "mood=1"), "unknown condition 'mood'"),
         (("--steps", "0"), "--steps must be a whole number from 1 to 10,000"),
-        (("--seed", "-1"), "--seed must be 0 or more"),
+        (("--seed", "-1"), "--seed must be a whole number from 0"),
         (("--times", "0,2000"), "steps of T"),
         (("--times", "a"), "steps of T"),
     ]

@@ -72,7 +72,7 @@ def test_the_command_needs_no_model(tmp_path, monkeypatch, capsys):
         (["--preset", "fog"], "unknown preset 'fog'"),
         (["--method-option", "gamma=3"], "gamma is a number of weighting min_snr"),
         (["--method-option", "T=x"], "--method-option 'T=x' needs numbers"),
-        (["--seed", "-1"], "--seed must be 0 or more"),
+        (["--seed", "-1"], "--seed must be a whole number from 0"),
     ],
 )
 def test_wrong_wishes_are_one_sentence(options, said, tmp_path, capsys):
