@@ -167,7 +167,8 @@ interface Noisy {
   url: string;
 }
 
-const TIMES = Array.from({ length: 25 }, (_, i) => i / 24);
+/** Close together where a picture fades: for models of large noise that is near t = 0. */
+const TIMES = Array.from({ length: 25 }, (_, i) => (i / 24) ** 3);
 
 function Forward({ model }: { model: Model }) {
   const [frames, setFrames] = useState<readonly Noisy[]>([]);
