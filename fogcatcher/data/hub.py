@@ -12,9 +12,8 @@ from typing import Any
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.cells import cleaned
 from fogcatcher.data.pictures.picture_files import Unreadable
-from fogcatcher.data.values import Value
+from fogcatcher.data.values import PREFIX, Value
 
-PREFIX = "hub:"
 _PICTURE_NAMES = ("image", "img", "picture")
 
 

@@ -13,3 +13,6 @@ Wish = Value | Mapping[str, float]
 
 USUAL_LABELS = ("kind", "label", "class", "category", "type")
 """Columns that people mean by "the classes", the first that is there; in small or large letters."""
+
+PREFIX = "hub:"
+"""Of the names of data sets and models of the Hub."""

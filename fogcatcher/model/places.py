@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.data.hub import PREFIX
+from fogcatcher.data.values import PREFIX
 
 CONFIG = "config.json"
 SHIPPED = Path(__file__).parents[1] / "shipped"
