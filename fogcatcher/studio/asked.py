@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fogcatcher.runs.setup import Setup
 from fogcatcher.studio.workspace import NAME
 
 MOST_SEEDS = 1024
@@ -145,13 +146,13 @@ class Train(Reading):
     name: Name | None = None
     minutes: Annotated[float, Field(gt=0, le=100_000)] | None = None
     steps: Annotated[int, Field(ge=1, le=10**8)] | None = None
-    start_from: Name | Literal["auto", "none"] = "auto"
-    size_of_model: Annotated[str, Field(max_length=20)] | None = None
-    preset: Word = "default"
-    augment: Annotated[str, Field(max_length=100)] = "auto"
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    network: Word = "small"
-    batch_size: Annotated[int, Field(ge=1, le=4096)] | None = None
+    start_from: Name | Literal["auto", "none"] = Setup.start_from
+    size_of_model: Annotated[str, Field(max_length=20)] | None = Setup.size_of_model
+    preset: Word = Setup.preset
+    augment: Annotated[str, Field(max_length=100)] = Setup.augment
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Setup.seed
+    network: Word = Setup.network
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Setup.batch_size
     stop_early: bool = False
 
 

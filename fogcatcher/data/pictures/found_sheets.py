@@ -69,7 +69,7 @@ def find_sheets(names: Sequence[str], read: Read, root: Path) -> dict[str, str]:
             place = root / name if root.is_dir() else name
             found[name] = (
                 f"{FOREIGN}, {layout.columns} x {layout.rows} cells of {cell}; cut it up by: "
-                f"fogcatcher data split-sheet '{place}' --cell {cell} --out DIR"
+                f"fogcatcher data split-sheet '{place}'"
             )
     return found
 
