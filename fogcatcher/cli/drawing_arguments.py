@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.cli.finish_arguments import FinishArguments
 from fogcatcher.cli.ranges import Count
 from fogcatcher.cli.settings_arguments import SettingsArguments
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from fogcatcher.model.model import Model
 
 USUAL_COUNT = 8
-COLUMNS = 8
 
 
 @dataclass(kw_only=True)
@@ -72,18 +72,25 @@ class DrawingArguments(FinishArguments, SteeringArguments):
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.drawing.drawing import names_of
         from fogcatcher.drawing.ours import check_ours
+        from fogcatcher.model.edit_files import edit_files
 
         count = USUAL_COUNT if self.n is None else self.n
         seeds = parse_seeds(self.seeds) if self.seeds else list(range(count))
-        finish, folder = self.finisher(model), self.out or Path(out)
+        if self.n is not None and self.n != len(seeds):
+            raise UserError(f"{self.n} pictures were asked for, with {len(seeds)} seeds.")
+        folder = self.out or Path(out)
         check_ours(folder, {"sheet.png", *(f"{name}.png" for name in names_of(seeds))})
         with sampling_bar() as progress:
-            drawn = model.sample(
-                self.n, wish, settings=self.settings(), seeds=seeds, edit=edit, progress=progress
+            drawing = edit_files(
+                model,
+                edit,
+                wish,
+                seeds,
+                folder,
+                settings=self.settings(),
+                finish=self.finish,
+                progress=progress,
             )
-        drawing = finish(drawn)
-        drawing.save_singles(folder)
-        self.save_sheet(drawing, folder / "sheet.png", COLUMNS)
         print(f"{len(seeds)} {model.config.kind.name}: {folder}, all in one: {folder / 'sheet.png'}")
         self.say_sheet(folder / "sheet.png")
         return drawing
@@ -91,15 +98,7 @@ class DrawingArguments(FinishArguments, SteeringArguments):
 
 def wish_for(model: Model, condition: tuple[str, ...], picture: Path) -> dict[str, Wish]:
     """Return the wish of --condition; else that of the picture's own recipe, if this model understands it."""
-    from fogcatcher.base.errors import UserError
     from fogcatcher.cli.arguments import parse_condition
-    from fogcatcher.data.pictures.sheets import read_recipe
-    from fogcatcher.drawing.recipe import PictureRecipe
+    from fogcatcher.model.edit_files import wish_of_file
 
-    if condition:
-        return dict(parse_condition(condition))
-    try:
-        made = PictureRecipe.from_json(read_recipe(picture))
-        return dict(model.conditions.clean(made.condition))
-    except (UserError, ValueError):  # none, or none that can be used
-        return {}
+    return dict(parse_condition(condition)) if condition else wish_of_file(model, picture)

@@ -162,19 +162,11 @@ class Evaluate(SettingsArguments, JudgingArguments):
             return judge(str(folder), spec, rows, dataset, parts, self._settings(), self._looks(spec), watch)
 
     def _write(self, evaluations: list[Evaluation]) -> None:
-        import json
+        from fogcatcher.runs.evaluating import write_evaluation
 
-        from fogcatcher.base.disk import write_text
-        from fogcatcher.judging.evaluation_page import page
-        from fogcatcher.runs.log import CHECKS, read_rows
-
-        out = self.out or _own_folder(self.models)
-        out.mkdir(parents=True, exist_ok=True)
-        report = json.dumps([done.to_json() for done in evaluations], indent=1)
-        write_text(out / "evaluation.json", report)
-        text = page(evaluations, {str(folder): read_rows(folder / CHECKS) for folder in self.models})
-        write_text(out / "report.html", text)
-        print(f"report with pictures: {out / 'report.html'}")
+        runs = {str(folder): folder for folder in self.models}
+        written = write_evaluation(evaluations, runs, self.out or _own_folder(self.models))
+        print(f"report with pictures: {written}")
 
     def _settings(self) -> Settings:
         from fogcatcher.judging.evaluation import Settings
@@ -192,21 +184,10 @@ class Evaluate(SettingsArguments, JudgingArguments):
     def _data(self, model: Model) -> tuple[Dataset, Split]:
         """The pictures and their parts, as the model was trained on them."""
         from fogcatcher.cli.bars import reading_bar
-        from fogcatcher.data.kinds import read_of_kind
-        from fogcatcher.data.named_places import data_named
-        from fogcatcher.data.splitting import split
+        from fogcatcher.runs.evaluating import data_of
 
-        options = model.config.data.options
         with reading_bar() as progress:
-            path = self.against or data_named(model.config.data.path)
-            dataset = read_of_kind(model.config.kind, path, options, progress)
-        missing = [a.name for a in model.conditions.attributes if a.name not in dataset.columns]
-        if missing:
-            raise UserError(
-                f"these pictures have no column {missing[0]}, which the model was trained with: "
-                "judge it by labelled pictures."
-            )
-        return dataset, split(dataset, options, model.conditions)
+            return data_of(model, self.against, progress)
 
 
 def _own_folder(models: Sequence[Path]) -> Path:

@@ -13,8 +13,7 @@ from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.drawing.settings import STEP_BY_STEP, Steps, settings_of
 
 if TYPE_CHECKING:
-    from fogcatcher.explain.explaining import Explanation
-    from fogcatcher.model.model import Model
+    pass
 
 
 @dataclass
@@ -45,14 +44,11 @@ class Explain:
     """Folder for the page and the pictures. Default: explain-NAME, next to where you are."""
 
     def run(self) -> None:
-        from fogcatcher.base.disk import write_text
         from fogcatcher.cli.arguments import parse_condition
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.data.for_model import read_for_model
-        from fogcatcher.data.pictures.spec import to_model
-        from fogcatcher.explain.explaining import explain
+        from fogcatcher.explain.files import explain_files
         from fogcatcher.explain.noising import times_of
-        from fogcatcher.explain.page import page
         from fogcatcher.model.build import steps_of
         from fogcatcher.model.choices import T_OF_NO_TABLE
         from fogcatcher.model.model import load
@@ -64,31 +60,17 @@ class Explain:
         own, pictures = None, model.config.pictures  # which says so where a model draws none
         if self.picture is not None:
             own = read_for_model(self.picture, pictures, model.config.data.options).rows[:1]
+        name = Path(self.model).resolve().name
         with sampling_bar() as progress:
-            found = explain(
+            written = explain_files(
                 model,
-                picture=None if own is None else to_model(own),
+                name,
+                self.out or Path(f"explain-{name}"),
+                picture=own,
                 seed=self.seed,
                 condition=parse_condition(self.condition) or None,
                 settings=settings_of({"steps": self.steps}, STEP_BY_STEP),
                 times=times,
                 progress=progress,
             )
-        name = Path(self.model).resolve().name
-        out = self.out or Path(f"explain-{name}")
-        out.mkdir(parents=True, exist_ok=True)
-        text = page(found, pictures, name, out, own is not None)
-        write_text(out / "explain.html", text)
-        self._save_pictures(model, found, out)
-        print(f"page: {out / 'explain.html'}, with strips as PNG and denoising.gif beside it")
-
-    def _save_pictures(self, model: Model, found: Explanation, out: Path) -> None:
-        """Write each strip, with how it was made inside, and the animation."""
-        from fogcatcher.data.pictures.sheets import save_gif, save_png
-        from fogcatcher.explain.strips import frames, strips
-
-        made_by = {"model": model.hash, "seed": found.seed, "condition": dict(found.wish)}
-        for name, image in strips(found, model.config.pictures).items():
-            save_png(image, out / f"{name}.png", made_by | {"strip": name})
-        drawn = frames(found.steps, model.config.pictures)
-        save_gif(drawn, out / "denoising.gif")
+        print(f"page: {written}, with strips as PNG and denoising.gif beside it")

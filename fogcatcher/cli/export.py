@@ -10,8 +10,6 @@ import tyro
 
 from fogcatcher.base.errors import UserError
 
-SHEET_SEEDS = 32
-
 
 @dataclass
 class Export:
@@ -40,6 +38,7 @@ class Export:
 
     def run(self) -> None:
         from fogcatcher.cli.arguments import folder_name
+        from fogcatcher.exchange.formats import FORMATS, export_files
         from fogcatcher.model.model import load
 
         model = load(self.model, self.best, self.ema)
@@ -48,25 +47,8 @@ class Export:
                 raise UserError("say under which name on the Hub: --out user/name.")
             print(f"sent: {model.push_to_hub(self.out, private=self.private)}")
             return
-        ends = {"diffusers": "-diffusers", "onnx": ".onnx", "torch": ".pt2"}
-        out = Path(self.out or f"{folder_name(self.model)}{ends[self.to]}")
-        if self.to != "diffusers" and out.exists():
-            raise UserError(f"{out} is there already: name another file with --out.")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if self.to == "diffusers":
-            from fogcatcher.exchange.to_diffusers import SHEET, to_diffusers
-
-            drawing = model.sample(seeds=range(SHEET_SEEDS))
-            to_diffusers(model, out, drawing.sheet())
-            drawing.save_sheet(out / SHEET)  # the same with its recipe
-        elif self.to == "onnx":
-            from fogcatcher.exchange.to_onnx import to_onnx
-
-            to_onnx(model, out)
-        else:
-            from fogcatcher.exchange.to_torch import to_torch
-
-            to_torch(model, out)
+        out = Path(self.out or f"{folder_name(self.model)}{FORMATS[self.to].ending}")
+        export_files(model, self.to, out)
         print(f"written: {out}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +11,7 @@ import tyro
 from fogcatcher.drawing.settings import ColoursEach, Strays, Zoom
 
 if TYPE_CHECKING:
-    from fogcatcher.drawing.drawing import Drawing
-    from fogcatcher.model.model import Model
+    from fogcatcher.drawing.asked_finish import AskedFinish
 
 
 @dataclass(kw_only=True)
@@ -41,35 +39,10 @@ class FinishArguments:
     """Make the sides of an atlas powers of two."""
 
     @property
-    def changes_pictures(self) -> bool:
-        """Whether anything was asked for that only pictures can have."""
-        return any(getattr(self, f.name) != f.default for f in fields(FinishArguments))
+    def finish(self) -> AskedFinish:
+        from fogcatcher.drawing.asked_finish import AskedFinish
 
-    def finisher(self, model: Model) -> Callable[[Drawing], Drawing]:
-        """Return what finishes a drawing. Raises UserError for choices that cannot be with this model."""
-        from fogcatcher.drawing.finishing import Finish, asked_palette, colours_for
-
-        if self.changes_pictures:
-            _ = model.config.pictures  # which says so where a model draws none
-        palette = asked_palette(self.palette, model.palette)
-        own = {f.name: getattr(self, f.name) for f in fields(Finish) if f.name != "palette"}
-        usual = Finish(**own)
-
-        def finish(drawing: Drawing) -> Drawing:
-            if palette is None:
-                return drawing.finished(usual)
-            return drawing.finished(Finish(palette=colours_for(drawing.pictures, palette), **own))
-
-        return finish
-
-    def save_sheet(self, drawing: Drawing, path: Path, columns: int, *, metadata: bool = True) -> None:
-        """Write all pictures in one: for people, or as an atlas."""
-        from fogcatcher.drawing.atlas import Atlas
-
-        if self.atlas:
-            drawing.save_atlas(path, Atlas(columns, self.power_of_two), metadata=metadata)
-        else:
-            drawing.save_sheet(path, columns, metadata=metadata)
+        return AskedFinish(**{f.name: getattr(self, f.name) for f in fields(FinishArguments)})
 
     def say_sheet(self, path: Path) -> None:
         """Say what lies beside an atlas."""

@@ -16,7 +16,7 @@ from fogcatcher.cli.yes_read import YesRead, allow_all
 from fogcatcher.drawing.settings import NAMES
 
 if TYPE_CHECKING:
-    from fogcatcher.explain.comparing import Axis, Cell
+    from fogcatcher.explain.comparing import Axis
 
 MOST = 400
 """Cells of one table."""
@@ -60,6 +60,7 @@ class Grid(SettingsArguments, Table):
         from fogcatcher.cli.arguments import folder_name, parse_condition, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.explain.comparing import Request, compare
+        from fogcatcher.explain.files import save_table
 
         allow_all(self.yes_read)
         axes = [parse_axis(option, text) for option, text in self._axes().items()]
@@ -73,7 +74,7 @@ class Grid(SettingsArguments, Table):
         with sampling_bar() as progress:
             cells = compare(base, axes, progress)
         out = self.out or Path(f"grid-{folder_name(self.model)}")
-        save(cells, axes, out)
+        save_table(cells, axes, out)
         seconds = sum(cell.seconds for cell in cells)
         print(f"{len(cells)} cells in {seconds:.1f} s: {out / 'grid.png'}, as a table: {out / 'grid.csv'}")
 
@@ -125,31 +126,3 @@ def _check(axes: list[Axis]) -> None:
         count *= len(axis.values)
     if count > MOST:
         raise UserError(f"the table would have {count:,} cells: name fewer values, for at most {MOST}.")
-
-
-def save(cells: list[Cell], axes: list[Axis], out: Path) -> None:
-    """Write grid.png, which carries the settings of all cells, grid.csv and grid.json."""
-    import csv
-    import json
-
-    from fogcatcher.base.disk import write_atomically, write_text
-    from fogcatcher.data.pictures.sheets import save_png
-    from fogcatcher.explain.comparison_picture import comparison_picture
-
-    columns, rows = len(axes[-1].values), len(axes[-2].values) if len(axes) > 1 else 1
-    image = comparison_picture(cells, columns, rows)
-    facts = [cell.facts() for cell in cells]
-    table = {"axes": {axis.name: [str(value) for value in axis.values] for axis in axes}, "cells": facts}
-
-    def write_csv(part: Path) -> None:
-        with open(part, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(facts[0]))
-            writer.writeheader()
-            for row in facts:
-                lists = {k: json.dumps(v) for k, v in row.items() if isinstance(v, (dict, list, tuple))}
-                writer.writerow(row | lists)
-
-    out.mkdir(parents=True, exist_ok=True)
-    save_png(image, out / "grid.png", table)
-    write_atomically(out / "grid.csv", write_csv)
-    write_text(out / "grid.json", json.dumps(table, indent=1))

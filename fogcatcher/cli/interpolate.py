@@ -18,7 +18,6 @@ from fogcatcher.cli.finish_arguments import FinishArguments
 if TYPE_CHECKING:
     from fogcatcher.data.conditions.conditions import Wish
     from fogcatcher.diffusion.tensors import OnePicture
-    from fogcatcher.drawing.drawing import Drawing
     from fogcatcher.model.model import Model
 
 LONGEST_PATH = 4096
@@ -53,10 +52,25 @@ class Interpolate(FinishArguments, SteeringArguments):
     """How to step. Default: dpmpp_2m between seeds, ddim with a picture, for its noise is found by that."""
 
     def run(self) -> None:
+        from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.model.edit_files import draw_between, save_between, usual_settings
+
         model = self.load()
-        finish = self.finisher(model)
-        drawing = self._draw(model, self._end(model, self.a), self._end(model, self.b))
-        self._save(finish(drawing), self.out or Path(f"between-{Path(self.a).stem}-{Path(self.b).stem}"))
+        a, b = self._end(model, self.a), self._end(model, self.b)
+        wishes = (
+            self._wish(model, self.a, self.condition),
+            self._wish(model, self.b, self.to_condition or self.condition),
+        )
+        usual = usual_settings([a, b])
+        guidance, sampler = self.guidance or f"{usual['guidance']:g}", self.sampler or str(usual["sampler"])
+        settings = replace(self, guidance=guidance, sampler=sampler).settings()
+        finish = self.finish.finisher(model.config.kind, model.palette)
+        with sampling_bar() as progress:
+            drawing = draw_between(model, a, b, wishes, self.frames, settings, progress=progress)
+        folder = self.out or Path(f"between-{Path(self.a).stem}-{Path(self.b).stem}")
+        save_between(finish(drawing), folder, self.finish)
+        print(f"{self.frames} pictures: {folder}, all in a row: {folder / 'strip.png'}, moving: between.gif")
+        self.say_sheet(folder / "strip.png")
 
     def _end(self, model: Model, text: str) -> int | OnePicture:
         """A seed or a picture."""
@@ -73,38 +87,3 @@ class Interpolate(FinishArguments, SteeringArguments):
         if condition or not text.isdecimal():
             return model.conditions.clean(wish_for(model, condition, Path(text)))
         return model.wish_of_seed(int(text))
-
-    def _draw(self, model: Model, a: int | OnePicture, b: int | OnePicture) -> Drawing:
-        from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.diffusion.edits.interpolation import Between
-
-        ends = [end for end in (a, b) if not isinstance(end, int)]
-        if len(ends) == 2 and ends[0].shape != ends[1].shape:
-            raise UserError(f"{self.a} and {self.b} are of different sizes: nothing lies between them.")
-        wish_a = self._wish(model, self.a, self.condition)
-        wish_b = self._wish(model, self.b, self.to_condition or self.condition)
-        weights = tuple(i / (self.frames - 1) for i in range(self.frames))
-        # A sampler that adds noise of its own takes it from the first seed, and at the end from the last.
-        seed_a, seed_b = (end if isinstance(end, int) else 0 for end in (a, b))
-        guidance, sampler = ("1", "ddim") if ends else ("2", "dpmpp_2m")
-        how = replace(self, guidance=self.guidance or guidance, sampler=self.sampler or sampler)
-        with sampling_bar() as progress:
-            return model.sample(
-                condition=[model.conditions.between(wish_a, wish_b, u) for u in weights],
-                seeds=[seed_a] * (self.frames - 1) + [seed_b],
-                edit=Between(a, b, weights, wish_a, wish_b),
-                progress=progress,
-                settings=how.settings(),
-            )
-
-    def _save(self, drawing: Drawing, folder: Path) -> None:
-        from fogcatcher.data.pictures.sheets import save_gif, sheet
-
-        pictures = drawing.pictures
-        drawing.save_singles(folder, [f"frame-{k:03d}" for k in range(len(pictures))])
-        self.save_sheet(drawing, folder / "strip.png", len(pictures))
-        save_gif([sheet(pictures[k : k + 1], 1) for k in range(len(pictures))], folder / "between.gif")
-        print(
-            f"{len(pictures)} pictures: {folder}, all in a row: {folder / 'strip.png'}, moving: between.gif"
-        )
-        self.say_sheet(folder / "strip.png")

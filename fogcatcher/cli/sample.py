@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +19,6 @@ from fogcatcher.cli.ranges import Count
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
-    from fogcatcher.drawing.drawing import Drawing
-    from fogcatcher.drawing.to_disk import Progress
     from fogcatcher.model.model import Model
 
 
@@ -59,11 +56,12 @@ class Sample(FinishArguments, SteeringArguments):
             self._draw(processes)
 
     def _draw(self, processes: Processes) -> None:
-        from fogcatcher.cli.arguments import folder_name, parse_seeds
+        from fogcatcher.cli.arguments import folder_name, parse_condition, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.drawing.drawing import names_of
         from fogcatcher.drawing.ours import check_ours
-        from fogcatcher.drawing.to_disk import ON_SHEET, draw_to_disk
+        from fogcatcher.drawing.to_disk import ON_SHEET
+        from fogcatcher.model.drawing_files import Asked, draw_files
 
         columns, rows = self._grid()
         count = columns * rows if self.n is None else self.n
@@ -72,25 +70,23 @@ class Sample(FinishArguments, SteeringArguments):
             raise UserError(f"{self.n} pictures were asked for, with {len(seeds)} seeds.")
         shown = min(len(seeds), max(ON_SHEET, columns * rows))
         model = self.load()
-        finish = self.finisher(model)
-        together = self.gif or self.gif_each or self.atlas or self.palette.isdecimal()
-        if together and (processes.count > 1 or shown < len(seeds)):
-            raise UserError(
-                "--gif, --gif-each, --atlas and a number of colours take one process and at most "
-                f"{ON_SHEET:,} pictures: draw fewer at once."
-            )
+        asked = Asked(
+            seeds,
+            parse_condition(self.condition) or None,
+            self.settings(),
+            self.finish,
+            columns,
+            shown,
+            self.gif,
+            self.gif_each,
+            self.metadata,
+        )
         out = self.out or Path(f"samples-{folder_name(self.model)}")
         if processes.is_first:
             check_ours(out, {"sheet.png", *(f"{name}.png" for name in names_of(seeds))})
         start = time.perf_counter()
         with sampling_bar() as progress:
-            draw = partial(self._drawing, model, finish)
-            if together:
-                self._write(draw(seeds, progress), out, columns)
-            else:
-                draw_to_disk(
-                    seeds, draw, out, columns, shown, processes, metadata=self.metadata, progress=progress
-                )
+            draw_files(model, asked, out, processes, progress=progress)
         seconds = time.perf_counter() - start
         what = "all" if shown == len(seeds) else f"the first {shown:,}"
         drawn = f"{len(seeds)} {model.config.kind.name} in {seconds:.1f} s"
@@ -100,32 +96,6 @@ class Sample(FinishArguments, SteeringArguments):
             _say_left_out(model, seeds)
         if self.gif:
             print(f"from noise to pictures: {out / 'denoising.gif'}")
-
-    def _drawing(
-        self,
-        model: Model,
-        finish: Callable[[Drawing], Drawing],
-        seeds: Sequence[int],
-        progress: Progress,
-    ) -> Drawing:
-        from fogcatcher.cli.arguments import parse_condition
-
-        drawn = model.sample(
-            condition=parse_condition(self.condition) or None,
-            seeds=seeds,
-            keep_frames=self.gif or self.gif_each,
-            progress=progress,
-            settings=self.settings(),
-        )
-        return finish(drawn)
-
-    def _write(self, drawing: Drawing, out: Path, columns: int) -> None:
-        drawing.save_singles(out, metadata=self.metadata)
-        self.save_sheet(drawing, out / "sheet.png", columns, metadata=self.metadata)
-        if self.gif:
-            drawing.save_gif(out / "denoising.gif", columns)
-        if self.gif_each:
-            drawing.save_gifs(out)
 
     def _grid(self) -> tuple[int, int]:
         """Return columns and rows."""

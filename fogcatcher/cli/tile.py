@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fogcatcher.cli.drawing_arguments import COLUMNS, DrawingArguments
-
-REPEATS = 3
+from fogcatcher.cli.drawing_arguments import DrawingArguments
 
 
 @dataclass(kw_only=True)
@@ -23,10 +21,9 @@ class Tile(DrawingArguments):
     def run(self) -> None:
         from fogcatcher.cli.arguments import folder_name, parse_condition
         from fogcatcher.diffusion.edits.tiling import Tile as TileEdit
+        from fogcatcher.model.edit_files import REPEATS, save_tiles
 
         model = self.load()
-        out = f"tiles-{folder_name(self.model)}"
-        drawing = self.draw(model, TileEdit(), parse_condition(self.condition) or None, out)
-        laid = (self.out or Path(out)) / "laid.png"
-        drawing.save_laid(laid, COLUMNS // 2, REPEATS)
-        print(f"each laid {REPEATS} x {REPEATS} times: {laid}")
+        out = self.out or Path(f"tiles-{folder_name(self.model)}")
+        drawing = self.draw(model, TileEdit(), parse_condition(self.condition) or None, str(out))
+        print(f"each laid {REPEATS} x {REPEATS} times: {save_tiles(drawing, out)}")

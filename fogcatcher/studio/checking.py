@@ -11,6 +11,7 @@ from fogcatcher.model.build import build_grid, build_sampler
 from fogcatcher.model.choose_network import NETWORKS
 from fogcatcher.model.config import RunConfig
 from fogcatcher.model.presets import PRESETS
+from fogcatcher.runs.choose_method import network_name
 from fogcatcher.runs.setup import check_length
 from fogcatcher.studio import asked
 from fogcatcher.studio.doing.drawing import palette_from, seeds_of, settings_from
@@ -112,8 +113,8 @@ def _check_training(studio: Studio, request: asked.Train) -> None:
     if request.start_from not in ("auto", "none"):
         studio.models.config(request.start_from)
     named("preset", request.preset, PRESETS, about="preset")
-    named("network", request.network, NETWORKS, about="network")
-    setup_of(request, path, studio.workspace.area("runs"))
+    setup = setup_of(request, path, studio.workspace.area("runs"))
+    named("network", network_name(setup), NETWORKS, about="network")
 
 
 def title_of(job: asked.AnyJob) -> str:
