@@ -6,8 +6,10 @@ come through here, as those of files come through ``typed_json.py``. The ranges 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import numbers
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -71,11 +73,21 @@ def check_value(name: str, value: object, hint: object) -> None:
     if get_origin(hint) is Literal and isinstance(value, str) and value not in get_args(hint):
         raise unknown_name(name, value, get_args(hint), about=name)
     try:
-        typed(_as_json(value), hint, "")
+        typed(_as_json(value), hint if value is None else _given(hint), "")
     except Misfit as error:
-        where = f".{error.place}" if error.place else ""
+        where = error.place if error.place.startswith(("[", ".")) or not error.place else f".{error.place}"
         said = Message("{option}{where} {said}.", option=Option(name), where=where, said=error.said)
         raise UserError(said) from error
+
+
+def _given(hint: Any) -> Any:  # noqa: ANN401 - any type hint
+    """The type of what was given: where nothing may be said too, a refusal need not speak of it."""
+    if get_origin(hint) is Annotated:
+        inner, *beside = get_args(hint)
+        return Annotated[_given(inner), *beside]
+    others = [part for part in get_args(hint) if part is not type(None)]
+    is_optional = type(None) in get_args(hint)
+    return functools.reduce(operator.or_, others) if is_optional else hint
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

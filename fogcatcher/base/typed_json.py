@@ -247,4 +247,6 @@ def _below(place: str, name: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) and abs(value) < 10**15 else f"{value:g}"
+    if value and not 1e-9 <= abs(value) < 1e15:  # NaN too
+        return f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.9f}".rstrip("0").rstrip(".")

@@ -9,6 +9,9 @@ from typing import Annotated
 import tyro
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.typed_json import Range
+
+Port = Annotated[int, Range(0, 65_535)]
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Studio:
 
     folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")] = Path(".")
     """Folder to work in; it is made where it is missing."""
-    port: Annotated[int | None, tyro.conf.arg(metavar="PORT", help_behavior_hint="")] = None
+    port: Annotated[Port | None, tyro.conf.arg(metavar="PORT", help_behavior_hint="")] = None
     """Port to listen at. Default: 8631, or the next one that is free."""
     host: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS", help_behavior_hint="")] = None
     """Listen at this address, such as 0.0.0.0, for other machines; they need the whole link, with its token.
@@ -40,8 +43,6 @@ class Studio:
             raise UserError(
                 f"the studio needs {error.name}, which is not installed: pip install 'fogcatcher[studio]'."
             ) from error
-        if self.port is not None and not 0 <= self.port <= 65_535:
-            raise UserError(f"--port {self.port} is no port: give one from 0 to 65535.")
         serve(self.folder, self.port, self.host, self.browser, _say)
 
 

@@ -47,7 +47,8 @@ def form_to_json(form: SheetForm) -> dict[str, object]:
     if isinstance(form, Atlas):
         return {"atlas": True, **asdict(form)}
     if isinstance(form, PreviewRow):
-        return {"columns": PREVIEW_COLUMNS, **asdict(form)}
+        tree = {"columns": PREVIEW_COLUMNS, **asdict(form)}
+        return tree if form.named else {name: value for name, value in tree.items() if name != "named"}
     return asdict(form)
 
 

@@ -216,8 +216,9 @@ def _no_option(sampler: str, option: str) -> UserError:
         return unknown_name(
             f"option of {sampler}", option, SAMPLERS[sampler].options, about="sampler_options"
         )
-    plural = "s" if len(others) > 1 else ""
+    *most, last = others
+    all_of_them = f"{', '.join(most)} and {last} samplers" if most else f"{last} sampler"
     return UserError(
-        f"{option} is a setting of the {' and '.join(others)} sampler{plural}; {sampler} has none.",
+        f"{option} is a setting of the {all_of_them}; {sampler} has none.",
         about=option if option == "eta" else "sampler_options",
     )

@@ -51,7 +51,7 @@ class Database:
                 path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
             self._connection.row_factory = sqlite3.Row
-            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._write_ahead()
             self._connection.execute("PRAGMA synchronous=NORMAL")
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version > VERSION:
@@ -64,6 +64,18 @@ class Database:
             raise UserError(
                 f"{path} cannot be used ({error}): move it away; it holds the queue, favourites and presets."
             ) from error
+
+    def _write_ahead(self) -> None:
+        """Switch to WAL. Unlike any other statement this one does not wait for another process by itself."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
 
     def close(self) -> None:
         with self._lock:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import parsed
 from fogcatcher.studio.database import Database, compact, now, tell
 from fogcatcher.studio.workspace import NotThere
 
@@ -60,7 +60,7 @@ def _job(row: sqlite3.Row, position: int | None = None) -> Job:
     fields: list[str] = row.keys()
     tree = {name: row[name] for name in fields if name not in ("place", "lane")}
     for name in ("request", "progress", "result", "notes"):
-        tree[name] = json.loads(tree[name]) if tree[name] is not None else None
+        tree[name] = parsed(tree[name]) if tree[name] is not None else None
     return Job(**tree, position=position)
 
 
@@ -192,7 +192,7 @@ class Jobs:
     def _left_by(change: sqlite3.Connection, number: int) -> str | None:
         """What is left of a paused job that ends: the run of a training."""
         row = change.execute("SELECT kind, state, notes FROM jobs WHERE id = ?", (number,)).fetchone()
-        name = json.loads(row["notes"]).get("name")
+        name = parsed(row["notes"]).get("name")
         is_there = row["kind"] == "train" and row["state"] == "paused" and name is not None
         return compact({"model": name}) if is_there else None
 

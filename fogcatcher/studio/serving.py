@@ -17,6 +17,7 @@ from pathlib import Path
 
 import uvicorn
 
+from fogcatcher.base.disk import open_to_append
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.lock import InUse, locked, owner_of
 from fogcatcher.studio.app import create_app
@@ -150,7 +151,7 @@ def start_worker(workspace: Workspace, lane: str) -> subprocess.Popen[bytes]:
     log = workspace.hidden / LOG
     if log.exists() and log.stat().st_size > LARGEST_LOG:
         log.unlink()
-    with open(log, "ab") as file:
+    with open_to_append(log) as file:
         return subprocess.Popen(
             [sys.executable, "-m", "fogcatcher.studio.worker", str(workspace.root), lane],
             stdin=subprocess.DEVNULL,

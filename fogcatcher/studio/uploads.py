@@ -275,13 +275,13 @@ class Parts:
             if incoming.files or incoming.archive:
                 raise Refused("send one zip, or files, not both.")
             incoming.archive, incoming.first = incoming.folder.parent / "sent.zip", path
-            self._file = open(incoming.archive, "wb")  # noqa: SIM115
+            self._file = open(incoming.archive, "xb")  # noqa: SIM115
             return
         if incoming.archive:
             raise Refused("send one zip, or files, not both.")
         incoming.first = incoming.first or path
         target = incoming.place(path)
-        self._file = None if target is None else open(target, "wb")  # noqa: SIM115
+        self._file = None if target is None else open(target, "xb")  # noqa: SIM115
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if not self._is_file:
@@ -395,7 +395,7 @@ def _unpack_one(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, incoming: Incom
         return
     if entry.file_size > LARGEST_FILE:
         raise Refused(f"'{shown(entry.filename)}' is larger than {LARGEST_FILE / 1e6:.0f} MB: leave it out.")
-    with packed.open(entry) as source, open(target, "wb") as file:
+    with packed.open(entry) as source, open(target, "xb") as file:
         while chunk := source.read(1 << 20):
             incoming.take(len(chunk))
             file.write(chunk)

@@ -156,9 +156,9 @@ def test_mistakes_are_one_sentence_and_exit_code_2(capsys, run, tmp_path, pictur
     capsys.readouterr()
     cases = [
         (("nowhere",), "there is no run directory nowhere"),
-        ((str(run), "--steps", "0"), "at least 1, not 0"),
-        ((str(run), "--minutes", "0"), "more than 0, not 0"),
-        ((str(run), "--width", "7"), "a multiple of 8 up to 512, not 7"),
+        ((str(run), "--steps", "0"), "from 1 to 1,000,000,000, not 0"),
+        ((str(run), "--minutes", "0"), "from 0.000001 to 1,000,000, not 0"),
+        ((str(run), "--width", "12"), "a multiple of 8 up to 512, not 12"),
         ((str(run), "--data", str(tmp_path / "missing")), "there is no folder"),
         ((str(run), "--data", str(tmp_path / "other")), "unknown condition of the model in these pictures"),
         ((str(run), "--data", str(tmp_path / "large")), "give the pictures it was trained on"),

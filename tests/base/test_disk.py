@@ -14,8 +14,9 @@ from fogcatcher.base import disk
 from fogcatcher.base.disk import open_to_append, remove_leftovers, write_atomically, write_text
 from fogcatcher.runs.log import RowLog
 
-OWN = {"disk.py", "store.py", "diffusers_pipeline.py"}
-"""The one writer; what fills a private folder of the cache; what must run where nothing of ours is."""
+OWN = {"disk.py", "store.py", "uploads.py", "diffusers_pipeline.py"}
+"""The one writer; what fills a folder of the cache, or one just made for an upload; what must run where
+nothing of ours is."""
 
 
 def written(call: ast.Call) -> ast.expr | None:

@@ -41,8 +41,8 @@ def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path, capsys, trained):
         (("train", str(tmp_path / "text" / "a.txt")), "is a file"),
         (("train", str(data), "--out", str(run), "--steps", "3"), "already holds a run: add --resume"),
         (("train", str(data), "--out", str(tmp_path / "new"), "--resume"), "not a run directory"),
-        (("train", str(data), "--steps", "0"), "at least 1"),
-        (("train", str(data), "--minutes", "-1"), "more than 0"),
+        (("train", str(data), "--steps", "0"), "from 1 to 1,000,000,000, not 0"),
+        (("train", str(data), "--minutes", "-1"), "from 0.000001 to 1,000,000, not -1"),
         (("train", str(data), "--steps", "3", "--minutes", "1"), "not both"),
         (("train", str(data), "--size", "4"), "from 8 to 1024, not 4x4"),
         (("train", str(data), "--size", "big"), "is not a size"),
@@ -55,7 +55,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path, capsys, trained):
         (("sample", str(run), "--seeds", "1-x"), "is not a list of seeds"),
         (("sample", str(run), "--sampler", "magic"), "unknown sampler 'magic'"),
         (("sample", str(run), "--sheet", "wide"), "is not a grid"),
-        (("sample", str(run), "-n", "0"), "0 pictures"),
+        (("sample", str(run), "-n", "0"), "from 1 to 1,000,000, not 0"),
         (("inspect", str(tmp_path / "missing")), "there is no folder"),
     ]
     for arguments, sentence in cases:

@@ -284,4 +284,4 @@ def test_weights_that_are_no_numbers_do_not_draw(tmp_path, capsys):
     weights[name].view(-1)[0] = NAN
     save_file(weights, path)
     said = refused("sample", str(tmp_path / "run"), "-n", "1", "--out", str(tmp_path / "out"), capsys=capsys)
-    assert name in said and "numbers that are none" in said and not (tmp_path / "out").exists()
+    assert name in said and "what is no number" in said and not (tmp_path / "out").exists()

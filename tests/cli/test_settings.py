@@ -199,10 +199,13 @@ def test_a_recipe_without_options_is_as_it_always_was(run):
 
 SENTENCES = [
     ("--sampler ddim --sampler-option eta=1.5", "ddim: eta must be from 0 to 1, not 1.5."),
-    ("--sampler ddim --eta nan", "ddim: eta must be from 0 to 1, not nan."),
+    ("--sampler ddim --eta nan", "--eta must be a number from -1,000,000 to 1,000,000, not nan."),
     ("--sampler ddim --eta 1 --sampler-option eta=1", "eta is given twice"),
-    ("--sampler heun --eta 0.5", "eta is a setting of the ddim and dpmpp_2m_sde samplers; heun has none."),
-    ("--sampler lms --sampler-option churn=1", "churn is a setting of the churn sampler; lms has none."),
+    ("--sampler heun --eta 0.5", "dpm2_ancestral and dpmpp_2s_ancestral samplers; heun has none."),
+    (
+        "--sampler lms --sampler-option churn=1",
+        "churn is a setting of the churn and euler_churn samplers; lms has none.",
+    ),
     (
         "--sampler churn --sampler-option chrn=1",
         "'chrn'. Valid: churn, low, high, noise. Did you mean churn?",

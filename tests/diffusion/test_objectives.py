@@ -204,11 +204,18 @@ def test_a_clipped_denoiser_that_learns_its_variance_has_the_whole_loss():
     torch.testing.assert_close(*bits, rtol=0, atol=0)
 
 
+class Unchecked(PredictEps):
+    def check(self, schedule):
+        """Nothing is said where the denoiser is made, so that the loss has to."""
+
+
 @pytest.mark.parametrize("schedule", [CosineSchedule(), FlowSchedule()])
 def test_eps_without_signal_is_refused_in_words(schedule):
     """Where alpha is 0, x_t says nothing of x0 but through eps: the loss would be no number."""
     x0, t = torch.zeros(2, 3).double(), torch.tensor([0.5, 1.0], dtype=torch.float64)
-    denoiser = Denoiser(Zero(), Process(schedule), PredictEps())
+    with pytest.raises(ValueError, match="no signal is left"):
+        Denoiser(Zero(), Process(schedule), PredictEps())
+    denoiser = Denoiser(Zero(), Process(schedule), Unchecked())
     for objective in (Objective(UniformTimes()), Objective(UniformTimes(), min_snr(), "l1")):
         assert objective.at(denoiser, x0, t - 0.1, x0).isfinite().all()
         with pytest.raises(ValueError, match="no signal is left"):

@@ -97,7 +97,7 @@ def test_mistakes_are_one_sentence_before_anything_is_drawn(tmp_path, capsys, mo
         (("--x", "steps=1", "--y", "sampler=ddim,magic"), "unknown sampler 'magic'. Valid: dpmpp_2m,"),
         (
             ("--x", "sampler=ddim,heun", "--eta", "0.5"),
-            "ddim and dpmpp_2m_sde samplers; heun has none",
+            "dpmpp_2s_ancestral samplers; heun has none",
         ),
         (("--x", "sampler=ddpm_learned"), "has not learned a variance"),
         (("--x", "kind=hero,orc"), "unknown kind 'orc'. Valid: creature"),

@@ -380,5 +380,7 @@ def test_export_takes_an_average_of_another_length(tmp_path, monkeypatch, capsys
         "fogcatcher.model.model.load", lambda *arguments: asked.append(arguments) or random_model()
     )
     monkeypatch.setattr("fogcatcher.exchange.to_torch.to_torch", lambda *arguments: None)
+    monkeypatch.chdir(tmp_path)
+    Path("runs/first").mkdir(parents=True)
     main(["export", "runs/first", "--to", "torch", "--ema", "0.05"])
     assert asked == [("runs/first", False, 0.05)]

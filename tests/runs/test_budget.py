@@ -132,5 +132,5 @@ def test_going_on_asks_for_a_length_that_can_be(few):
         resume(run.folder, str(few), minutes=1, steps=1)
     with pytest.raises(UserError, match="steps must be a whole number from 1"):
         resume(run.folder, str(few), steps=0)
-    with pytest.raises(UserError, match="minutes must be a number from 1e-06"):
+    with pytest.raises(UserError, match=r"minutes must be a number from 0\.000001"):
         resume(run.folder, str(few), minutes=-1)

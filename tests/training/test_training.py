@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec
@@ -291,11 +292,11 @@ def test_a_kill_while_a_preview_is_written_leaves_the_one_before(tmp_path, monke
     list(follow(run))
     before = {p.name: p.read_bytes() for p in (tmp_path / "run" / "samples").iterdir()}
 
-    def die_halfway(image: object, path: Path, about: object, parameters: str) -> None:
+    def die_halfway(self: Image.Image, path: Path, **options: object) -> None:
         path.write_bytes(b"\x89PNG half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fogcatcher.drawing.drawing.save_png", die_halfway)
+    monkeypatch.setattr(Image.Image, "save", die_halfway)
     preview = Preview(tmp_path / "run" / "samples", run.config.training, run.conditions)
     with pytest.raises(KeyboardInterrupt):
         preview.add(2, run.model)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.read_json import parsed
 from fogcatcher.studio import asked, packing
 from fogcatcher.studio.noise import method_of, noised
 from fogcatcher.studio.pictures import given_file
@@ -26,7 +27,7 @@ LONGEST_PRESET = 100_000
 def presets(studio: Asks) -> list[dict[str, Any]]:
     """Settings that somebody gave a name."""
     rows = studio.database.rows("SELECT name, request FROM presets ORDER BY name")
-    return [{"name": row["name"], "request": json.loads(row["request"])} for row in rows]
+    return [{"name": row["name"], "request": parsed(row["request"])} for row in rows]
 
 
 @router.post("/api/presets")

@@ -493,7 +493,7 @@ def test_mistakes_with_sheets_are_one_sentence_and_exit_code_2(tmp_path, capsys)
         ((*split, sheet, "--out", new, "--cell", "big"), "is not a size"),
         ((*split, sheet, "--out", new, "--cell", "0"), "1 pixel or more"),
         ((*split, sheet, "--out", new, "--cell", "999"), "not one cell of 999x999"),
-        ((*split, sheet, "--out", new, "--spacing", "-1"), "below 0"),
+        ((*split, sheet, "--out", new, "--spacing", "-1"), "from 0 to 100,000, not -1"),
         ((*split, flat, "--out", new), "one flat colour"),
         ((*split, flat, "--out", new, "--cell", "16"), "every cell"),
         ((*split, sheet, "--out", sheet), "is a file"),
@@ -506,7 +506,7 @@ def test_mistakes_with_sheets_are_one_sentence_and_exit_code_2(tmp_path, capsys)
         ((*join, tmp_path / "flat", "--out", tmp_path / "flat" / "s.png"), "lies among the pictures"),
         ((*join, tmp_path / "flat", "--out", sheet), "join-sheet did not write it"),
         ((*join, tmp_path / "flat", "--out", out, "--background", "red"), "'red' is no colour"),
-        ((*join, tmp_path / "flat", "--out", out, "--columns", "0"), "0 columns"),
+        ((*join, tmp_path / "flat", "--out", out, "--columns", "0"), "from 1 to 1,000,000, not 0"),
         ((*join, tmp_path / "flat", "--out", out, "--margin", "99999"), "is too large"),
     ]
     content = sheet.read_bytes()
