@@ -184,10 +184,14 @@ class Evaluate(SettingsArguments, JudgingArguments):
     def _data(self, model: Model) -> tuple[Dataset, Split]:
         """The pictures and their parts, as the model was trained on them."""
         from fogcatcher.cli.bars import reading_bar
-        from fogcatcher.runs.evaluating import data_of
+        from fogcatcher.runs.evaluating import change_since, data_of
 
         with reading_bar() as progress:
-            return data_of(model, self.against, progress)
+            dataset, parts = data_of(model, self.against, progress)
+        if self.against is None:
+            for line in change_since(model, dataset, parts):
+                print(line)
+        return dataset, parts
 
 
 def _own_folder(models: Sequence[Path]) -> Path:

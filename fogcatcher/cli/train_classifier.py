@@ -68,7 +68,9 @@ class TrainClassifier:
 
         with reading_bar() as progress:
             config = model.config.data
-            dataset = read_dataset(self.data or data_named(config.path), config.options, progress)
+            dataset = read_dataset(
+                self.data or data_named(config.path, config.folder), config.options, progress
+            )
         for line in told(dataset.ignored):
             print(line)
         run = prepare(model, dataset, self.width, self.seed)

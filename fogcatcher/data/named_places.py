@@ -52,11 +52,20 @@ def check_named(place: str, what: str) -> None:
         )
 
 
-def data_named(path: str) -> str:
-    """Return where the data of a model lay. Raises UserError unless a person has named that place."""
+def data_named(path: str, folder: str = "") -> str:
+    """Return where the data of a model lie: ``folder``, from the root of the disk, or ``path`` as typed.
+
+    Raises UserError unless a person has named that place.
+    """
+    path = folder if folder and Path(folder).exists() else path
     if path != builtin.NAME or Path(path).exists():
         check_named(path, "the data")
     return path
+
+
+def from_root(path: str) -> str:
+    """Return a path from the root of the disk, found from any folder; "" for what is no path."""
+    return os.path.abspath(path) if Path(path).exists() else ""
 
 
 def _known() -> list[str]:

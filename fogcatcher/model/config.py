@@ -136,6 +136,8 @@ class DataConfig:
     fingerprint: str
     """Hash of the decoded pictures, of what is known about them, and of which are trained on."""
     options: DataOptions = field(default_factory=DataOptions)
+    folder: Annotated[str, Length(0, 4096)] = ""
+    """The path from the root of that machine's disk, so that it is found from any other folder."""
 
 
 def _kind(value: object, place: str) -> Kind:

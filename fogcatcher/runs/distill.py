@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fogcatcher.base.errors import Message, UserError, named
 from fogcatcher.data.kinds import read_of_kind
-from fogcatcher.data.named_places import data_named, remember
+from fogcatcher.data.named_places import data_named, from_root, remember
 from fogcatcher.data.reading import Reading
 from fogcatcher.data.splitting import split
 from fogcatcher.model.build import build_denoiser
@@ -18,8 +18,9 @@ from fogcatcher.model.distilling import METHODS, USUAL, grid_of
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.start_from import START_RATE, licence_of, name_of
 from fogcatcher.runs.devices import ONE_DEVICE, Devices
+from fogcatcher.runs.fingerprint import fingerprint
 from fogcatcher.runs.forecast import DEFAULT_MINUTES
-from fogcatcher.runs.prepare import assemble, fingerprint, for_minutes
+from fogcatcher.runs.prepare import assemble, for_minutes
 from fogcatcher.runs.record import Run
 from fogcatcher.runs.setup import check_length, free_folder
 from fogcatcher.training.fit import Plan
@@ -63,7 +64,7 @@ def prepare_distillation(
     few = _few(setup, teacher)
     if setup.data:
         remember(setup.data)
-    data = setup.data or data_named(teacher.config.data.path)
+    data = setup.data or data_named(teacher.config.data.path, teacher.config.data.folder)
     with devices.processes.first_of_each_machine_first():
         dataset = read_of_kind(teacher.config.kind, data, teacher.config.data.options, progress)
     missing = [a.name for a in teacher.conditions.attributes if a.name not in dataset.columns]
@@ -82,6 +83,7 @@ def prepare_distillation(
             path=data,
             pictures=len(dataset),
             fingerprint=fingerprint(dataset, teacher.conditions, parts),
+            folder=from_root(data),
         ),
     )
     denoiser = build_denoiser(config, teacher.conditions)

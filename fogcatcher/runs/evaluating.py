@@ -15,6 +15,7 @@ from fogcatcher.data.splitting import Split, split
 from fogcatcher.judging.evaluation import Evaluation
 from fogcatcher.judging.evaluation_page import page
 from fogcatcher.model.model import Model
+from fogcatcher.runs.fingerprint import fingerprint
 from fogcatcher.runs.log import CHECKS, read_rows
 
 REPORT, FIGURES = "report.html", "evaluation.json"
@@ -26,7 +27,9 @@ def data_of(model: Model, path: str | None = None, progress: Reading | None = No
     ``path`` names other data than those. Raises UserError for data without what the model was trained with.
     """
     options = model.config.data.options
-    dataset = read_of_kind(model.config.kind, path or data_named(model.config.data.path), options, progress)
+    ours = model.config.data
+    path = path or data_named(ours.path, ours.folder)
+    dataset = read_of_kind(model.config.kind, path, options, progress)
     missing = [a.name for a in model.conditions.attributes if a.name not in dataset.columns]
     if missing:
         raise UserError(
@@ -34,6 +37,17 @@ def data_of(model: Model, path: str | None = None, progress: Reading | None = No
             "judge it by labelled pictures."
         )
     return dataset, split(dataset, options, model.conditions)
+
+
+def change_since(model: Model, dataset: Dataset, parts: Split) -> list[str]:
+    """Return a sentence where these are not the data that the model was trained on, as they were."""
+    then = model.config.data
+    if fingerprint(dataset, model.conditions, parts) in (then.fingerprint, ""):
+        return []
+    return [
+        f"note: these are not the data of the training as they were ({len(dataset):,} now, {then.pictures:,} "
+        "then): some that count as held out may have been learned"
+    ]
 
 
 def write_evaluation(evaluations: Sequence[Evaluation], runs: Mapping[str, Path], out: Path) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from fogcatcher.data.conditions.column_types import choose_controls
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.kinds import read_any, read_of_kind
-from fogcatcher.data.named_places import remember
+from fogcatcher.data.named_places import from_root, remember
 from fogcatcher.data.pictures.augmentation import Augmentation, choose
 from fogcatcher.data.pictures.spec import PictureSpec, hard_share
 from fogcatcher.data.reading import Dataset, Reading
@@ -43,6 +41,7 @@ from fogcatcher.model.start_from import START_RATE, network_of, take_over, usual
 from fogcatcher.runs.budget import Budget
 from fogcatcher.runs.choose_method import augment_of, in_words, method_of, network_name, plan_of, silenced
 from fogcatcher.runs.devices import ONE_DEVICE, Devices
+from fogcatcher.runs.fingerprint import fingerprint
 from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in, time_step
 from fogcatcher.runs.record import Run
 from fogcatcher.runs.setup import Setup, check, check_length, free_folder, is_network_chosen
@@ -91,6 +90,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
             len(dataset),
             fingerprint(dataset, controls.spec, parts),
             setup.options,
+            from_root(setup.data),
         ),
         augmentation=augmentation,
     )
@@ -246,15 +246,6 @@ def _with_network(
         learning_rate=setup.learning_rate or rate * (START_RATE if source else 1.0),
     )
     return replace(config, network=network, training=plan)
-
-
-def fingerprint(dataset: Dataset, conditions: ConditionSpec, parts: Split) -> str:
-    """A hash of all that training sees."""
-    digest = hashlib.sha256(f"{dataset.digest} {conditions.to_json()}".encode())
-    for a in conditions.attributes:
-        digest.update(json.dumps(dataset.columns.get(a.name)).encode())
-    digest.update(parts.train.numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def assemble(

@@ -87,7 +87,11 @@ def _going_on(doing: Doing, id: str, request: asked.Train) -> Run | None:
     if step == config.training.steps and step != doing.job.notes["at_first"]:
         return None
     return resume(
-        out, data_named(config.data.path), _reading(doing), minutes=request.minutes, steps=request.steps
+        out,
+        data_named(config.data.path, config.data.folder),
+        _reading(doing),
+        minutes=request.minutes,
+        steps=request.steps,
     )
 
 
