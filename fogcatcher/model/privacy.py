@@ -9,8 +9,8 @@ from typing import Any
 
 def public_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tree of ``config.json`` with only the last name of the data's path."""
-    data = {name: value for name, value in config["data"].items() if name != "folder"}
-    return {**config, "data": {**data, "path": last_name(data["path"])}}
+    data = {**config["data"], "path": last_name(config["data"]["path"])}
+    return {**config, "data": data | ({"folder": ""} if "folder" in data else {})}
 
 
 def public_conditions(attributes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
