@@ -155,6 +155,7 @@ def _described(place: Place) -> dict[str, Any]:
         "state": "ready",
         "path": place.name if place.is_run else None,
         "preview": _preview(place),
+        "thumb": _thumb(place),
         "data": None,
         "started_from": None,
         "created": 0.0,
@@ -215,6 +216,19 @@ def _preview(place: Place) -> str | None:
         return f"/files/{place.name}/samples/preview.png?t={path.stat().st_mtime_ns}"
     except OSError:
         return None
+
+
+def newest_strip(folder: Path) -> Path | None:
+    """Return the pictures of the newest step that a run drew; None where there are none yet."""
+    return max((folder / "samples").glob("step-*.png"), default=None, key=lambda path: path.name)
+
+
+def _thumb(place: Place) -> str | None:
+    """Where its newest pictures are, without labels; another address whenever they are others."""
+    strip = newest_strip(place.folder) if place.is_run else None
+    if place.is_run and strip is None:
+        return None
+    return f"/api/models/{place.id}/thumb.png" + (f"?t={strip.stat().st_mtime_ns}" if strip else "")
 
 
 def _card(folder: Path) -> str:

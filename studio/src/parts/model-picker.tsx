@@ -21,16 +21,6 @@ export const about = (model: Model): string =>
 export const Preview = ({ model, wide = false }: { model: Model; wide?: boolean }) => {
   const box = wide ? ([208, 112] as const) : ([64, 64] as const);
   if (typeof model.thumb === "string") return <Thumb url={model.thumb} box={box} cut={!wide} />;
-  // Until there are pictures without labels: the lower right of the sheet, where the newest are.
-  if (model.preview !== null)
-    return (
-      <img
-        class={wide ? "sprite corner wide" : "sprite corner"}
-        src={model.preview}
-        alt=""
-        draggable={false}
-      />
-    );
   return <span class="no-preview" aria-hidden="true" />;
 };
 
