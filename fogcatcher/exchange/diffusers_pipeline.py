@@ -165,7 +165,7 @@ class FogcatcherPipeline(DiffusionPipeline):
             case "linspace":
                 trained = grid["trained_steps"]
                 noisy = (torch.linspace(trained - 1, 0, steps, dtype=torch.float64).round() + 1) / trained
-            case "karras" | "log_snr":
+            case "karras" | "karras_nested" | "log_snr":
                 noisy = self.denoiser.time_of(self._log_snrs(steps, **grid))
             case name:
                 raise ValueError(f"this pipeline does not know the grid '{name}'.")
@@ -176,7 +176,8 @@ class FogcatcherPipeline(DiffusionPipeline):
     ) -> Tensor:
         """Even in (sigma / alpha)^(1 / rho): Karras et al. 2022, equation 5; or in the log-SNR itself."""
         first = self.denoiser.rates(torch.ones(1, dtype=torch.float64))[2].clamp(min=-2 * math.log(sigma_max))
-        ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
+        # The nested one ends with the data where the others still ask at sigma_min.
+        ramp = torch.linspace(0, 1, steps + (name == "karras_nested"), dtype=torch.float64)[:steps]
         if name == "log_snr":
             return first + ramp * (-2 * math.log(sigma_min) - first)
         high, low = (-first / 2).exp() ** (1 / rho), sigma_min ** (1 / rho)

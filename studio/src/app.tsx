@@ -90,10 +90,16 @@ function QueueButton({ onOpen }: { onOpen: () => void }) {
   const now = active.value.find((job) => job.state === "running");
   const share =
     now?.progress === null || now === undefined ? 0 : now.progress.done / Math.max(1, now.progress.of);
+  const said = n === 0 ? t("queue.idle") : t("queue.count", { n });
   return (
-    <button type="button" class={n > 0 ? "queue-button busy" : "queue-button"} onClick={onOpen}>
+    <button
+      type="button"
+      class={n > 0 ? "queue-button busy" : "queue-button"}
+      aria-label={said}
+      onClick={onOpen}
+    >
       <Icon name="queue" />
-      <span>{n === 0 ? t("queue.idle") : t("queue.count", { n })}</span>
+      <span>{said}</span>
       {now !== undefined && (
         <span class="thin-bar" aria-hidden="true">
           <span style={{ width: `${100 * share}%` }} />

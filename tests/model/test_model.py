@@ -28,18 +28,23 @@ def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.slow
 def test_every_method_draws_with_every_sampler(method, sampler):
-    """Or says in a sentence what to do instead: three samplers ask for more than a denoiser."""
+    """Or says in a sentence what to do instead: five samplers ask for more than a denoiser."""
     steps = 2 if sampler == "annealed_langevin" else 4  # each of its steps is a hundred calls
     model, draw = random_model(method), lambda: model.sample(3, sampler=sampler, steps=steps)
     ends_without_signal = method.schedule in ("cosine", "flow")
     if sampler == "ddpm_learned" and method.loss != "hybrid":
         with pytest.raises(
-            UserError, match="ddpm_learned: this denoiser has not learned a variance: use small"
+            UserError, match="ddpm_learned: this denoiser has not learned a variance: use ddpm or"
         ):
             draw()
         return
     if sampler in ("euler_maruyama", "annealed_langevin") and ends_without_signal:
         with pytest.raises(UserError, match=f"{sampler}: .*: use ddpm or dpmpp_2m_sde instead"):
+            draw()
+        return
+    too_high = method.schedule in ("annotated", "course", "ve")
+    if sampler in ("churn", "euler_churn") and too_high:
+        with pytest.raises(UserError, match=f"{sampler}: churn would raise sigma / alpha .* set high to"):
             draw()
         return
     drawing = draw()

@@ -77,7 +77,14 @@ def _noisy_times(grid: Fields, schedule: Fields, steps: int) -> Times:
             return (np.arange(steps)[::-1] * (_at_most(trained, steps) // steps) + 1) / trained
         case {"kind": "LinspaceGrid", "trained_steps": trained}:
             return (np.linspace(_at_most(trained, steps) - 1, 0, steps).round() + 1) / trained
-        case {"kind": "KarrasGrid", "sigma_min": smallest, "sigma_max": largest, "rho": rho}:
+        case {
+            "kind": "KarrasGrid" | "NestedKarrasGrid" as kind,
+            "sigma_min": smallest,
+            "sigma_max": largest,
+            "rho": rho,
+        }:
+            # The nested one ends with the data where the other still asks at sigma_min.
+            ramp = np.linspace(0, 1, steps + (kind == "NestedKarrasGrid"))[:steps]
             high, low = min(np.exp(-last / 2), largest) ** (1 / rho), smallest ** (1 / rho)
             return t_from_log_snr(schedule, -2 * rho * np.log(high + ramp * (low - high)))
         case {"kind": "LogSNRGrid", "sigma_min": smallest, "sigma_max": largest}:

@@ -63,13 +63,15 @@ def _mix(attribute: Attribute, wish: object) -> Mapping[str, float]:
     name = str(wish).lower() if isinstance(wish, bool) else str(wish)
     if name in attribute["classes"] or not isinstance(wish, str) or ":" not in wish:
         return {name: 1.0}
-    parts = (part.rpartition(":") for part in wish.split(","))
+    parts = [part.rpartition(":") for part in wish.split(",")]
     try:
-        return {name.strip(): number(weight) for name, _, weight in parts}
+        mix = {name.strip(): number(weight) for name, _, weight in parts}
+        if len(mix) < len(parts):
+            raise ValueError
     except ValueError:
-        raise UserError(
-            f"{attribute['name']}: {shown(wish)} is no mix; that has the form hero:1,food:0.6."
-        ) from None
+        said = f"a mix has the form hero:1,food:0.6, each once, not {shown(wish)}."
+        raise UserError(f"{attribute['name']}: {said}") from None
+    return mix
 
 
 def _weight(attribute: Attribute, name: str, weight: object) -> float:
