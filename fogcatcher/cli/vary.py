@@ -7,7 +7,6 @@ from typing import Annotated
 
 import tyro
 
-from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drawing_arguments import DrawingArguments, wish_for
 from fogcatcher.cli.inpaint import PictureFile
 from fogcatcher.drawing.settings import Share
@@ -36,8 +35,6 @@ class Vary(DrawingArguments):
         from fogcatcher.data.pictures.given_pictures import given_picture
         from fogcatcher.diffusion.edits.variation import Vary as VaryEdit
 
-        if not 0 <= self.strength <= 1:
-            raise UserError(f"--strength goes from 0 (the picture) to 1 (a new one), not {self.strength:g}.")
         model = self.load()
         picture = given_picture(self.picture, model.config.pictures.channels)
         wish = wish_for(model, self.condition, self.picture)

@@ -209,8 +209,6 @@ def _parameters(path: Path) -> int:
 
 
 def _preview(place: Place) -> str | None:
-    if not place.is_run:
-        return f"/shipped/{place.id}/preview.png"
     path = place.folder / "samples" / "preview.png"
     try:
         return f"/files/{place.name}/samples/preview.png?t={path.stat().st_mtime_ns}"

@@ -67,10 +67,6 @@ class Workspace:
         """What has no file elsewhere: the queue, favourites, presets; half-done work; locks."""
         return self.root / ".studio"
 
-    @property
-    def page_cache(self) -> Path:
-        return self.hidden / "cache"
-
     def area(self, name: str) -> Path:
         return self.root / name
 

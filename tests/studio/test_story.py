@@ -121,7 +121,7 @@ def test_a_report_is_served_where_it_can_do_no_harm(studio):
 
 
 def test_a_shipped_model_and_the_built_in_sprites_are_shown(studio):
-    for path in ("/shipped/shipped.sprites/preview.png", "/shipped/builtin/3.png"):
+    for path in ("/api/models/shipped.sprites/thumb.png", "/shipped/builtin/3.png"):
         status, headers, body = studio.ask("GET", path)
         assert status == 200 and headers["content-type"] == "image/png"
         width, height = struct.unpack(">II", body[16:24])

@@ -1,4 +1,4 @@
-"""Files of the workspace, byte for byte, and pictures of what comes with the program."""
+"""Files of the workspace, byte for byte, and the built-in sprites."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse, Response
 
+from fogcatcher.studio.builtin_pictures import built_in_picture
 from fogcatcher.studio.guard import DOCUMENT_POLICY
 from fogcatcher.studio.routes.asks import Asks
-from fogcatcher.studio.shipped import built_in_picture, preview_of
-from fogcatcher.studio.workspace import BUILT_IN, NAME, SERVED
+from fogcatcher.studio.workspace import BUILT_IN, SERVED
 
 router = APIRouter()
 DOWNLOADED = (".zip", ".safetensors", ".onnx", ".pt2")
@@ -37,11 +37,3 @@ def sprite(number: Annotated[int, Path(ge=0, le=63)]) -> Response:
     return Response(
         built_in_picture(number), media_type="image/png", headers={"cache-control": "max-age=3600"}
     )
-
-
-@router.get("/shipped/{id}/preview.png", include_in_schema=False)
-def preview(studio: Asks, id: Annotated[str, Path(pattern=f"^{NAME}$")]) -> FileResponse:
-    """A sheet of a shipped model."""
-    with studio.heavy:
-        path = preview_of(studio.workspace, studio.models.place(id))
-    return FileResponse(path, media_type="image/png", headers={"cache-control": "max-age=3600"})
