@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from floors import circles, graph_of, imported, modules_of, room_of
 
 ROOT = Path(__file__).parents[1]
