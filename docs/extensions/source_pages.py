@@ -1,7 +1,7 @@
 """Links into the source lead to pages with its lines, which need no network.
 
-A link of Markdown to ``../fogcatcher/x.py#L79`` works where the project is shown as files. On the site it leads
-to line 79 of a page made of that file. The role ``source`` says the same in docstrings.
+A link of Markdown to ``../fogcatcher/x.py#L79`` works where the project is shown as files. On the site it
+leads to line 79 of a page made of that file. The role ``source`` says the same in docstrings.
 """
 
 from __future__ import annotations
