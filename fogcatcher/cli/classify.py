@@ -50,8 +50,11 @@ class Classify:
         from fogcatcher.applications.zero_shot import candidates, classify
         from fogcatcher.cli.bars import reading_bar, sampling_bar
         from fogcatcher.data.for_model import read_for_model
+        from fogcatcher.drawing.ours import check_own
         from fogcatcher.model.model import load
 
+        if self.out:
+            check_own(self.out)
         model = load(self.model)
         wishes = candidates(model, self.attribute)
         with reading_bar() as progress:
@@ -132,6 +135,7 @@ def _write_csv(path: Path, dataset: Dataset, found: Verdicts, labels: Sequence[s
     import csv
 
     from fogcatcher.base.disk import write_atomically
+    from fogcatcher.drawing.ours import ANSWERS
 
     rows = {
         name: [found.classes[a], found.classes[b], f"{margin:.2f}", label, *(f"{x:.6g}" for x in behind)]
@@ -150,9 +154,7 @@ def _write_csv(path: Path, dataset: Dataset, found: Verdicts, labels: Sequence[s
     def write(part: Path) -> None:
         with open(part, "w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
-            table.writerow(
-                ["name", "class", "next", "margin", "label", *(f"behind {c}" for c in found.classes)]
-            )
+            table.writerow([*ANSWERS, *(f"behind {c}" for c in found.classes)])
             table.writerows([name, *row] for name, row in rows.items())
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -32,11 +32,13 @@ class Demo:
         from fogcatcher.cli.arguments import command_name
         from fogcatcher.cli.terminal import show
         from fogcatcher.cli.train import describe_run, follow_on_screen
+        from fogcatcher.drawing.ours import check_ours
         from fogcatcher.model.model import load
         from fogcatcher.runs.follow import follow
         from fogcatcher.runs.prepare import prepare
         from fogcatcher.runs.setup import Setup
 
+        check_ours(self.out, {"shipped-sheet.png", "new-sheet.png", "denoising.gif"})
         self.out.mkdir(parents=True, exist_ok=True)
         print("1. Sprites from the model that comes with the program")
         start = time.perf_counter()

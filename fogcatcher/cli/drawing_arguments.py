@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,12 +66,18 @@ class DrawingArguments(FinishArguments, SteeringArguments):
     seeds: Annotated[str | None, tyro.conf.arg(metavar="SEEDS", help_behavior_hint="")] = None
     """Seeds, one picture each: 7, or 0-63, or 1,5,10-20. Default: 0, 1, 2 ..."""
 
-    def draw(self, model: Model, edit: Edit, wish: Mapping[str, Wish] | None, out: str) -> Drawing:
-        """Draw with this edit, write the pictures into ``out`` unless --out says where, and say so."""
+    def draw(
+        self, model: Model, edit: Edit, wish: Mapping[str, Wish] | None, out: str, more: Sequence[str] = ()
+    ) -> Drawing:
+        """Draw with this edit, write the pictures into ``out`` unless --out says where, and say so.
+
+        ``more`` files are to be written there afterwards.
+        """
         from fogcatcher.cli.arguments import parse_seeds
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.drawing.drawing import names_of
+        from fogcatcher.cli.costs import say_cost
         from fogcatcher.drawing.ours import check_ours
+        from fogcatcher.model.drawing_files import Asked, files_of
         from fogcatcher.model.edit_files import edit_files
 
         count = USUAL_COUNT if self.n is None else self.n
@@ -79,7 +85,8 @@ class DrawingArguments(FinishArguments, SteeringArguments):
         if self.n is not None and self.n != len(seeds):
             raise UserError(f"{self.n} pictures were asked for, with {len(seeds)} seeds.")
         folder = self.out or Path(out)
-        check_ours(folder, {"sheet.png", *(f"{name}.png" for name in names_of(seeds))})
+        check_ours(folder, {*files_of(Asked(seeds, finish=self.finish), model.config.kind), *more})
+        say_cost(model, self.settings(), len(seeds), edit)
         with sampling_bar() as progress:
             drawing = edit_files(
                 model,

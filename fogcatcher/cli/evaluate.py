@@ -95,7 +95,9 @@ class Evaluate(SettingsArguments, JudgingArguments):
             self._judge(processes)
 
     def _judge(self, processes: Processes) -> None:
+        from fogcatcher.drawing.ours import check_ours
         from fogcatcher.judging.evaluation_page import lines, side_by_side
+        from fogcatcher.runs.evaluating import FIGURES, REPORT
 
         if not self.models and (self.nll or not (self.pictures and self.against)):
             raise UserError("name at least one run directory, or --pictures and --against.")
@@ -104,6 +106,8 @@ class Evaluate(SettingsArguments, JudgingArguments):
                 model = self._model(folder)
                 _print_bits(model, *self._data(model), self.seed)
             return
+        if processes.is_first:
+            check_ours(self.out or _own_folder(self.models), {FIGURES, REPORT})
         runs = [(folder, partial(self._run, folder, processes)) for folder in self.models]
         evaluations = []
         for folder, measured in (
@@ -127,10 +131,13 @@ class Evaluate(SettingsArguments, JudgingArguments):
 
     def _run(self, folder: Path, processes: Processes) -> Evaluation:
         from fogcatcher.cli.bars import judging_bar
+        from fogcatcher.cli.costs import say_cost
         from fogcatcher.judging.evaluation import Watch, evaluate
 
         model = self._model(folder)
         dataset, parts = self._data(model)
+        if processes.is_first:
+            say_cost(model, self.settings(), self.samples)
         with judging_bar() as (told, progress):
             watch, looks = Watch(told, progress), self._looks(model.config.kind)
             return evaluate(str(folder), model, dataset, parts, self._settings(), looks, watch, processes)

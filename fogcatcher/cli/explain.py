@@ -47,7 +47,8 @@ class Explain:
         from fogcatcher.cli.arguments import parse_condition
         from fogcatcher.cli.bars import sampling_bar
         from fogcatcher.data.for_model import read_for_model
-        from fogcatcher.explain.files import explain_files
+        from fogcatcher.drawing.ours import check_ours
+        from fogcatcher.explain.files import EXPLAINED, explain_files
         from fogcatcher.explain.noising import times_of
         from fogcatcher.model.build import steps_of
         from fogcatcher.model.choices import T_OF_NO_TABLE
@@ -61,11 +62,13 @@ class Explain:
         if self.picture is not None:
             own = read_for_model(self.picture, pictures, model.config.data.options).rows[:1]
         name = Path(self.model).resolve().name
+        out = self.out or Path(f"explain-{name}")
+        check_ours(out, EXPLAINED)
         with sampling_bar() as progress:
             written = explain_files(
                 model,
                 name,
-                self.out or Path(f"explain-{name}"),
+                out,
                 picture=own,
                 seed=self.seed,
                 condition=parse_condition(self.condition) or None,

@@ -59,8 +59,9 @@ class Grid(SettingsArguments, Table):
     def run(self) -> None:
         from fogcatcher.cli.arguments import folder_name, parse_condition, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.drawing.ours import check_ours
         from fogcatcher.explain.comparing import Request, compare
-        from fogcatcher.explain.files import save_table
+        from fogcatcher.explain.files import TABLE, save_table
 
         allow_all(self.yes_read)
         axes = [parse_axis(option, text) for option, text in self._axes().items()]
@@ -71,9 +72,10 @@ class Grid(SettingsArguments, Table):
             condition=parse_condition(self.condition),
             seeds=tuple(parse_seeds(self.seeds)),
         )
-        with sampling_bar() as progress:
-            cells = compare(base, axes, progress)
         out = self.out or Path(f"grid-{folder_name(self.model)}")
+        check_ours(out, TABLE)
+        with sampling_bar() as progress:
+            cells = compare(base, axes, progress, lambda cost: print(cost.in_words, flush=True))
         save_table(cells, axes, out)
         seconds = sum(cell.seconds for cell in cells)
         print(f"{len(cells)} cells in {seconds:.1f} s: {out / 'grid.png'}, as a table: {out / 'grid.csv'}")

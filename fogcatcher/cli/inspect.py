@@ -44,6 +44,7 @@ class Inspect(DataArguments):
         from fogcatcher.data.kinds import KINDS
         from fogcatcher.data.pictures.spec import PictureSpec
         from fogcatcher.data.reading import check_bad
+        from fogcatcher.drawing.ours import check_own
         from fogcatcher.judging.data_page import page
         from fogcatcher.runs.forecast import forecast
         from fogcatcher.runs.prepare import prepare
@@ -52,6 +53,8 @@ class Inspect(DataArguments):
         options = self.options()
         if self.sheet:
             _check_sheet(self.sheet)
+        if self.html:
+            check_own(self.html)
         with reading_bar() as progress:
             # A folder with many bad files is just what one wants to see; the complaint comes at the end.
             setup = Setup(

@@ -53,7 +53,9 @@ class Interpolate(FinishArguments, SteeringArguments):
 
     def run(self) -> None:
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.model.edit_files import draw_between, save_between, usual_settings
+        from fogcatcher.cli.costs import say_cost
+        from fogcatcher.drawing.ours import check_ours
+        from fogcatcher.model.edit_files import draw_between, files_between, save_between, usual_settings
 
         model = self.load()
         a, b = self._end(model, self.a), self._end(model, self.b)
@@ -65,9 +67,11 @@ class Interpolate(FinishArguments, SteeringArguments):
         guidance, sampler = self.guidance or f"{usual['guidance']:g}", self.sampler or str(usual["sampler"])
         settings = replace(self, guidance=guidance, sampler=sampler).settings()
         finish = self.finish.finisher(model.config.kind, model.palette)
+        folder = self.out or Path(f"between-{Path(self.a).stem}-{Path(self.b).stem}")
+        check_ours(folder, files_between(self.frames, self.finish))
+        say_cost(model, settings, self.frames)
         with sampling_bar() as progress:
             drawing = draw_between(model, a, b, wishes, self.frames, settings, progress=progress)
-        folder = self.out or Path(f"between-{Path(self.a).stem}-{Path(self.b).stem}")
         save_between(finish(drawing), folder, self.finish)
         print(f"{self.frames} pictures: {folder}, all in a row: {folder / 'strip.png'}, moving: between.gif")
         self.say_sheet(folder / "strip.png")

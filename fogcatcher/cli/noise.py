@@ -51,6 +51,7 @@ class Noise:
         from fogcatcher.data.pictures.sheets import save_gif, save_png
         from fogcatcher.data.pictures.spec import spec_of
         from fogcatcher.data.reading import read_picture_file
+        from fogcatcher.drawing.ours import check_ours
         from fogcatcher.explain.noising import noised, schedule_of
 
         numbers = parse_options(self.method_option, "--method-option", "T=300")
@@ -62,6 +63,7 @@ class Noise:
         for row in found.rows():
             print("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
         out = self.out or Path(f"noise-{self.picture.stem}")
+        check_ours(out, {"strip.png", "noise.gif"})
         out.mkdir(parents=True, exist_ok=True)
         made_by = {
             "schedule": method.schedule,

@@ -43,15 +43,17 @@ class Plot:
 
     def run(self) -> None:
         from fogcatcher.base.disk import write_atomically
+        from fogcatcher.drawing.ours import check_own
         from fogcatcher.runs.summary import summary
 
         if not self.runs:
             raise UserError("name at least one run directory.")
         told = {folder: summary(folder) for folder in self.runs}
         out = self.out or self.runs[0] / "plot.png"
+        check_own(out)
         try:
             drawn = figure([Curves.of(folder) for folder in self.runs])
-            write_atomically(out, lambda part: drawn.savefig(part))
+            write_atomically(out, lambda part: drawn.savefig(part, metadata=_made_by(out)))
         except ImportError as error:
             raise UserError("plotting needs matplotlib: pip install 'fogcatcher[plots]'.") from error
         except ValueError as error:
@@ -59,6 +61,13 @@ class Plot:
         for folder, lines in told.items():
             print("\n  ".join([f"{folder}:", *map(in_flags, lines)]))
         print(f"picture: {out}")
+
+
+def _made_by(path: Path) -> dict[str, str]:
+    """What the file says of its maker, so that a later one may replace it."""
+    from fogcatcher.data.pictures.sheets import RECIPE_KEY
+
+    return {RECIPE_KEY: '{"plot": true}'} if path.suffix.lower() == ".png" else {"Creator": "fogcatcher"}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -28,9 +29,13 @@ class Reproduce:
     in runs/ or among those that come with the program."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png", help_behavior_hint="")] = None
     """Where to write what was drawn. Default: nowhere."""
+    yes: bool = False
+    """Draw it even where the recipe asks for more than five minutes. Without it a person is asked, and where
+    nobody can be it is refused."""
 
     def run(self) -> None:
         from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.cli.costs import agree
         from fogcatcher.model.reproduction import reproduce
 
         if self.out is not None and self.out.exists():
@@ -38,7 +43,7 @@ class Reproduce:
         if self.out is not None and self.out.suffix.lower() != ".png":
             raise UserError(f"{self.out} is no name for a picture: end it in .png.")
         with sampling_bar() as progress:
-            found = reproduce(self.file, self.model, progress)
+            found = reproduce(self.file, self.model, progress, partial(agree, yes=self.yes))
         if self.out is not None:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             found.save(self.out)

@@ -58,10 +58,10 @@ class Sample(FinishArguments, SteeringArguments):
     def _draw(self, processes: Processes) -> None:
         from fogcatcher.cli.arguments import folder_name, parse_condition, parse_seeds
         from fogcatcher.cli.bars import sampling_bar
-        from fogcatcher.drawing.drawing import names_of
+        from fogcatcher.cli.costs import say_cost
         from fogcatcher.drawing.ours import check_ours
         from fogcatcher.drawing.to_disk import ON_SHEET
-        from fogcatcher.model.drawing_files import Asked, draw_files
+        from fogcatcher.model.drawing_files import Asked, draw_files, files_of
 
         columns, rows = self._grid()
         count = columns * rows if self.n is None else self.n
@@ -83,7 +83,8 @@ class Sample(FinishArguments, SteeringArguments):
         )
         out = self.out or Path(f"samples-{folder_name(self.model)}")
         if processes.is_first:
-            check_ours(out, {"sheet.png", *(f"{name}.png" for name in names_of(seeds))})
+            check_ours(out, files_of(asked, model.config.kind))
+            say_cost(model, asked.settings, len(seeds))
         start = time.perf_counter()
         with sampling_bar() as progress:
             draw_files(model, asked, out, processes, progress=progress)

@@ -47,7 +47,8 @@ class Segment:
         from fogcatcher.applications.segmentation import Features, checked, learn
         from fogcatcher.cli.bars import reading_bar, sampling_bar
         from fogcatcher.data.for_model import read_for_model
-        from fogcatcher.data.masks import read_labelled
+        from fogcatcher.data.masks import MARK, read_labelled
+        from fogcatcher.drawing.ours import check_ours
         from fogcatcher.model.model import load
 
         model = load(self.model)
@@ -55,6 +56,7 @@ class Segment:
         known = read_labelled(self.labelled, spec)
         with reading_bar() as progress:
             dataset = _without_masks(read_for_model(self.pictures, spec, model.config.data.options, progress))
+        check_ours(self.out, {SHEET, *(f"{name}{MARK}" for name in _file_names(dataset.names))})
         print(f"{len(known.pictures)} labelled pictures, {len(known.colours)} classes", flush=True)
         features = Features(model, self.seed)
         if len(known.pictures) >= FEWEST_TO_CHECK:
@@ -75,7 +77,7 @@ class Segment:
         self.out.mkdir(parents=True, exist_ok=True)
         painted = torch.stack([paint(mask, known.colours) for mask in masks])
         for name, mask in zip(_file_names(dataset.names), painted, strict=True):
-            save_png(to_image(mask[None]), self.out / f"{name}{MARK}")
+            save_png(to_image(mask[None]), self.out / f"{name}{MARK}", {"mask": len(known.colours)})
         shown = sheet(_side_by_side(dataset.rows[:SHOWN], painted[:SHOWN]), columns=9)
         save_png(shown, self.out / SHEET, {"sheet": {"columns": 9}})
 

@@ -21,9 +21,9 @@ class Tile(DrawingArguments):
     def run(self) -> None:
         from fogcatcher.cli.arguments import folder_name, parse_condition
         from fogcatcher.diffusion.edits.tiling import Tile as TileEdit
-        from fogcatcher.model.edit_files import REPEATS, save_tiles
+        from fogcatcher.model.edit_files import LAID, REPEATS, save_tiles
 
         model = self.load()
         out = self.out or Path(f"tiles-{folder_name(self.model)}")
-        drawing = self.draw(model, TileEdit(), parse_condition(self.condition) or None, str(out))
+        drawing = self.draw(model, TileEdit(), parse_condition(self.condition) or None, str(out), [LAID])
         print(f"each laid {REPEATS} x {REPEATS} times: {save_tiles(drawing, out)}")

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.spare_cache import is_unwritable, spare_cache
 from fogcatcher.data.cells import cleaned
 from fogcatcher.data.pictures.picture_files import Unreadable
 from fogcatcher.data.values import PREFIX, Value
@@ -58,7 +59,7 @@ def read_hub(where: str) -> HubRows:
         if not where.startswith(PREFIX):
             dataset = _open_folder(datasets, Path(where))
         else:
-            dataset = datasets.load_dataset(name)
+            dataset = _loaded(datasets, name)
     except Exception as error:  # the library raises its own kinds of many libraries below it
         raise UserError(f"the data set {name} cannot be read ({_first_line(error)}).") from error
     others = ""
@@ -76,7 +77,17 @@ def _open_folder(datasets: ModuleType, folder: Path) -> Any:  # noqa: ANN401
         return datasets.load_from_disk(str(folder))
     parquet = sorted(str(path) for path in folder.rglob("*.parquet"))
     train = [path for path in parquet if "train" in Path(path).name or "train" in Path(path).parts]
-    return datasets.load_dataset("parquet", data_files=train or parquet, split="train")
+    return _loaded(datasets, "parquet", data_files=train or parquet, split="train")
+
+
+def _loaded(datasets: ModuleType, name: str, **how: Any) -> Any:  # noqa: ANN401
+    """By the usual cache of the library, or where that cannot be written by one for now."""
+    try:
+        return datasets.load_dataset(name, **how)
+    except OSError as error:
+        if not is_unwritable(error):
+            raise
+    return datasets.load_dataset(name, **how, cache_dir=str(spare_cache()))
 
 
 def _rows(datasets: ModuleType, dataset: Any, said: str) -> HubRows:  # noqa: ANN401

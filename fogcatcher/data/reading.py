@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fogcatcher.base.disk import why_not_written
 from fogcatcher.base.errors import Message, UserError, from_json, to_json
 from fogcatcher.data import builtin
 from fogcatcher.data.labels import Labels
@@ -22,7 +23,7 @@ from fogcatcher.data.pictures.fitting import Fitting
 from fogcatcher.data.pictures.found_sheets import OWN, is_own_sheet
 from fogcatcher.data.pictures.measuring import Measure, measure
 from fogcatcher.data.pictures.picture_files import Unreadable, decode
-from fogcatcher.data.pictures.store import PictureTensor, PictureWriter, cached, store
+from fogcatcher.data.pictures.store import PictureTensor, PictureWriter, cache_folder, cached, store
 from fogcatcher.data.selection import select
 from fogcatcher.data.sources import Source, open_source
 from fogcatcher.data.values import Value
@@ -128,14 +129,34 @@ def read_picture_file(path: Path, options: DataOptions) -> Dataset:
 
 
 def _from_source(source: Source, options: DataOptions, progress: Reading | None) -> Dataset:
+    unkept: Message | None = None
     if len(source.names) < CACHE_FROM:
         found = _read(source, options, progress, None)
     else:
-        key = _key(source, options)
-        found = cached(key, _Facts) or store(key, lambda folder: _read(source, options, progress, folder))
+        found, unkept = _through_the_cache(source, options, progress)
     dataset = _dataset(*found, source)
+    if unkept:
+        dataset.notes.append(unkept)
     check_bad(dataset, options.max_bad)
     return dataset
+
+
+def _through_the_cache(
+    source: Source, options: DataOptions, progress: Reading | None
+) -> tuple[tuple[PictureTensor, _Facts], Message | None]:
+    """What is kept of a set, or read and kept now; and what to say where it cannot be kept."""
+    key = _key(source, options)
+    kept = cached(key, _Facts)
+    if kept:
+        return kept, None
+    pictures, facts, error = store(key, lambda folder: _read(source, options, progress, folder))
+    if error is None:
+        return (pictures, facts), None
+    return (pictures, facts), Message(
+        "not kept for the next time: the cache, {folder}, cannot be written ({why})",
+        folder=str(cache_folder()),
+        why=why_not_written(error) or str(error),
+    )
 
 
 def check_bad(dataset: Dataset, max_bad: float, kind: str = "pictures") -> None:

@@ -49,6 +49,10 @@ class AskedFinish:
 
         return finish
 
+    def files_of_sheet(self, name: str) -> set[str]:
+        """Return the names of what ``save_sheet`` writes for the sheet ``name``."""
+        return {name, str(Path(name).with_suffix(".json"))} if self.atlas else {name}
+
     def save_sheet(self, drawing: Drawing, path: Path, columns: int, *, metadata: bool = True) -> None:
         """Write all pictures in one: for people, or as an atlas."""
         if self.atlas:

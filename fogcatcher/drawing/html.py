@@ -81,6 +81,7 @@ def document(title: str, sections: Iterable[str], style: str = "") -> str:
         '<meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="generator" content="fogcatcher">'
         '<link rel="icon" href="data:,">'
         f"<title>{text(title)}</title><style>{STYLE}{style}</style>"
     )

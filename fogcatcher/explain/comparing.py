@@ -16,8 +16,9 @@ from fogcatcher.base.errors import UserError, unknown_name
 from fogcatcher.data.conditions.conditions import Wish
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.settings import NAMES, USUAL, Settings, choices_of, settings_of
-from fogcatcher.explain.network_calls import counted
+from fogcatcher.model.cost import Cost, cost_of, is_costly, together
 from fogcatcher.model.model import Model, load
+from fogcatcher.networks.network_calls import counted
 
 CHECKPOINTS = ("newest", "best")
 WHICH_WEIGHTS = ("run", "checkpoint", "ema")
@@ -101,13 +102,16 @@ def names_of_axes(model: Model) -> list[str]:
 
 
 def compare(
-    base: Request, axes: Sequence[Axis], progress: Callable[[int, int], None] | None = None
+    base: Request,
+    axes: Sequence[Axis],
+    progress: Callable[[int, int], None] | None = None,
+    told: Callable[[Cost], None] = lambda cost: None,
 ) -> list[Cell]:
     """Draw every combination of the axes' values, the last axis changing fastest.
 
     All is checked before anything is drawn: each cell takes the first step of its first seed.
-    ``progress`` hears how many of all picture-steps are done. Raises UserError for a name or a value
-    that cannot be.
+    ``progress`` hears how many of all picture-steps are done, and ``told`` before that what they take, where
+    one may not reckon with it. Raises UserError for a name or a value that cannot be.
     """
     planned = _plan(base, axes)
     models = _models([request for _, request in planned])
@@ -115,6 +119,9 @@ def compare(
     for axis in axes:
         if axis.name not in names:
             raise unknown_name("axis", axis.name, dict.fromkeys(names))
+    drawn = [(models[_weights(request)], request.settings, len(request.seeds)) for _, request in planned]
+    if costly := [cost_of(*each) for each in drawn if is_costly(*each)]:
+        told(together(costly))
     for _, request in planned:
         _try(models[_weights(request)], request)
     total, cells = sum(_work(request) for _, request in planned), list[Cell]()

@@ -29,9 +29,9 @@ from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.settings import STEP_BY_STEP, Limit, Settings
-from fogcatcher.explain.network_calls import counted
 from fogcatcher.model.choices import SCHEDULES
 from fogcatcher.model.model import Model
+from fogcatcher.networks.network_calls import counted
 
 OnePicture = Float[Tensor, "1 C H W"]
 OTHERS = ("ddpm", "cosine", "flow", "edm")

@@ -20,7 +20,12 @@ from fogcatcher.explain.page import page
 from fogcatcher.explain.strips import frames, strips
 from fogcatcher.model.model import Model
 
-PAGE = "explain.html"
+PAGE, MOVING = "explain.html", "denoising.gif"
+STRIPS = ("forward", "steps", "samplers", "noise", "guidance", "limits")
+EXPLAINED = {PAGE, MOVING, *(f"{strip}.png" for strip in STRIPS)}
+"""All that an explanation may write."""
+TABLE = ("grid.png", "grid.csv", "grid.json")
+"""All that a table writes."""
 
 
 def explain_files(
@@ -56,14 +61,14 @@ def explain_files(
     made_by = {"model": model.hash, "seed": found.seed, "condition": dict(found.wish)}
     for strip, image in strips(found, spec).items():
         save_png(image, out / f"{strip}.png", made_by | {"strip": strip})
-    save_gif(frames(found.steps, spec), out / "denoising.gif")
+    save_gif(frames(found.steps, spec), out / MOVING)
     return out / PAGE
 
 
 def save_table(cells: Sequence[Cell], axes: Sequence[Axis], out: Path) -> None:
     """Write grid.png, which carries the settings of all cells, grid.csv and grid.json."""
-    columns, rows = len(axes[-1].values), len(axes[-2].values) if len(axes) > 1 else 1
-    image = comparison_picture(list(cells), columns, rows)
+    columns, blocks = len(axes[-1].values), len(axes[-2].values) if len(axes) > 1 else 1
+    image = comparison_picture(list(cells), columns, blocks)
     facts = [cell.facts() for cell in cells]
     table = {"axes": {axis.name: [str(value) for value in axis.values] for axis in axes}, "cells": facts}
 
@@ -76,6 +81,7 @@ def save_table(cells: Sequence[Cell], axes: Sequence[Axis], out: Path) -> None:
                 writer.writerow(row | lists)
 
     out.mkdir(parents=True, exist_ok=True)
-    save_png(image, out / "grid.png", table)
-    write_atomically(out / "grid.csv", write_csv)
-    write_text(out / "grid.json", json.dumps(table, indent=1))
+    picture, rows, tree = TABLE
+    save_png(image, out / picture, table)
+    write_atomically(out / rows, write_csv)
+    write_text(out / tree, json.dumps(table, indent=1))

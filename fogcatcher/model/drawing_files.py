@@ -14,9 +14,11 @@ from pathlib import Path
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.data.conditions.conditions import Wish
+from fogcatcher.data.kind import Kind
+from fogcatcher.data.pictures.sheets import SHEET_NAME
 from fogcatcher.diffusion.sampling.samplers import State
 from fogcatcher.drawing.asked_finish import AS_DRAWN, AskedFinish
-from fogcatcher.drawing.drawing import Drawing
+from fogcatcher.drawing.drawing import Drawing, names_of
 from fogcatcher.drawing.settings import USUAL, Settings
 from fogcatcher.drawing.to_disk import ON_SHEET, Progress, draw_to_disk
 from fogcatcher.model.model import Model
@@ -83,6 +85,14 @@ def draw_files(
             metadata=asked.metadata,
             progress=progress,
         )
+
+
+def files_of(asked: Asked, kind: Kind) -> set[str]:
+    """Return the names of all that ``draw_files`` writes."""
+    names = names_of(asked.seeds)
+    suffixes = [kind.suffix, *([".gif"] if asked.gif_each else [])]
+    singles = {f"{name}{suffix}" for name in names for suffix in suffixes}
+    return singles | asked.finish.files_of_sheet(SHEET_NAME) | ({"denoising.gif"} if asked.gif else set())
 
 
 def _drawing(

@@ -20,6 +20,7 @@ from fogcatcher.drawing.to_disk import Progress
 from fogcatcher.model.model import Model
 
 COLUMNS = 8
+LAID, STRIP, MOVING = "laid.png", "strip.png", "between.gif"
 REPEATS = 3
 """Tiles laid beside each other, each way."""
 End = int | OnePicture
@@ -54,7 +55,7 @@ def edit_files(
 
 def save_tiles(drawing: Drawing, out: Path) -> Path:
     """Write all tiles laid beside themselves into one picture; return its path."""
-    path = out / "laid.png"
+    path = out / LAID
     drawing.save_laid(path, COLUMNS // 2, REPEATS)
     return path
 
@@ -108,9 +109,18 @@ def draw_between(
 def save_between(drawing: Drawing, folder: Path, finish: AskedFinish = AS_DRAWN) -> None:
     """Write the frames of an interpolation, a strip of them, and an animation."""
     pictures = drawing.pictures
-    drawing.save_singles(folder, [f"frame-{k:03d}" for k in range(len(pictures))])
-    finish.save_sheet(drawing, folder / "strip.png", len(pictures))
-    save_gif([sheet(pictures[k : k + 1], 1) for k in range(len(pictures))], folder / "between.gif")
+    drawing.save_singles(folder, _frame_names(len(pictures)))
+    finish.save_sheet(drawing, folder / STRIP, len(pictures))
+    save_gif([sheet(pictures[k : k + 1], 1) for k in range(len(pictures))], folder / MOVING)
+
+
+def files_between(frames: int, finish: AskedFinish = AS_DRAWN) -> set[str]:
+    """Return the names of all that ``save_between`` writes."""
+    return {f"{name}.png" for name in _frame_names(frames)} | finish.files_of_sheet(STRIP) | {MOVING}
+
+
+def _frame_names(count: int) -> list[str]:
+    return [f"frame-{k:03d}" for k in range(count)]
 
 
 # --- what a picture shows -----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import plain_bytes, read_json
+from fogcatcher.base.spare_cache import is_unwritable, spare_cache
 from fogcatcher.data.hub import PREFIX
 from fogcatcher.model.config import CONDITIONS, CONFIG, WEIGHTS, read_config
 from fogcatcher.model.privacy import public_conditions, public_config
@@ -53,13 +54,25 @@ def fetch(repo: str, revision: str | None = None) -> Path:
     """
     hub = _library(repo)
     try:
-        folder = Path(hub.snapshot_download(repo, revision=revision, allow_patterns=[*NEEDED, CARD]))
+        folder = _downloaded(hub, repo, revision)
     except Exception as error:  # the library raises its own kinds of many libraries below it
         raise _in_words(hub, error, repo) from error
     for name in NEEDED:
         if not (folder / name).is_file():
             raise UserError(f"{repo} holds no model of fogcatcher: it has no {name}.")
     return folder
+
+
+def _downloaded(hub: ModuleType, repo: str, revision: str | None) -> Path:
+    """Into the usual cache of the library, or where that cannot be written into one for now."""
+    wanted = [*NEEDED, CARD]
+    try:
+        return Path(hub.snapshot_download(repo, revision=revision, allow_patterns=wanted))
+    except OSError as error:
+        if not is_unwritable(error):
+            raise
+    spare = str(spare_cache())
+    return Path(hub.snapshot_download(repo, revision=revision, allow_patterns=wanted, cache_dir=spare))
 
 
 def _library(repo: str) -> ModuleType:

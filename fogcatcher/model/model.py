@@ -139,8 +139,7 @@ class Model:
                     progress(part.start * in_all + state.i * len(state.x), len(seeds) * in_all)
             return [self.at_usual_contrast(state) for state in states]
 
-        at_once = max(1, min(BATCH, PIXELS_AT_ONCE // math.prod(edit.shape(self.config.kind.shape)[1:])))
-        batches = list(in_parts(len(seeds), at_once, drawn))
+        batches = list(in_parts(len(seeds), self.at_once(edit), drawn))
         *earlier, raw = [torch.cat(parts) for parts in zip(*batches, strict=True)]
         if not raw.isfinite().all():
             raise UserError(
@@ -163,6 +162,11 @@ class Model:
             ],
             frames=[*(to_rows(x) for x in earlier), rows] if keep_frames else [],
         )
+
+    def at_once(self, edit: Edit) -> int:
+        """Return how many pictures are drawn together."""
+        pixels = math.prod(edit.shape(self.config.kind.shape)[1:])
+        return max(1, min(BATCH, PIXELS_AT_ONCE // pixels))
 
     @property
     def usual(self) -> Settings:
@@ -259,7 +263,7 @@ class Model:
         """
         edit, settings = edit or Edit(), self._checked(settings)
         wishes = [self.conditions.clean(wish) for wish in wishes]
-        host = Host(self.denoiser.process, self.config.kind.to_model, partial(self._led_only, settings))
+        host = self.host(settings)
         step, times = build_sampler(settings.sampler, settings.step_options), self.times(settings, edit)
         generator = SampleGenerator(seeds)
         shape = edit.shape(self.config.kind.shape)
@@ -274,6 +278,10 @@ class Model:
             yield from sample(denoiser, x, times, edit.step(host, step), generator)
         except ValueError as error:  # a step that does not suit this model says so
             raise UserError(f"{settings.sampler}: {error}.") from error
+
+    def host(self, settings: Settings) -> Host:
+        """Return what an edit may ask of this model."""
+        return Host(self.denoiser.process, self.config.kind.to_model, partial(self._led_only, settings))
 
     def _led_only(
         self, settings: Settings, wishes: Sequence[Mapping[str, Wish]], guidance: float
@@ -372,7 +380,7 @@ class Model:
         See ``edits.variation.noise_left``; the noise is always the same. Well trained models leave 0.2 to
         0.35 of it in pictures like theirs; where much more is left, variations are noisy.
         """
-        host = Host(self.denoiser.process, self.config.kind.to_model, partial(self._led_only, USUAL))
+        host = self.host(USUAL)
         noise = SampleGenerator(range(PROBES)).randn_like(picture.expand(PROBES, -1, -1, -1).float())
         return noise_left(host, picture, noise.to(self.device), wish or {})
 

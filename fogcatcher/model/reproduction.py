@@ -28,6 +28,7 @@ from fogcatcher.drawing.edit_recipe import edit_from_json
 from fogcatcher.drawing.recipe import FileRecipe, PictureRecipe, read_file_recipe
 from fogcatcher.drawing.sheet_forms import Columns, Laid, PreviewRow, SheetForm
 from fogcatcher.model.config import BEST, CONFIG, WEIGHTS
+from fogcatcher.model.cost import Cost, OneCall, cost_of, one_call, together
 from fogcatcher.model.model import SHIPPED, Model, folder_of, load
 from fogcatcher.training.post_hoc import AVERAGES
 
@@ -72,12 +73,16 @@ class Comparison:
 
 
 def reproduce(
-    path: Path, model: str | None = None, progress: Callable[[int, int], None] | None = None
+    path: Path,
+    model: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    agree: Callable[[Cost], None] = lambda cost: None,
 ) -> Comparison:
     """Draw the pictures of a PNG again, as its recipe says, and compare.
 
     ``model`` is as for ``load``; without it the one with the weights of the recipe is looked for in runs/ and
-    among those that come with the program. Raises UserError when the file carries no usable recipe, when no
+    among those that come with the program. ``agree`` hears what it takes before anything is drawn, and raises
+    where that is too much. Raises UserError when the file carries no usable recipe, when no
     such model is found, or when it cannot draw what the recipe says.
     """
     recipe = read_file_recipe(path)
@@ -88,6 +93,7 @@ def reproduce(
     one_of_each = {made.model: made for made in recipe.pictures}
     drawn_by = {hash: find_model(made, model) for hash, made in one_of_each.items()}
     _check_size(recipe, drawn_by, pixels)
+    agree(_cost(recipe.pictures, drawn_by))
     drawing = _draw(recipe.pictures, drawn_by, progress).finished(recipe.finish)
     image, about = _as_file(recipe, drawing, pixels)
     far = _differences(pixels, image, about)
@@ -183,6 +189,18 @@ def _draw(
         raw=torch.cat([drawing.raw for drawing in drawings]),
         made=[made for drawing in drawings for made in drawing.made],
     )
+
+
+def _cost(pictures: Sequence[PictureRecipe], drawn_by: dict[str, Model]) -> Cost:
+    """What drawing them takes, each batch whole. Of batches that are alike one call is measured once."""
+    measured, costs = dict[tuple[str, str, object], OneCall](), list[Cost]()
+    for batch in _batches(pictures):
+        made, edit, model = batch[0], _edit_of(batch), drawn_by[batch[0].model]
+        alike = (made.model, repr(made.settings), type(edit))
+        if alike not in measured:
+            measured[alike] = one_call(model, made.settings, made.batch[1], edit)
+        costs.append(cost_of(model, made.settings, made.batch[1], edit, measured[alike]))
+    return together(costs)
 
 
 def _batches(pictures: Sequence[PictureRecipe]) -> Iterator[list[PictureRecipe]]:

@@ -8,13 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.processes import ALONE, Processes, told
 from fogcatcher.model.model import folder_of
 from fogcatcher.model.places import SHIPPED
-from tests.commands import refused
 
 FOGCATCHER = [sys.executable, "-m", "fogcatcher"]
 PRINTS = """
@@ -79,13 +77,3 @@ def test_a_folder_without_a_model_hides_no_shipped_one(tmp_path, monkeypatch):
     assert folder_of("sprites") == SHIPPED / "sprites"
     Path("sprites", "config.json").write_text("{}")
     assert folder_of("sprites") == Path("sprites")
-
-
-def test_a_picture_of_a_person_is_not_replaced(tmp_path, capsys):
-    mine = tmp_path / "00003.png"
-    Image.new("RGB", (8, 8), (1, 2, 3)).save(mine)
-    before = mine.read_bytes()
-    for command in (("sample", "sprites"), ("tile", "sprites")):
-        said = refused(*command, "--seeds", "1-5", "--out", str(tmp_path), "--steps", "1", capsys=capsys)
-        assert str(mine) in said and "was not drawn by this program" in said
-    assert [path.name for path in tmp_path.iterdir()] == [mine.name] and mine.read_bytes() == before

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.spare_cache import spare_cache
 from fogcatcher.data.reading import read_dataset
 from tests.pictures import picture
 
@@ -88,3 +89,17 @@ def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
     for where in (str(tmp_path / "saved"), "hub:nobody/nothing"):
         with pytest.raises(UserError, match=r"pip install 'fogcatcher\[hub\]'"):
             read_dataset(where)
+
+
+@pytest.mark.parametrize("place", ["cache", "cache/deeper"])
+def test_parquet_files_are_read_where_their_library_has_no_cache(place, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    rows().to_parquet(tmp_path / "data" / "train-0.parquet")
+    (tmp_path / "cache").write_text("mine")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / place)
+    spare_cache.cache_clear()
+    with pytest.warns(UserWarning, match="the cache cannot be written") as said:
+        check(tmp_path / "data")
+        check(tmp_path / "data")
+    assert len([each for each in said if "the cache" in str(each.message)]) == 1
+    assert (tmp_path / "cache").read_text() == "mine"

@@ -1,10 +1,12 @@
 """From a path to a data set: sizes, channels, duplicates, broken files, arrays, archives, the cache."""
 
+import errno
 import gzip
 import json
 import struct
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +218,51 @@ def test_a_damaged_cache_is_made_again(tmp_path):
     assert read_dataset(tmp_path / "a.npy").rows[:].equal(first.rows[:])
     (entry / "dataset.json").write_text("{")
     assert read_dataset(tmp_path / "a.npy").rows[:].equal(first.rows[:])
+
+
+@pytest.mark.parametrize("trouble", ["a file", "below a file", "read-only", "full", "no home"])
+def test_without_a_cache_a_large_set_is_read_all_the_same(trouble, tmp_path, monkeypatch):
+    pictures = np.random.default_rng(2).integers(0, 256, (CACHE_FROM, 8, 8), np.uint8)
+    np.save(tmp_path / "a.npy", pictures)
+    cache = tmp_path / "cache"
+    if trouble in ("a file", "below a file"):
+        cache.write_text("mine")
+        monkeypatch.delenv("FOGCATCHER_CACHE")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(cache / "deeper" if "below" in trouble else cache))
+    elif trouble == "read-only":  # as for one who is not root, whom no mode stops
+        monkeypatch.setenv("FOGCATCHER_CACHE", str(cache))
+        error = PermissionError(errno.EACCES, "Permission denied")
+        monkeypatch.setattr("fogcatcher.data.pictures.store.tempfile.mkdtemp", raising(error))
+    elif trouble == "full":
+        monkeypatch.setenv("FOGCATCHER_CACHE", str(cache))
+        error = OSError(errno.ENOSPC, "No space left on device")
+        monkeypatch.setattr("fogcatcher.data.pictures.store.os.replace", raising(error))
+    else:
+        monkeypatch.delenv("FOGCATCHER_CACHE")
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setattr(Path, "home", raising(RuntimeError("Could not determine home directory.")))
+    read = read_dataset(tmp_path / "a.npy")
+    np.testing.assert_array_equal(read.rows[:][:, 0].numpy(), pictures)
+    (said,) = [note for note in read.notes if "cache" in note]
+    assert said.startswith("not kept for the next time: the cache, ") and "\n" not in said
+    assert not list(cache.glob(".part-*")) if cache.is_dir() else True
+
+
+def test_a_cache_that_may_only_be_read_still_serves(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", np.random.default_rng(3).integers(0, 256, (CACHE_FROM, 8, 8), np.uint8))
+    first = read_dataset(tmp_path / "a.npy")
+    denied = raising(PermissionError(errno.EACCES, "Permission denied"))
+    monkeypatch.setattr("fogcatcher.data.pictures.store.os.utime", denied)
+    monkeypatch.setattr("fogcatcher.data.reading._Collector.add", denied)
+    again = read_dataset(tmp_path / "a.npy")
+    assert again.rows[:].equal(first.rows[:]) and again.notes == first.notes
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*given: object, **named: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_a_store_reads_what_is_asked_for(tmp_path):

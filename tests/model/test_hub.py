@@ -1,5 +1,6 @@
 """Models on the Hugging Face Hub: what would be sent, and what is read from its cache; nothing is fetched."""
 
+import errno
 import json
 import sys
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.spare_cache import spare_cache
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec, Sentence
 from fogcatcher.model.build import build_denoiser
 from fogcatcher.model.config import read_config, write_json
@@ -251,3 +253,19 @@ def test_without_the_library_the_extra_is_named(run, monkeypatch):
     for act in (lambda: fetch("somebody/dogs"), lambda: push_to_hub(run, "somebody/dogs")):
         with pytest.raises(UserError, match=r"pip install 'fogcatcher\[hub\]'"):
             act()
+
+
+def test_a_cache_that_cannot_be_written_is_replaced_for_now(cache, monkeypatch):
+    folders = []
+
+    def snapshot_download(repo, *, revision, allow_patterns, cache_dir=None):
+        folders.append(cache_dir)
+        if cache_dir is None:
+            raise NotADirectoryError(errno.ENOTDIR, "Not a directory", "/somewhere/hub")
+        return str(cache)
+
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    spare_cache.cache_clear()
+    with pytest.warns(UserWarning, match="not kept for the next time"):
+        assert fetch("somebody/dogs") == cache
+    assert folders == [None, str(spare_cache())] and spare_cache().is_dir()

@@ -28,6 +28,9 @@ HEAD = 20
 """Height of the names of columns."""
 PREVIEW_COLUMNS = 10
 """Pictures in each row of the preview of a run."""
+DRAWN_BY = b"drawn by fogcatcher"
+"""The comment in every GIF."""
+SHEET_NAME = "sheet.png"
 LONGEST_LABEL = 60
 """Letters of the name of a row."""
 CLEAR_INDEX = 255
@@ -187,7 +190,8 @@ def save_sprite_gif(frames: Sequence[Image.Image], path: Path, seconds: float = 
 
 
 def _save_gif(path: Path, first: Image.Image, **how: object) -> None:
-    write_atomically(path, lambda part: first.save(part, format="GIF", save_all=True, loop=0, **how))
+    how = {"save_all": True, "loop": 0, "comment": DRAWN_BY, **how}
+    write_atomically(path, lambda part: first.save(part, format="GIF", **how))
 
 
 def _indexed(image: Image.Image) -> Image.Image:

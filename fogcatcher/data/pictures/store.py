@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -144,9 +145,15 @@ def open_pictures(path: Path, shape: tuple[int, int, int, int]) -> PictureTensor
 
 
 def cache_folder() -> Path:
-    """Return where decoded data sets are kept: $FOGCATCHER_CACHE, or the user's usual cache folder."""
+    """Return where decoded data sets are kept: $FOGCATCHER_CACHE, or the user's usual cache folder.
+
+    It need not be there, nor be a folder that can be written.
+    """
     named = os.environ.get("FOGCATCHER_CACHE")
-    usual = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        usual = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # a user without a home
+        usual = os.devnull
     return Path(named) if named else Path(usual) / "fogcatcher"
 
 
@@ -159,30 +166,40 @@ def cached(key: str, kind: type[T]) -> tuple[PictureTensor, T] | None:
         whole = (folder / "pictures.bin").stat().st_size == math.prod(shape)
         if facts.pop("format", None) != _FORMAT or not whole:
             return None
-        os.utime(folder)
+        with contextlib.suppress(OSError):  # somebody else's, or on a disk that may only be read
+            os.utime(folder)
         return open_pictures(folder / "pictures.bin", shape), typed_fields(kind, facts)
     except (OSError, ValueError, UserError):
         return None
 
 
-def store(key: str, fill: Callable[[Path], tuple[PictureTensor, T]]) -> tuple[PictureTensor, T]:
+def store(
+    key: str, fill: Callable[[Path | None], tuple[PictureTensor, T]]
+) -> tuple[PictureTensor, T, OSError | None]:
     """Let ``fill`` write the pictures into a new folder of the cache; put it in place when it is whole.
 
-    The facts are a dataclass of what JSON has, for ``cached``.
+    The facts are a dataclass of what JSON has, for ``cached``. Where the cache cannot be written ``fill`` has
+    no folder, and nothing is kept; the error says why.
     """
     root = cache_folder()
-    root.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
+    except OSError as error:
+        return *fill(None), error
     try:
         pictures, facts = fill(part)
         tree = {"format": _FORMAT, "shape": list(pictures.shape), **vars(facts)}
         (part / "dataset.json").write_text(json.dumps(tree), encoding="utf-8")
         shutil.rmtree(root / key, ignore_errors=True)
         os.replace(part, root / key)
+        _clean(root)
+    except OSError as error:  # what is not the cache's fault comes again
+        shutil.rmtree(part, ignore_errors=True)
+        return *fill(None), error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    _clean(root)
-    return pictures, facts
+    return pictures, facts, None
 
 
 def _clean(root: Path) -> None:

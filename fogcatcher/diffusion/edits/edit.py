@@ -52,6 +52,10 @@ class Edit:
         """Return the sample at times[0], (B, ...), from standard normal ``noise``."""
         return host.process.prior(times[0], noise)
 
+    def asks_first(self, steps: int) -> int:
+        """Return how often ``start`` asks the denoiser for one picture, for a way of so many steps."""
+        return 0
+
     def step(self, host: Host, step: Step) -> Step:
         """Return the step to take, in place of ``step``."""
         return step

@@ -76,6 +76,9 @@ class Replacement(Step):
         known = now.denoiser.process.corrupt(self.known.to(x).expand_as(x), now.s, now.noise())
         return torch.where(self.free.to(x.device), x, known), answer
 
+    def asks(self, steps: int) -> int:
+        return self.inner.asks(steps)
+
 
 @dataclass(frozen=True)
 class Reconstruction(Wrapped):

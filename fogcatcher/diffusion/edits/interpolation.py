@@ -80,3 +80,6 @@ class Between(Edit):
         a, b = noise_of(self.a, self.wish_a), noise_of(self.b, self.wish_b)
         between = slerp(a, b, torch.tensor([float(u) for u in self.weights])).expand_as(noise)
         return host.process.prior(times[0], between)
+
+    def asks_first(self, steps: int) -> int:
+        return self.rounds * steps * sum(isinstance(end, Tensor) for end in (self.a, self.b))

@@ -54,3 +54,6 @@ class Invert(Edit):
     def start(self, host: Host, noise: Samples, times: TimeGrid) -> Samples:
         x0 = host.seen(self.source).to(noise)
         return inverted(host.steered([self.wish], 1.0), x0, times, self.rounds).expand_as(noise)
+
+    def asks_first(self, steps: int) -> int:
+        return self.rounds * steps

@@ -27,6 +27,8 @@ from fogcatcher.diffusion.sampling.samplers import Answer, Moment, Step
 from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Samples, Times, expand_to
 
+FINEST = 1e-6
+"""Relative error below which float32 takes no smaller steps."""
 Slope = Callable[[Times, Tensor], Tensor]
 """(time of each sample, values) -> how fast the values change."""
 
@@ -78,6 +80,10 @@ class RK45(Step):
         t_end = time_of(schedule, end)
         answer = now.ask(contrast(schedule, t_end) * u, t_end)
         return answer.x0_hat if lands else answer.x, answer
+
+    def asks(self, steps: int) -> int:
+        """Only about: measured on the shipped sprites, by a third too many at the most."""
+        return 8 * steps + round(20 * max(self.rtol, self.atol, FINEST) ** -0.2)
 
 
 def integrate(

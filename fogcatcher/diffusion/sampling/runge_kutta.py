@@ -128,5 +128,8 @@ class PNDM(Step):
         fourth = self._eps(now, third, s)
         return shifted(now, now.x, (eps + 2 * second + 2 * third + fourth) / 6, s), answer
 
+    def asks(self, steps: int) -> int:
+        return steps + 3 * min(steps, 3)
+
     def _eps(self, now: Moment, eps: Samples, time: Times) -> Samples:
         return now.eps_hat(now.ask(shifted(now, now.x, eps, time), time))

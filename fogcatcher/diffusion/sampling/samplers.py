@@ -95,13 +95,17 @@ class Step(ABC):
     """One move from t to s."""
 
     calls: ClassVar[int] = 1
-    """How often it asks the denoiser."""
+    """How often it asks the denoiser, where that is the same in every step."""
     climbs: ClassVar[bool] = False
     """Whether it also goes up, from t to s > t; else the loop adds noise there."""
 
     @abstractmethod
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         """Return the sample at the next time, x_s, and what the denoiser answered at t."""
+
+    def asks(self, steps: int) -> int:
+        """Return how often ``steps`` of it ask the denoiser; the first and the last may ask less."""
+        return self.calls * steps
 
 
 def sample(
@@ -208,3 +212,6 @@ class Inversion(Step):
             answer = now.ask(x_s, s)
             x_s = ratio * now.x + gain * now.eps_hat(answer)
         return x_s, answer
+
+    def asks(self, steps: int) -> int:
+        return self.rounds * steps

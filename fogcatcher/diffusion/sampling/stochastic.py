@@ -71,7 +71,6 @@ class Ancestral(Step):
 
     inner: Step = field(default_factory=DPM2)
     eta: float = option(1.0, 0, 1, "fresh noise in each step: 0 none, 1 as much as ddpm")
-    calls: ClassVar[int] = 2
 
     def __call__(self, now: Moment) -> tuple[Samples, Answer]:
         schedule, s = now.schedule, now.s
@@ -83,6 +82,9 @@ class Ancestral(Step):
         x, answer = self.inner(replace(now, s=down))
         alpha_s = schedule.alpha(s)
         return alpha_s / schedule.alpha(down) * x + alpha_s * up * now.noise(), answer
+
+    def asks(self, steps: int) -> int:
+        return self.inner.asks(steps)
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,9 @@ class PredictorCorrector(Step):
             now = replace(now, x=x)
         return self.predictor(now)
 
+    def asks(self, steps: int) -> int:
+        return self.corrections * steps + self.predictor.asks(steps)
+
 
 @dataclass(frozen=True)
 class AnnealedLangevin(Step):
@@ -172,3 +177,6 @@ class AnnealedLangevin(Step):
         if schedule.sigma(now.s) == 0:
             return answer.x0_hat, answer
         return schedule.alpha(now.s) / schedule.alpha(now.t) * now.x, answer
+
+    def asks(self, steps: int) -> int:
+        return (self.inner + 1) * steps
