@@ -67,6 +67,7 @@ class Interpolate(FinishArguments, SteeringArguments):
         guidance, sampler = self.guidance or f"{usual['guidance']:g}", self.sampler or str(usual["sampler"])
         settings = replace(self, guidance=guidance, sampler=sampler).settings()
         finish = self.finish.finisher(model.config.kind, model.palette)
+        self.finish.check_size(model.config.kind.shape, self.frames, self.frames)
         folder = self.out or Path(f"between-{Path(self.a).stem}-{Path(self.b).stem}")
         check_ours(folder, files_between(self.frames, self.finish))
         say_cost(model, settings, self.frames)

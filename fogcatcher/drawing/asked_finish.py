@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -48,6 +48,12 @@ class AskedFinish:
             return drawing.finished(Finish(palette=colours_for(drawing.pictures, palette), **own))
 
         return finish
+
+    def check_size(self, shape: Sequence[int], count: int, columns: int) -> None:
+        """Raises UserError where an atlas of ``count`` pictures, (C, H, W) each, would be too large."""
+        if self.atlas:
+            height, width = (side * self.zoom for side in shape[1:])
+            Atlas(columns, self.power_of_two).layout(count, (width, height))
 
     def files_of_sheet(self, name: str) -> set[str]:
         """Return the names of what ``save_sheet`` writes for the sheet ``name``."""

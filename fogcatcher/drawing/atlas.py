@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from fogcatcher.base.version import __version__
-from fogcatcher.data.pictures.sprite_sheets import Layout, join_sheet, new_layout
+from fogcatcher.data.pictures.sprite_sheets import Layout, check_pixels, join_sheet, new_layout
 
 MILLISECONDS = 100
 """How long a frame lasts where somebody plays the sheet."""
@@ -31,7 +31,9 @@ class Atlas:
         layout = new_layout(count, (height, width), min(self.columns, count))
         if not self.power_of_two:
             return layout
-        return replace(layout, width=_power_of_two(layout.width), height=_power_of_two(layout.height))
+        width, height = _power_of_two(layout.width), _power_of_two(layout.height)
+        check_pixels(width, height)
+        return replace(layout, width=width, height=height)
 
     def image(self, images: Sequence[Image.Image]) -> Image.Image:
         """Return the sheet, RGBA."""

@@ -118,10 +118,9 @@ class Drawing:
         """Write one file per drawing, named by its seed, into ``folder``, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{name}{self.kind.suffix}" for name in names or self.names]
-        rows = self.finish.enlarged(self.rows)
         for number, (path, made) in enumerate(zip(paths, self.made, strict=True)):
             recipe = FileRecipe([made], self.finish) if metadata else None
-            row = rows[number : number + 1]
+            row = self.finish.enlarged(self.rows[number : number + 1])  # one by one: enlarged they are large
             if self.finish.indexed:
                 self.write(self.finish.as_file(to_image(row)), path, recipe)
             else:

@@ -23,6 +23,8 @@ from fogcatcher.drawing.sheet_forms import MOST_PICTURES, Columns, SheetForm, fo
 FORM = 2
 """The form that this version writes. Form 1, of before there were numbers, is the same but for them."""
 MOST_IN_BATCH = 256
+GIVEN = "given"
+"""What a recipe says of its noise in the place of a seed."""
 DEEPEST = 8
 LONGEST_TEXT = 10_000
 LONGEST_PNG = 4_000_000
@@ -57,7 +59,11 @@ class PictureRecipe:
     step: int | None = None
     """Of the run, where the picture is one of its previews."""
 
+    noise_given: bool = False
+    """Whether it started from noise that somebody gave, so that the seed does not say all."""
+
     def to_json(self) -> dict[str, object]:
+        start = {"noise": GIVEN} if self.noise_given else {"seed": self.seed}
         made_by = {"weaker": self.weaker, "classifier": self.classifier, "name": self.name, "ema": self.ema}
         return {
             "recipe": FORM,
@@ -66,7 +72,7 @@ class PictureRecipe:
             **{key: value for key, value in made_by.items() if value not in (None, "")},
             "computed_by": self.computed_by,
             **self.settings.to_recipe(),
-            "seed": self.seed,
+            **start,
             "condition": dict(self.condition),
             "batch": list(self.batch),
             **({} if self.edit is None else {"edit": self.edit}),
@@ -80,10 +86,12 @@ class PictureRecipe:
         place, size = typed(tree.get("batch", [0, 1]), tuple[int, int], "batch")
         if not 0 <= place < size <= MOST_IN_BATCH:
             raise ValueError(f"'batch' is no place in a batch of at most {MOST_IN_BATCH}")
+        given = tree.get("noise") == GIVEN
         return PictureRecipe(
             model=_hash(needed(tree, "model"), "model"),
             settings=_settings(tree),
-            seed=typed(needed(tree, "seed"), Seed, "seed"),
+            seed=0 if given else typed(needed(tree, "seed"), Seed, "seed"),
+            noise_given=given,
             condition=typed(needed(tree, "condition"), Mapping[str, Wish], "condition"),
             version=typed(tree.get("fogcatcher", "unknown"), str, "fogcatcher"),
             computed_by=typed(tree.get("computed_by", ""), str, "computed_by"),
@@ -166,7 +174,7 @@ def read_file_recipe(path: Path) -> FileRecipe:
         _check_plain(tree)
         recipe = FileRecipe.from_json(tree)
         for picture in recipe.pictures:
-            _check_repeatable(picture.settings)
+            _check_repeatable(picture)
         return recipe
     except (ValueError, TypeError) as error:
         said = Message("the recipe in {path} cannot be used: {reason}.", path=path, reason=_reason(error))
@@ -194,13 +202,15 @@ def _read_tree(path: Path) -> Mapping[str, object]:
                 path=path,
             )
         )
-    if not {"seed", "pictures"} & set(tree):
+    if not {"seed", "noise", "pictures"} & set(tree):
         raise UserError(f"the recipe in {path} ('{RECIPE_KEY}') is not that of a drawn picture.")
     return tree
 
 
-def _check_repeatable(settings: Settings) -> None:
-    led_by = settings.steering.guide_with
+def _check_repeatable(picture: PictureRecipe) -> None:
+    if picture.noise_given:
+        raise ValueError("it was drawn from noise that was given in Python, which no recipe holds")
+    led_by = picture.settings.steering.guide_with
     if led_by is not None and not re.fullmatch(OF_THE_SAME_RUN, led_by):
         raise ValueError(
             Message("it was guided by another run, {run!r}: draw it again with {@guide_with}", run=led_by)

@@ -28,7 +28,7 @@ def parameters_text(recipe: PictureRecipe, size: Sequence[int]) -> str:
         "Schedule type": how.grid,
         "CFG scale": how.guidance if one_scale else None,
         "Guidance": None if one_scale else _in_words(how.guidance),
-        "Seed": recipe.seed,
+        "Seed": None if recipe.noise_given else recipe.seed,
         "Size": "x".join(map(str, size)),
         "Model hash": recipe.model,
         "Model": recipe.name or None,

@@ -153,7 +153,7 @@ class FogcatcherPipeline(DiffusionPipeline):
         if not 1 <= steps <= 10_000:
             raise ValueError(f"sampling needs at least 1 step and at most 10,000, not {steps}.")
         grid = self.denoiser.facts["grid"]
-        if steps > grid.get("trained_steps", steps):
+        if steps + (grid["name"] == "linspace_open") > grid.get("trained_steps", math.inf):
             raise ValueError(f"{steps} steps do not fit into {grid['trained_steps']} trained ones.")
         index = torch.arange(steps, dtype=torch.float64)
         match grid["name"]:
@@ -165,7 +165,11 @@ class FogcatcherPipeline(DiffusionPipeline):
             case "linspace":
                 trained = grid["trained_steps"]
                 noisy = (torch.linspace(trained - 1, 0, steps, dtype=torch.float64).round() + 1) / trained
-            case "karras" | "karras_nested" | "log_snr":
+            case "linspace_open":
+                trained = grid["trained_steps"]
+                places = torch.linspace(trained - 1, 0, steps + 1, dtype=torch.float64).round()
+                noisy = (places[:-1] + 1) / trained
+            case "karras" | "karras_nested" | "log_snr" | "polyexponential":
                 noisy = self.denoiser.time_of(self._log_snrs(steps, **grid))
             case name:
                 raise ValueError(f"this pipeline does not know the grid '{name}'.")
@@ -180,6 +184,8 @@ class FogcatcherPipeline(DiffusionPipeline):
         ramp = torch.linspace(0, 1, steps + (name == "karras_nested"), dtype=torch.float64)[:steps]
         if name == "log_snr":
             return first + ramp * (-2 * math.log(sigma_min) - first)
+        if name == "polyexponential":
+            return -2 * math.log(sigma_min) + (1 - ramp) ** rho * (first + 2 * math.log(sigma_min))
         high, low = (-first / 2).exp() ** (1 / rho), sigma_min ** (1 / rho)
         return -2 * rho * (high + ramp * (low - high)).log()
 

@@ -28,6 +28,8 @@ from fogcatcher.diffusion.sampling.grids import (
     LinspaceGrid,
     LogSNRGrid,
     NestedKarrasGrid,
+    OpenLinspaceGrid,
+    PolyexponentialGrid,
     UniformGrid,
 )
 from fogcatcher.diffusion.sampling.samplers import Step
@@ -52,7 +54,9 @@ GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
     "uniform": lambda steps: UniformGrid(),
     "leading": lambda steps: LeadingGrid(steps or 1000),
     "linspace": lambda steps: LinspaceGrid(steps or 1000),
+    "linspace_open": lambda steps: OpenLinspaceGrid(steps or 1000),
     "log_snr": lambda steps: LogSNRGrid(),
+    "polyexponential": lambda steps: PolyexponentialGrid(),
 }
 SPREAD = LogSNRLabel(1000 / 32, 500.0)
 """Log-SNRs from 16 to -16 as the numbers 0 to 1,000, for networks made for step numbers."""

@@ -62,6 +62,7 @@ def draw_files(
     this model cannot draw, and for what needs all the pictures at once and is asked of too many.
     """
     finish = asked.finish.finisher(model.config.kind, model.palette)
+    asked.finish.check_size(model.config.kind.shape, len(asked.seeds), asked.columns)
     together = asked.gif or asked.gif_each or asked.finish.atlas or asked.finish.palette.isdecimal()
     if together and (processes.count > 1 or asked.shown < len(asked.seeds)):
         raise UserError(

@@ -106,6 +106,7 @@ class Model:
         *,
         settings: Settings = USUAL,
         seeds: Sequence[int] | None = None,
+        noise: Tensor | None = None,
         edit: Edit | None = None,
         keep_frames: bool = False,
         progress: Callable[[int, int], None] | None = None,
@@ -118,20 +119,25 @@ class Model:
         ask for one class of the main attribute and the next eight for the next (see ``class_of_seed``).
         How to draw say ``settings``, and fields of them given by name (``sampler="ddim", steps=50``), which
         count more. ``seeds`` default to 0 ... n - 1; the picture of a seed does not depend on the others.
+        ``noise``, (N, ...) of the shape of a sample and standard normal, is where to start instead of the
+        seeds' own; what a sampler adds later is still theirs. Recipes then say so, and cannot be drawn again.
         ``edit`` changes pictures instead of drawing new ones (``edits/``). ``progress`` hears how many of all
         picture-steps are done, and ``watch`` the state after every step of every batch; to cancel, raise from
         either. Raises UserError for unknown names and impossible numbers.
         """
-        seeds = seeds_of(n, seeds)
+        seeds = seeds_of(len(noise) if n is None and seeds is None and noise is not None else n, seeds)
         wishes = self._wishes(condition, seeds)
         self.check_choices(choices)
         settings = self._checked(settings_of(choices, settings))
         edit = edit or Edit()
         in_all = len(self.times(settings, edit)) - 1
+        if noise is not None:
+            _check_noise(noise, (len(seeds), *edit.shape(self.config.kind.shape)))
 
         def drawn(part: slice) -> list[Samples]:
             states: list[State] = []
-            for state in self.states(seeds[part], wishes[part], settings, edit.part(part)):
+            start = None if noise is None else noise[part]
+            for state in self.states(seeds[part], wishes[part], settings, edit.part(part), start):
                 states = [*states, state] if keep_frames else [state]
                 if watch:
                     watch(state)
@@ -149,7 +155,7 @@ class Model:
 
         # The last bits of a network's answer depend on the place in its batch.
         places = [(place, len(batch[-1])) for batch in batches for place in range(len(batch[-1]))]
-        made_by = self._made_by(settings)
+        made_by = replace(self._made_by(settings), noise_given=noise is not None)
         to_rows = self.config.kind.from_model
         rows = edit.finish(to_rows(raw))
         return Drawing(
@@ -256,9 +262,11 @@ class Model:
         wishes: Sequence[Mapping[str, Wish]],
         settings: Settings,
         edit: Edit | None = None,
+        noise: Samples | None = None,
     ) -> Iterator[State]:
         """Yield the state after every sampling step of one batch: one picture per seed, a wish for each.
 
+        ``noise``, (B, ...), is where to start instead of the seeds' own.
         This is ``samplers.sample`` with everything of this model filled in. Raises UserError as ``sample``.
         """
         edit, settings = edit or Edit(), self._checked(settings)
@@ -268,7 +276,8 @@ class Model:
         generator = SampleGenerator(seeds)
         shape = edit.shape(self.config.kind.shape)
         check_canvas(self.denoiser, self.config.kind, shape)
-        noise = generator.randn_like(torch.empty(len(seeds), *shape, device=self.device))
+        own = generator.randn_like(torch.empty(len(seeds), *shape, device=self.device))
+        noise = own if noise is None else noise.to(own)  # drawn either way, so that what follows is the same
         try:
             denoiser = edit.denoiser(host, self.steered(wishes, settings))
             x = edit.start(host, noise, times)
@@ -412,6 +421,13 @@ class Model:
         """Return the hash that a model of these very weights has once it is saved and loaded."""
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
         return short_hash(save(tensors))
+
+
+def _check_noise(noise: Tensor, shape: tuple[int, ...]) -> None:
+    if noise.shape != shape:
+        raise UserError(f"noise of shape {shape} is needed here, not {tuple(noise.shape)}.")
+    if not (noise.is_floating_point() and bool(noise.isfinite().all())):
+        raise UserError("the noise that is given must be of finite floating point numbers.")
 
 
 def _own_way(few: Distilled) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.cli.main import main
 from fogcatcher.data.pictures.sprite_sheets import fixed_layout, split_sheet
 from fogcatcher.drawing.atlas import Atlas
+from fogcatcher.model.model import Model
+from tests.commands import refused
 
 
 def pictures(count: int, width: int = 5, height: int = 3) -> list[Image.Image]:
@@ -80,3 +82,21 @@ def test_the_command_writes_both_files(tmp_path):
         box = (entry["x"], entry["y"], entry["x"] + entry["w"], entry["y"] + entry["h"])
         assert sheet.crop(box).tobytes() == Image.open(tmp_path / name).tobytes()
     assert [tag["name"] for tag in document["meta"]["frameTags"]] == ["creature", "food"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sample", "sprites", "-n", "64", "--zoom", "100"),
+        ("sample", "sprites", "-n", "64", "--zoom", "50", "--power-of-two"),
+        ("interpolate", "sprites", "3", "4", "--frames", "1000", "--zoom", "16"),
+        ("recolor", "sprites", "p.png", "-n", "64", "--zoom", "100"),
+    ],
+)
+def test_an_atlas_that_would_be_too_large_is_not_drawn(words, tmp_path, monkeypatch, capsys):
+    """64 pictures of 16 x 16 at 100 are 12,800 x 12,800, 1,000 at 16 256,000 x 256: over 50 million."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Model, "states", lambda *given: pytest.fail("it draws"))
+    Image.new("RGBA", (16, 16)).save("p.png")
+    said = refused(*words, "--atlas", capsys=capsys)
+    assert "is too large: put fewer pictures into one, or enlarge them less" in said

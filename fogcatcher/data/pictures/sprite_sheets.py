@@ -161,9 +161,16 @@ def new_layout(
         2 * margin + number * size + (number - 1) * spacing
         for number, size in zip((rows, columns), cell, strict=True)
     )
-    if height * width > MOST_PIXELS:
-        raise UserError(f"a sheet of {width}x{height} is too large: put fewer pictures into one.")
+    check_pixels(width, height)
     return Layout(height, width, cell, spacing, margin, rows, columns, background)
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Raises UserError for a sheet of over 50 million pixels."""
+    if height * width > MOST_PIXELS:
+        raise UserError(
+            f"a sheet of {width}x{height} is too large: put fewer pictures into one, or enlarge them less."
+        )
 
 
 def fixed_layout(rgba: Rgba, cell: tuple[int, int], spacing: int = 0, margin: int = 0) -> Layout:

@@ -77,6 +77,8 @@ def _noisy_times(grid: Fields, schedule: Fields, steps: int) -> Times:
             return (np.arange(steps)[::-1] * (_at_most(trained, steps) // steps) + 1) / trained
         case {"kind": "LinspaceGrid", "trained_steps": trained}:
             return (np.linspace(_at_most(trained, steps) - 1, 0, steps).round() + 1) / trained
+        case {"kind": "OpenLinspaceGrid", "trained_steps": trained}:
+            return (np.linspace(_at_most(trained, steps + 1) - 1, 0, steps + 1).round()[:-1] + 1) / trained
         case {
             "kind": "KarrasGrid" | "NestedKarrasGrid" as kind,
             "sigma_min": smallest,
@@ -90,6 +92,9 @@ def _noisy_times(grid: Fields, schedule: Fields, steps: int) -> Times:
         case {"kind": "LogSNRGrid", "sigma_min": smallest, "sigma_max": largest}:
             first = max(last, -2 * np.log(largest))
             return t_from_log_snr(schedule, first + ramp * (-2 * np.log(smallest) - first))
+        case {"kind": "PolyexponentialGrid", "sigma_min": smallest, "sigma_max": largest, "rho": rho}:
+            first, end = max(last, -2 * np.log(largest)), -2 * np.log(smallest)
+            return t_from_log_snr(schedule, end + (1 - ramp) ** rho * (first - end))
     raise UserError(f"this version cannot draw by the grid {grid.get('kind')}: use a newer one.")
 
 
