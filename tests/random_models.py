@@ -35,6 +35,11 @@ def random_model(method: Method = PRESETS["default"]) -> Model:
     return Model(denoiser, config(method), CONDITIONS)
 
 
+def method_for(sampler: str) -> Method:
+    """Return the method of a model with which the sampler can draw, in four steps."""
+    return PRESETS[{"ddpm_learned": "iddpm", "ddgan": "ddgan"}.get(sampler, "default")]
+
+
 def save(model: Model, folder: Path) -> Path:
     model.save(folder)
     return folder

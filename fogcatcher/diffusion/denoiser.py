@@ -241,3 +241,58 @@ class LearnedVarianceDenoiser(Denoiser):
         """Return x0_hat and where the log variance lies, from beta-tilde (0) to beta (1), (B, ...) each."""
         raw, v = self._raw(x_t, t, cond).chunk(2, dim=1)
         return self._x0_hat(x_t, t, raw), (v.to(x_t.dtype) + 1) / 2
+
+
+LATENT = "latent"
+"""Under this name the network of a ``LatentDenoiser`` is told its latent, beside the condition."""
+
+
+class LatentDenoiser(Denoiser):
+    """A denoiser that answers with one clean sample of many, which a ``latent`` picks.
+
+    ``latent`` is standard normal, (B, ``latents``). So p(x0 | x_t) may have any number of modes (Xiao et al.
+    2022, "Denoising Diffusion GANs", equation 5). Without one it answers as for a latent of zeros.
+    """
+
+    def __init__(
+        self, network: nn.Module, process: Process, preconditioning: Preconditioning, latents: int
+    ) -> None:
+        super().__init__(network, process, preconditioning)
+        self.latents = latents
+
+    def with_latent(self, latent: Tensor) -> DenoiserLike:
+        """Return the denoiser with its latent, (B, latents), filled in."""
+        return _Picked(self, latent)
+
+
+@dataclass(frozen=True)
+class _Picked:
+    inner: LatentDenoiser
+    latent: Tensor
+
+    @property
+    def process(self) -> Process:
+        return self.inner.process
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        return self.inner(x_t, t, {**(cond or {}), LATENT: self.latent})
+
+
+@runtime_checkable
+class PicksByLatent(Protocol):
+    """A denoiser, or what is wrapped around one, that answers with the clean sample a latent picks."""
+
+    @property
+    def process(self) -> Process: ...
+
+    @property
+    def latents(self) -> int: ...
+
+    def with_latent(self, latent: Tensor) -> DenoiserLike: ...
+
+
+def picking(denoiser: DenoiserLike) -> PicksByLatent:
+    """Raises ValueError for a denoiser that has no latent."""
+    if not isinstance(denoiser, PicksByLatent):
+        raise ValueError("this needs a model with a latent, which picks one clean picture of many")
+    return denoiser

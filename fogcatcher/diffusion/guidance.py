@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from fogcatcher.diffusion.denoiser import DenoiserLike
+from fogcatcher.diffusion.denoiser import DenoiserLike, picking
 from fogcatcher.diffusion.posterior import LearnsVariance
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
@@ -40,6 +40,15 @@ class Wrapped(ABC):
         """Return the steered answer, and the variance of the last call inside, which is conditional."""
         fraction = _Fraction(self.inner)
         return replace(self, inner=fraction)(x_t, t, cond), fraction.last
+
+    @property
+    def latents(self) -> int:
+        """How many numbers pick one answer of many. Raises ValueError where there is but one answer."""
+        return picking(self.inner).latents
+
+    def with_latent(self, latent: Tensor) -> DenoiserLike:
+        """Return the steered answers for a latent, (B, latents)."""
+        return replace(self, inner=picking(self.inner).with_latent(latent))
 
 
 class _Fraction:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -171,6 +171,16 @@ class Objective:
     loss: Literal["l2", "l1", "huber"] = "l2"
     delta: float = field(default=1.0, kw_only=True)
     """Where huber goes over from squares to sizes."""
+
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """What it has learnt on the way, to be saved and filled again in place; most learn nothing."""
+        return self.times.memory
+
+    @property
+    def measured(self) -> Objective:
+        """What a check measures in its place: it learns nothing, and falls as answers get better."""
+        return replace(self, times=self.times.unlearning)
 
     def __call__(
         self, denoiser: DenoiserLike, x0: Samples, cond: Condition | None, generator: torch.Generator

@@ -41,9 +41,9 @@ from fogcatcher.exchange.from_diffusers import TOP, WEIGHTS
 from fogcatcher.exchange.wrapped import program_of
 from fogcatcher.model.build import build_grid
 from fogcatcher.model.config import write_json
-from fogcatcher.model.distilling import check_any_steps
 from fogcatcher.model.model import Model
 from fogcatcher.model.model_card import example, model_card
+from fogcatcher.model.own_way import check_any_way
 from fogcatcher.model.privacy import public_conditions
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
 
@@ -76,7 +76,7 @@ def to_diffusers(model: Model, folder: Path, sheet: Image.Image | None = None) -
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: name a new folder for the export.")
-    check_any_steps(model.config, "a pipeline of diffusers")
+    check_any_way(model.config, "a pipeline of diffusers")
     pictures = model.config.pictures
     plain = _plain(model)
     if plain:

@@ -23,8 +23,8 @@ from fogcatcher.diffusion.sampling.grids import Grid
 from fogcatcher.diffusion.schedules import BetaSchedule, Schedule
 from fogcatcher.exchange.wrapped import program_of
 from fogcatcher.model.build import build_grid
-from fogcatcher.model.distilling import check_any_steps
 from fogcatcher.model.model import Model
+from fogcatcher.model.own_way import check_any_way
 from fogcatcher.model.privacy import public_conditions, public_config
 
 
@@ -42,7 +42,7 @@ def to_onnx(model: Model, path: Path) -> None:
         raise UserError(
             f"writing ONNX needs the '{error.name}' library: pip install 'fogcatcher[onnx]'."
         ) from error
-    check_any_steps(model.config, "an ONNX file")
+    check_any_way(model.config, "an ONNX file")
     _ = model.config.pictures  # which says so where a model draws none
     graph = _graph(model)
     onnx.helper.set_model_props(graph, facts(model))

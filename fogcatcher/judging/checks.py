@@ -92,7 +92,7 @@ class Monitor:
 
     def __init__(self, kind: Kind, dataset: Dataset, parts: Split, objective: Objective, plan: Plan) -> None:
         self._kind, self._dataset = kind, dataset
-        self._objective = replace(objective, times=objective.times.unlearning)
+        self._objective = objective.measured
         self._seed = plan.seed
         self.due: list[int] = []
         self.plan(plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -11,8 +12,10 @@ from fogcatcher.base.errors import UserError, known_name, named, unknown_name
 from fogcatcher.data.conditions.conditions import ConditionSpec, Text
 from fogcatcher.data.pictures import augmentation
 from fogcatcher.diffusion.denoiser import (
+    LATENT,
     Denoiser,
     Label,
+    LatentDenoiser,
     LearnedVarianceDenoiser,
     LogSNRLabel,
     Preconditioning,
@@ -80,6 +83,8 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
         torch.manual_seed(config.training.seed)
         net = build_network(wanted_of(config, conditions))
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if method.latents:
+        return LatentDenoiser(net, Process(schedule), prediction, method.latents)
     kind = LearnedVarianceDenoiser if method.learns_variance else Denoiser
     return kind(net, Process(schedule), prediction)
 
@@ -170,6 +175,8 @@ def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Vector | 
         a.name: Words(a.vocabulary) if isinstance(a, Text) else Vector(a.features, a.length)
         for a in conditions.attributes
     }
+    if config.method.latents:
+        inputs[LATENT] = Vector(config.method.latents, math.sqrt(config.method.latents))
     if config.augmentation:
         inputs[augmentation.NAME] = Vector(config.augmentation.features)
     return inputs

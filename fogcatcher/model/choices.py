@@ -8,7 +8,7 @@ files of the mathematics are imported when a row is used, as help does not wait 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
@@ -18,13 +18,14 @@ from fogcatcher.diffusion.sampling.options import Option
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fogcatcher.diffusion import denoiser, objectives, schedules
+    from fogcatcher.diffusion import adversarial, denoiser, objectives, schedules
     from fogcatcher.diffusion.denoiser import Preconditioning
     from fogcatcher.diffusion.objectives import Objective, TimeDistribution, Weighting
     from fogcatcher.diffusion.schedules import Schedule
 else:
-    denoiser, objectives, schedules = (
-        Later(f"fogcatcher.diffusion.{name}") for name in ("denoiser", "objectives", "schedules")
+    adversarial, denoiser, objectives, schedules = (
+        Later(f"fogcatcher.diffusion.{name}")
+        for name in ("adversarial", "denoiser", "objectives", "schedules")
     )
 
 Made = TypeVar("Made")
@@ -263,7 +264,31 @@ def _variational(
     return objectives.Variational(times, weighting, simple=simple, bound=bound)
 
 
+def _adversarial(
+    times: TimeDistribution,
+    weighting: Weighting | None,
+    calls: float,
+    latents: float,
+    r1: float,
+    r1_every: float,
+    critic_rate: float,
+) -> Objective:
+    """Without its rival, which is made for the data (``model/rival.py``)."""
+    if weighting is not None or not isinstance(times, objectives.UniformTimes):
+        raise UserError(
+            Message(
+                "the adversarial loss learns at its own few steps, all alike: choose {@times} discrete, "
+                "independent or antithetic, and leave {@weighting} as it is."
+            ),
+            about="times",
+        )
+    return adversarial.Adversarial(
+        replace(times, steps=int(calls)), steps=int(calls), r1=r1, r1_every=int(r1_every)
+    )
+
+
 HYBRID = "hybrid"
+ADVERSARIAL = "adversarial"
 LOSSES: Mapping[str, Choice[Objective]] = {
     "l2": Choice(lambda times, weighting: objectives.Objective(times, weighting), "squared errors"),
     "l1": Choice(lambda times, weighting: objectives.Objective(times, weighting, "l1"), "sizes of errors"),
@@ -278,6 +303,17 @@ LOSSES: Mapping[str, Choice[Objective]] = {
         _options(
             simple=(1.0, 0, 100, "weight of l2; 0 leaves the bound alone"),
             bound=(0.001, 0, 100, "weight of the bound"),
+        ),
+    ),
+    ADVERSARIAL: Choice(
+        _adversarial,
+        "a second network tells steps of the data from steps of the model (denoising diffusion GAN)",
+        _options(
+            calls=(4, 1, 64, "steps, and calls of the network, in which it will draw"),
+            latents=(64, 1, 1024, "numbers that pick one of the pictures that may lie behind a noisy one"),
+            r1=(0.02, 0, 1000, "weight of the critic's squared slope"),
+            r1_every=(15, 1, 1000, "so many steps lie between two looks at the slope"),
+            critic_rate=(1.25e-4, 1e-7, 1, "learning rate of the critic"),
         ),
     ),
 }

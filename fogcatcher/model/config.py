@@ -21,7 +21,7 @@ from fogcatcher.data.kinds import KINDS
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
-from fogcatcher.model.choices import COLUMNS, HYBRID, row_in_words
+from fogcatcher.model.choices import ADVERSARIAL, COLUMNS, HYBRID, LOSSES, row_in_words
 from fogcatcher.model.places import CONFIG
 from fogcatcher.networks.ddpm_unet import UNetShape
 from fogcatcher.training.fit import Plan
@@ -46,7 +46,7 @@ class Method:
     grid: str = "karras"
     """Sampling times."""
     loss: str = "l2"
-    """How errors are measured; hybrid also learns the variance."""
+    """How errors are measured; hybrid also learns the variance, adversarial to draw in few steps."""
     weighting: str = "own"
     """What errors weigh."""
     label: str = "own"
@@ -60,6 +60,17 @@ class Method:
     @property
     def learns_variance(self) -> bool:
         return self.loss == HYBRID
+
+    def of_adversary(self, option: str) -> float:
+        """Return what the adversarial loss was told, or its usual; 0 where the loss is another."""
+        if self.loss != ADVERSARIAL:
+            return 0.0
+        return self.options.get(option, LOSSES[ADVERSARIAL].options[option].default)
+
+    @property
+    def latents(self) -> int:
+        """How many numbers pick one answer of the network; 0 where it gives the mean of all."""
+        return int(self.of_adversary("latents"))
 
     @property
     def in_words(self) -> str:

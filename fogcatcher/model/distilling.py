@@ -26,15 +26,6 @@ def grid_of(config: RunConfig) -> str:
     return "karras_nested" if config.method.grid in ("karras", "log_snr") else "uniform"
 
 
-def check_any_steps(config: RunConfig, what: str) -> None:
-    """Raises UserError for a model of few steps where ``what`` is written cannot say which steps they are."""
-    if config.distilled:
-        raise UserError(
-            f"{what} cannot say yet that a model draws in its own {config.distilled.steps} steps alone: "
-            f"export its teacher, {config.distilled.teacher}, or as torch."
-        )
-
-
 def build_distillation(config: RunConfig, teacher: Denoiser) -> Distillation:
     """Return what a student with this config learns from its teacher.
 

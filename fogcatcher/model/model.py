@@ -49,8 +49,9 @@ from fogcatcher.model.build import (
     wanted_of,
 )
 from fogcatcher.model.choose_network import build_network
-from fogcatcher.model.config import BEST, WEIGHTS, Distilled, RunConfig, read_config, write_config
+from fogcatcher.model.config import BEST, WEIGHTS, RunConfig, read_config, write_config
 from fogcatcher.model.model_card import model_card, usage_of
+from fogcatcher.model.own_way import other_way, own_way
 from fogcatcher.model.places import SHIPPED, local_folder
 from fogcatcher.model.sizes import check_canvas
 from fogcatcher.model.trained_classifier import TrainedClassifier, load_classifier
@@ -177,23 +178,14 @@ class Model:
     @property
     def usual(self) -> Settings:
         """How this model draws where nothing else is said."""
-        few = self.config.distilled
-        return USUAL if few is None else replace(USUAL, **_own_way(few))
+        return self._in_own_way(USUAL)
 
     def check_choices(self, choices: Mapping[str, object]) -> None:
         """Raises UserError where somebody chose how to draw, and this model knows one way alone."""
-        few = self.config.distilled
-        for name, own in (_own_way(few) if few else {}).items():
+        for name, own in own_way(self.config).items():
             given = choices.get(name)
             if given is not None and given != own:
-                message = Message(
-                    "this model was made to draw in {steps} steps of ddim, guided as its teacher was: "
-                    "leave out {name}, or draw with its teacher, {teacher}.",
-                    steps=few.steps if few else 0,
-                    name=name,
-                    teacher=few.teacher if few else "",
-                )
-                raise UserError(message, about=name)
+                raise UserError(other_way(self.config, name), about=name)
 
     def _made_by(self, settings: Settings) -> PictureRecipe:
         """The recipe of every picture of one drawing, but for what each has of its own."""
@@ -228,8 +220,7 @@ class Model:
         return replace(settings, grid=self._grid(settings), steering=steering)
 
     def _in_own_way(self, settings: Settings) -> Settings:
-        few = self.config.distilled
-        return replace(settings, **_own_way(few)) if few else settings
+        return replace(settings, **own_way(self.config))
 
     def _grid(self, settings: Settings) -> str:
         return grid_name(settings.grid) if settings.grid else self.config.method.grid
@@ -423,6 +414,7 @@ class Model:
         return short_hash(save(tensors))
 
 
+<<<<<<< HEAD
 def _check_noise(noise: Tensor, shape: tuple[int, ...]) -> None:
     if noise.shape != shape:
         raise UserError(f"noise of shape {shape} is needed here, not {tuple(noise.shape)}.")
@@ -435,6 +427,8 @@ def _own_way(few: Distilled) -> dict[str, Any]:
     return {"sampler": "ddim", "steps": few.steps, "grid": few.grid, "guidance": 1.0, "eta": None}
 
 
+=======
+>>>>>>> 55482b8 (Denoising diffusion GANs: a latent picks x0, a critic learns beside the model in the same loop; checks measure the energy score)
 def class_of_seed(seed: int, classes: int) -> int:
     """Return the class that a seed asks for by default: a sheet of 8 columns shows a class a row."""
     return seed // SEEDS_PER_CLASS % classes

@@ -19,6 +19,7 @@ PRESETS: Mapping[str, Method] = {
     "edm": Method("edm", "edm", "lognormal_edm", "karras"),
     "v_cosine": Method("cosine", "v", "uniform", "uniform"),
     "flow": Method("flow", "velocity", "logitnormal", "uniform"),
+    "ddgan": Method("vp", "x0", "discrete", "uniform", loss="adversarial"),
 }
 """Each paper's own choices (docs/methods.md); "default" is the row that measured best for small pictures."""
 
@@ -48,5 +49,10 @@ RECIPES: Mapping[str, Recipe] = {
         "course", replace(AS_WRITTEN, batch_size=100, fall=1.0, fall_along="line", condition_dropout=0.1)
     ),
     "annotated": Recipe("annotated", replace(AS_WRITTEN, batch_size=128)),
+    "ddgan": Recipe(
+        "small",
+        Plan(steps=1, learning_rate=5e-4, optimizer="adam", weight_decay=0.0, gradient_clip=1e6),
+        augment="auto",
+    ),
 }
 """Presets that are whole rows. Of the others, network, batch, optimiser and average are this program's."""

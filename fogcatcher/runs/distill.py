@@ -16,6 +16,7 @@ from fogcatcher.model.choose_network import learning_rate_of
 from fogcatcher.model.config import Distilled, RunConfig
 from fogcatcher.model.distilling import METHODS, USUAL, grid_of
 from fogcatcher.model.model import Model, load
+from fogcatcher.model.own_way import own_way
 from fogcatcher.model.start_from import START_RATE, licence_of, name_of
 from fogcatcher.runs.devices import ONE_DEVICE, Devices
 from fogcatcher.runs.fingerprint import fingerprint
@@ -103,6 +104,9 @@ def prepare_distillation(
 def _few(setup: DistillSetup, teacher: Model) -> Distilled:
     """Raises UserError for steps and methods that cannot be."""
     before = teacher.config.distilled
+    if teacher.config.method.latents:
+        own = own_way(teacher.config)["steps"]
+        raise UserError(f"{setup.run} draws in its own {own} steps, each by chance: it cannot teach fewer.")
     method = USUAL if setup.method == "auto" else setup.method
     named("method", method, METHODS, about="method")
     steps, of = setup.steps, setup.teacher_steps or (before.steps if before else TEACHER_STEPS)

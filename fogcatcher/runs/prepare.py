@@ -19,6 +19,7 @@ from fogcatcher.data.pictures.augmentation import Augmentation, choose
 from fogcatcher.data.pictures.spec import PictureSpec, hard_share
 from fogcatcher.data.reading import Dataset, Reading
 from fogcatcher.data.splitting import Split, split, tiny_classes
+from fogcatcher.diffusion.adversarial import Adversarial
 from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.model.build import build_denoiser, build_objective, wanted_of, warnings_of
 from fogcatcher.model.choose_network import (
@@ -37,6 +38,7 @@ from fogcatcher.model.config import (
 from fogcatcher.model.distilling import TEACHER, build_distillation
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.presets import RECIPES
+from fogcatcher.model.rival import with_rival
 from fogcatcher.model.start_from import START_RATE, network_of, take_over, usual_base
 from fogcatcher.runs.budget import Budget
 from fogcatcher.runs.choose_method import augment_of, in_words, method_of, network_name, plan_of, silenced
@@ -282,12 +284,14 @@ def assemble(
         objective = build_distillation(config, teacher.denoiser)
     else:
         objective = build_objective(config.method, config.kind.sigma_data)
-    state.memory = objective.times.memory
+    if isinstance(objective, Adversarial):
+        objective = with_rival(objective, config, conditions)
+    state.memory = objective.memory
     if state.memory and devices.processes.count > 1:
         raise UserError(
             Message(
-                "importance times learn from every loss, and each process sees only its own: "
-                "train in one process, or choose other {@times}."
+                "importance times and the adversarial loss learn from every picture, and each process sees "
+                "only its own: train in one process, or choose other {@times} or another {@loss}."
             )
         )
     return Run(

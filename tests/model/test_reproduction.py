@@ -71,7 +71,7 @@ def old(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 SLOW = ("annealed_langevin", "rk45")
 """Samplers of hundreds of calls."""
-QUICK = [s for s in SAMPLERS if s not in (*SLOW, "ddpm_learned")]
+QUICK = [s for s in SAMPLERS if s not in (*SLOW, "ddpm_learned", "ddgan")]
 
 
 @pytest.mark.parametrize("sampler", [*QUICK, *(pytest.param(s, marks=pytest.mark.slow) for s in SLOW)])

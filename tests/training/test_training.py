@@ -258,7 +258,7 @@ def test_resuming_on_other_pictures_is_refused(tmp_path):
         resume(tmp_path / "run", str(tmp_path / "data"))
 
 
-@pytest.mark.parametrize("method", PRESETS)
+@pytest.mark.parametrize("method", [name for name in PRESETS if name != "ddgan"])
 def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     """A new network answers zero: the loss is the mean square of the method's own target, about 1."""
     save_pictures(tmp_path / "data", 20)

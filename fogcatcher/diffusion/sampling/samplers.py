@@ -12,12 +12,12 @@ import itertools
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import torch
 
-from fogcatcher.diffusion.denoiser import DenoiserLike
+from fogcatcher.diffusion.denoiser import DenoiserLike, picking
 from fogcatcher.diffusion.posterior import Variance, reverse
 from fogcatcher.diffusion.randomness import Generator, randn_like
 from fogcatcher.diffusion.sampling.options import option
@@ -156,6 +156,20 @@ class DDPM(Step):
         x0_hat, mean, log_variance = reverse(now.denoiser, now.x, now.t, now.s, self.variance)
         std = (log_variance / 2).exp() * (now.s > 0)
         return mean + std.to(mean) * self.noise * now.noise(), Answer(now.t, now.x, x0_hat)
+
+
+@dataclass(frozen=True)
+class DDGAN(Step):
+    """Draw x0 = x0_hat(x_t, t, z) for a fresh latent z, and x_s from q(x_s | x_t, x0).
+
+    Xiao et al. 2022, "Denoising Diffusion GANs", equation 5: for denoisers that draw x0 instead of its mean.
+    """
+
+    def __call__(self, now: Moment) -> tuple[Samples, Answer]:
+        picks = picking(now.denoiser)
+        latent = randn_like(now.x.new_empty(len(now.x), picks.latents), now.generator)
+        answer = replace(now, denoiser=picks.with_latent(latent)).ask()
+        return now.denoiser.process.draw(now.x, answer.x0_hat, now.t, now.s, now.noise()), answer
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ SAMPLERS: Mapping[str, Sampler] = {
     "ddpm": Sampler(lambda: samplers.DDPM(), noisy=True),
     "ddpm_large": Sampler(lambda: samplers.DDPM("large"), noisy=True),
     "ddpm_learned": Sampler(lambda: samplers.DDPM("learned"), noisy=True),
+    "ddgan": Sampler(lambda: samplers.DDGAN(), noisy=True),
     "dpmpp_2m_sde": Sampler(lambda: solvers.DPMpp2M(eta=1.0), noisy=True),
     "dpm2_ancestral": Sampler(lambda: stochastic.Ancestral(), noisy=True),
     "dpmpp_2s_ancestral": Sampler(lambda: stochastic.Ancestral(solvers.DPMpp2S()), noisy=True),

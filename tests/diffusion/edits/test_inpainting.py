@@ -12,8 +12,8 @@ from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.samplers import DDPM, Inversion, Step, sample
 from fogcatcher.diffusion.schedules import BetaSchedule, linear_betas
 from fogcatcher.model.build import SAMPLERS
-from fogcatcher.model.presets import PRESETS
 from tests.edit_models import WISHES, random_picture, small_model
+from tests.random_models import method_for
 
 RHO, KNOWN = 0.9, 1.5
 TRUE_MEAN, TRUE_STD = RHO * KNOWN, math.sqrt(1 - RHO**2)
@@ -114,10 +114,6 @@ def half_mask(size: tuple[int, int]) -> torch.Tensor:
     mask = torch.zeros(1, 1, *size, dtype=torch.uint8)
     mask[..., size[1] // 2 :] = 255
     return mask
-
-
-def method_for(sampler: str):
-    return PRESETS["iddpm"] if sampler == "ddpm_learned" else PRESETS["default"]
 
 
 def steps_for(sampler: str) -> int:

@@ -1,0 +1,47 @@
+"""Models that draw in a few steps of their own: in which, and what is refused because of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fogcatcher.base.errors import Message, UserError
+from fogcatcher.model.config import RunConfig
+
+
+def own_way(config: RunConfig) -> dict[str, Any]:
+    """Return the settings of a drawing that such a model has of its own; nothing for one that has any."""
+    if few := config.distilled:
+        return {"sampler": "ddim", "steps": few.steps, "grid": few.grid, "guidance": 1.0, "eta": None}
+    if config.method.latents:
+        calls = int(config.method.of_adversary("calls"))
+        return {"sampler": "ddgan", "steps": calls, "grid": "uniform", "guidance": 1.0, "eta": None}
+    return {}
+
+
+def other_way(config: RunConfig, name: str) -> Message:
+    """Return why such a model does not take another ``name``, a setting of a drawing."""
+    own = own_way(config)
+    if config.distilled:
+        return Message(
+            "this model was made to draw in {steps} steps of ddim, guided as its teacher was: "
+            "leave out {name}, or draw with its teacher, {teacher}.",
+            steps=own["steps"],
+            name=name,
+            teacher=config.distilled.teacher,
+        )
+    return Message(
+        "this model was trained to draw in {steps} steps of {sampler}: leave out {name}.",
+        steps=own["steps"],
+        sampler=own["sampler"],
+        name=name,
+    )
+
+
+def check_any_way(config: RunConfig, what: str) -> None:
+    """Raises UserError for a model of few steps where ``what`` is written cannot say which steps they are."""
+    if own := own_way(config):
+        instead = f"export its teacher, {config.distilled.teacher}, or as torch" if config.distilled else ""
+        raise UserError(
+            f"{what} cannot say yet that a model draws in its own {own['steps']} steps alone: "
+            f"{instead or 'export it as torch'}."
+        )
