@@ -20,8 +20,7 @@ class PairCritic(nn.Module):
         D = w . h / n + e(cond) . V h / n,   h = sum over n positions of SiLU(features)
 
     The time is told as in every network here, the condition by a projection: Miyato & Koyama 2018, "cGANs
-    with Projection Discriminator", equation 4. So a critic that is told nothing judges the picture alone. Before
-    training it holds both equally likely.
+    with Projection Discriminator", equation 4. Before training it holds both equally likely.
     """
 
     def __init__(
