@@ -290,6 +290,8 @@ class PicksByLatent(Protocol):
 
     def with_latent(self, latent: Tensor) -> DenoiserLike: ...
 
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples: ...
+
 
 def picking(denoiser: DenoiserLike) -> PicksByLatent:
     """Raises ValueError for a denoiser that has no latent."""

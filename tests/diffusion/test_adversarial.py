@@ -73,8 +73,8 @@ class Exact(LatentDenoiser):
         return mean + variance.sqrt() * (cond or {}).get(LATENT, torch.zeros_like(x_t))
 
 
-def adversarial(critic: nn.Module, **more: float) -> Adversarial:
-    return Adversarial(UniformTimes(4), steps=4, rival=Rival(critic, 1e-3), **more)
+def adversarial(critic: nn.Module, r1: float = 0.02, r1_every: int = 15) -> Adversarial:
+    return Adversarial(UniformTimes(4), steps=4, rival=Rival(critic, 1e-3), r1=r1, r1_every=r1_every)
 
 
 def test_pairs_of_an_exact_denoiser_have_the_law_of_the_data():

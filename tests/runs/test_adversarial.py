@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.options import DataOptions
+from fogcatcher.diffusion.denoiser import picking
 from fogcatcher.exchange.to_onnx import to_onnx
 from fogcatcher.model.model import load
 from fogcatcher.model.reproduction import reproduce
@@ -51,7 +52,7 @@ def test_it_draws_in_its_own_steps_and_its_pictures_say_how(places, tmp_path):
 
 def test_the_latent_changes_what_is_drawn_from_the_same_noise(places):
     """The noise of a seed is drawn before its latents; no latent is a latent of zeros."""
-    denoiser = load(places[1]).denoiser
+    denoiser = picking(load(places[1]).denoiser)
     x, t = torch.randn(2, *load(places[1]).config.kind.shape), torch.ones(2, dtype=torch.float64)
     zeros, other = torch.zeros(2, 64), torch.randn(2, 64)
     with torch.no_grad():
