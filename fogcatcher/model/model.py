@@ -414,7 +414,6 @@ class Model:
         return short_hash(save(tensors))
 
 
-<<<<<<< HEAD
 def _check_noise(noise: Tensor, shape: tuple[int, ...]) -> None:
     if noise.shape != shape:
         raise UserError(f"noise of shape {shape} is needed here, not {tuple(noise.shape)}.")
@@ -422,13 +421,6 @@ def _check_noise(noise: Tensor, shape: tuple[int, ...]) -> None:
         raise UserError("the noise that is given must be of finite floating point numbers.")
 
 
-def _own_way(few: Distilled) -> dict[str, Any]:
-    """What a model that was distilled does in its own way alone: fields of ``Settings``."""
-    return {"sampler": "ddim", "steps": few.steps, "grid": few.grid, "guidance": 1.0, "eta": None}
-
-
-=======
->>>>>>> 55482b8 (Denoising diffusion GANs: a latent picks x0, a critic learns beside the model in the same loop; checks measure the energy score)
 def class_of_seed(seed: int, classes: int) -> int:
     """Return the class that a seed asks for by default: a sheet of 8 columns shows a class a row."""
     return seed // SEEDS_PER_CLASS % classes
