@@ -139,10 +139,11 @@ async def load_test(port: int, process: int, clients: int, seconds: float) -> No
     seen = Seen()
     until = time.monotonic() + seconds
     pages = [asyncio.create_task(page(k, port, until, seen)) for k in range(clients)]
-    await asyncio.sleep(min(15.0, seconds / 4))
-    before = memory_mb(process)
+    memory = list[float]()
+    for _ in range(4):
+        await asyncio.sleep(seconds / 4)
+        memory.append(memory_mb(process))
     await asyncio.gather(*pages)
-    after = memory_mb(process)
     while True:
         jobs = json.loads((await ask(port, "GET", "/api/jobs"))[1])
         if all(job["state"] == "done" for job in jobs):
@@ -159,7 +160,8 @@ async def load_test(port: int, process: int, clients: int, seconds: float) -> No
         f"  {len(seen.late):,} events of jobs, {statistics.median(seen.late) * 1000:.0f} ms late (median), "
         f"{max(seen.late) * 1000:.0f} ms at most"
     )
-    print(f"  memory of the service: {before:.0f} MB after a quarter, {after:.0f} MB at the end")
+    told = ", ".join(f"{size:.0f}" for size in memory)
+    print(f"  memory of the service after each quarter of the time: {told} MB")
     print(f"  {len(jobs)} drawings, done in the order they came: {began == sorted(began)}")
 
 

@@ -64,6 +64,8 @@ class NetworkRow:
     """Whether its waves are made for step numbers, 0 to 1,000, as noise labels."""
     of_signals: Callable[[Wanted], nn.Module] | None = None
     """How it is built for (C, L); None where it is made for pictures alone."""
+    what: str = ""
+    """What it is, for who chooses one."""
 
 
 def _small(w: Wanted) -> nn.Module:
@@ -132,16 +134,47 @@ def _imported(w: Wanted) -> nn.Module:
 
 IMPORTED = "imported"
 NETWORKS: Mapping[str, NetworkRow] = {
-    "small": NetworkRow(_small, 32, 16, 2.5e-3, of_signals=_small_of_signals),
-    "ddpm": NetworkRow(_ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
-    "iddpm": NetworkRow(_ddpm_line(ddpm_unet.iddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True),
-    "adm": NetworkRow(_ddpm_line(ddpm_unet.adm, (1, 2, 3, 4)), 192, 64, 5e-4, True),
-    "ddpmpp": NetworkRow(_song(ddpmpp), 128, 32, 5e-4),
-    "ncsnpp": NetworkRow(_song(ncsnpp), 128, 32, 5e-4),
-    "edm2": NetworkRow(_edm2, 128, 64, 5e-3),
-    "transformer": NetworkRow(_transformer, 384, 64, 3e-4, of_signals=_transformer_of_signals),
+    "small": NetworkRow(
+        _small, 32, 16, 2.5e-3, of_signals=_small_of_signals, what="ours: the fast one for small pictures"
+    ),
+    "ddpm": NetworkRow(
+        _ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True, what="Ho et al. 2020, as for CIFAR-10"
+    ),
+    "iddpm": NetworkRow(
+        _ddpm_line(ddpm_unet.iddpm, (1, 2, 2, 2)),
+        128,
+        32,
+        5e-4,
+        True,
+        what="Nichol & Dhariwal 2021: told the noise level in every block, four heads of attention",
+    ),
+    "adm": NetworkRow(
+        _ddpm_line(ddpm_unet.adm, (1, 2, 3, 4)),
+        192,
+        64,
+        5e-4,
+        True,
+        what="Dhariwal & Nichol 2021: blocks that resample, heads of 64",
+    ),
+    "ddpmpp": NetworkRow(_song(ddpmpp), 128, 32, 5e-4, what="Song et al. 2021, as Karras et al. 2022 use it"),
+    "ncsnpp": NetworkRow(
+        _song(ncsnpp), 128, 32, 5e-4, what="Song et al. 2021 with its filters, as Karras et al. 2022 use it"
+    ),
+    "edm2": NetworkRow(_edm2, 128, 64, 5e-3, what="Karras et al. 2024: layers that keep magnitudes"),
+    "transformer": NetworkRow(
+        _transformer,
+        384,
+        64,
+        3e-4,
+        of_signals=_transformer_of_signals,
+        what="Peebles & Xie 2023: a transformer on patches of the picture",
+    ),
     "course": NetworkRow(
-        lambda w: ContextUnet(w.channels, _sides(w), w.config.width, w.inputs, w.answers), 64, 8, 1e-3
+        lambda w: ContextUnet(w.channels, _sides(w), w.config.width, w.inputs, w.answers),
+        64,
+        8,
+        1e-3,
+        what='the ContextUnet of "How Diffusion Models Work"',
     ),
     "annotated": NetworkRow(
         lambda w: AnnotatedUNet(
@@ -151,6 +184,7 @@ NETWORKS: Mapping[str, NetworkRow] = {
         4,
         1e-3,
         True,
+        what='the U-Net of "The Annotated Diffusion Model"',
     ),
     "thesis": NetworkRow(
         lambda w: ThesisUNet(w.channels, _sides(w), w.config.width, attributes=w.inputs, answers=w.answers),
@@ -158,6 +192,7 @@ NETWORKS: Mapping[str, NetworkRow] = {
         16,
         5e-4,
         True,
+        what="the last of three U-Nets of a sprite thesis",
     ),
     IMPORTED: NetworkRow(_imported, 0, 1, 5e-4, True),
 }

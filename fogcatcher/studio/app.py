@@ -19,6 +19,7 @@ from fogcatcher.studio.guard import WRITES_A_SECOND, Guard
 from fogcatcher.studio.jobs import Full
 from fogcatcher.studio.routes import data, drawings, files, jobs, models, overview, tools
 from fogcatcher.studio.studio import Studio
+from fogcatcher.studio.to_json import parts_of
 from fogcatcher.studio.watch import Watcher
 from fogcatcher.studio.workspace import NotThere
 
@@ -71,7 +72,7 @@ async def _of_person(request: Request, error: Exception) -> Response:
     assert isinstance(error, UserError)
     status = 404 if isinstance(error, NotThere) else 429 if isinstance(error, Full) else 400
     about = error.options[0] if error.options else None
-    return JSONResponse({"error": str(error), "about": about}, status)
+    return JSONResponse({"error": str(error), "about": about, "said": parts_of(error.said)}, status)
 
 
 async def _of_form(request: Request, error: Exception) -> Response:

@@ -160,7 +160,6 @@ class Explain(OneModel):
     seed: Seed = 0
     conditions: Conditions | None = None
     settings: Settings = Settings()
-    compare_sampler: Word | None = None
     picture: GivenPicture | None = None
 
 

@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from fogcatcher.base.disk import write_text
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.read_json import read_json
 from fogcatcher.studio.workspace import AREAS, NotThere, Workspace
 
@@ -37,7 +37,7 @@ def restore(workspace: Workspace, number: str) -> str:
         raise UserError("the bin does not say where that was.")
     target = workspace.root / path
     if target.exists():
-        raise UserError(f"{path} is there again: rename or delete that first.")
+        raise UserError(Message("{path} is there again: rename or delete that first.", path=path))
     target.parent.mkdir(parents=True, exist_ok=True)
     (folder / WHAT).replace(target)
     (folder / WHERE).unlink()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.data.builtin import COUNT
 from fogcatcher.data.inspection import Findings, describe, inspect_dataset
 from fogcatcher.data.options import DataOptions
@@ -24,6 +24,8 @@ from fogcatcher.studio.asked import Reading
 from fogcatcher.studio.to_json import as_json
 from fogcatcher.studio.workspace import BUILT_IN, PICTURES, Workspace, is_text
 
+MOST_PIXELS = 1.3e8
+"""That are looked at before any training: 30,000 pictures of 64x64, 2,000 of 250x250; some minutes' work."""
 SHOWN = 8
 """Pictures of a data set in a list."""
 MOST_COUNTED = 200_000
@@ -82,9 +84,29 @@ class DataSets:
         self.workspace.folder("data", name)
         return f"data/{name}"
 
+    def _check_pixels(self, name: str, asked: Reading) -> None:
+        """Raises UserError where all pictures at the size that is asked for would keep it busy for long."""
+        if asked.size is None:
+            return
+        width, height = (asked.size, asked.size) if isinstance(asked.size, int) else asked.size
+        count = min(self.get(name)["pictures"], asked.limit or MOST_COUNTED)
+        if count * width * height > MOST_PIXELS:
+            raise UserError(
+                Message(
+                    "{count:,} pictures of {width}x{height} are too many to look at: choose a smaller size, "
+                    "or at most {most:,} of them.",
+                    count=count,
+                    width=width,
+                    height=height,
+                    most=max(1, int(MOST_PIXELS / width / height)),
+                ),
+                about="size",
+            )
+
     def inspect(self, name: str, asked: Reading) -> dict[str, Any]:
         """Return the report, and what a model would see. Raises UserError for what cannot be read."""
         path = self.path(name)
+        self._check_pixels(name, asked)
         path = path if name == BUILT_IN else str(self.workspace.root / path)
         setup = Setup(
             path, steps=1, options=options_of(asked, max_bad=1.0), conditions=tuple(asked.conditions)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ from fogcatcher.studio.datasets import quoted
 from fogcatcher.studio.to_json import as_json
 from fogcatcher.studio.workspace import NotThere, Workspace, is_text
 
+MOST_KNOWN = 4000
+"""Pictures whose size and recipe are kept in memory, about 2 kB each."""
 NOT_SINGLE = ("sheet.png", "strip.png", "laid.png", "grid.png")
 
 
@@ -28,10 +34,8 @@ class Gallery:
         liked = self._liked()
         found: list[tuple[float, str, Path]] = []
         for folder in self.workspace.folders("drawings"):
-            for path in folder.iterdir():
-                if not _is_single(path):
-                    continue
-                id, created = f"drawings/{folder.name}/{path.name}", _created(path)
+            for path, created in _singles(folder):
+                id = f"drawings/{folder.name}/{path.name}"
                 if (before is None or created < before) and (not favourite or id in liked):
                     found.append((created, id, path))
         found.sort(key=lambda entry: (-entry[0], entry[1]))
@@ -45,22 +49,20 @@ class Gallery:
     def of_folder(self, folder: Path) -> list[dict[str, Any]]:
         """Return the pictures of one drawing, by name."""
         liked, found = self._liked(), []
-        for path in sorted(path for path in folder.iterdir() if _is_single(path)):
+        for path, created in sorted(_singles(folder)):
             id = path.relative_to(self.workspace.root).as_posix()
-            found.append(self._picture(path, id, _created(path), id in liked))
+            found.append(self._picture(path, id, created, id in liked))
         return found
 
     def _liked(self) -> set[str]:
         return {row["picture"] for row in self.database.rows("SELECT picture FROM favourites")}
 
     def _picture(self, path: Path, id: str, created: float, favourite: bool) -> dict[str, Any]:
-        size, recipe = [0, 0], None
         try:
-            with Image.open(path) as image:
-                size = list(image.size)
-            recipe = as_json(read_recipe(path))
-        except (OSError, UserError, SyntaxError, ValueError, Image.DecompressionBombError):
-            pass  # a picture that is damaged is shown as such by the page
+            status = path.stat()
+            size, recipe = _read(path, status.st_mtime_ns, status.st_size)
+        except OSError:  # deleted just now
+            size, recipe = [0, 0], None
         return {
             "id": id,
             "url": "/files/" + quoted(path, self.workspace),
@@ -87,16 +89,26 @@ class Gallery:
                 change.execute("DELETE FROM favourites WHERE picture = ?", (id,))
 
 
-def _is_single(path: Path) -> bool:
-    return (
-        path.suffix == ".png"
-        and path.name not in NOT_SINGLE
-        and not path.name.startswith(".")
-        and is_text(path.name)
-        and path.is_file()
-        and not path.is_symlink()
-    )
+def _singles(folder: Path) -> Iterator[tuple[Path, float]]:
+    """The pictures of a folder that stand for themselves, and when each was made; no links."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".png") and entry.name not in NOT_SINGLE and _is_plain(entry):
+                with contextlib.suppress(OSError):  # deleted just now
+                    yield folder / entry.name, entry.stat().st_mtime
 
 
-def _created(path: Path) -> float:
-    return path.stat().st_mtime
+def _is_plain(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and is_text(entry.name) and entry.is_file(follow_symlinks=False)
+
+
+@lru_cache(MOST_KNOWN)
+def _read(path: Path, changed: int, length: int) -> tuple[list[int], Any]:
+    """The size and the recipe of a file as it was at a time; of a damaged one what can be read."""
+    size = [0, 0]
+    try:
+        with Image.open(path) as image:
+            size = list(image.size)
+        return size, as_json(read_recipe(path))
+    except (OSError, UserError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return size, None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.read_json import parsed
 from fogcatcher.studio.database import Database, compact, now, tell
+from fogcatcher.studio.to_json import parts_of
 from fogcatcher.studio.workspace import NotThere
 
 LANES = ("long", "short")
@@ -56,11 +58,17 @@ class Job:
         return {name: value for name, value in vars(self).items() if name not in hidden}
 
 
+@lru_cache(4 * MOST_KEPT)
+def _tree(text: str) -> dict[str, Any]:
+    """What a text of the database holds; of jobs that are over it is asked for again and again."""
+    return parsed(text)
+
+
 def _job(row: sqlite3.Row, position: int | None = None) -> Job:
     fields: list[str] = row.keys()
     tree = {name: row[name] for name in fields if name not in ("place", "lane")}
     for name in ("request", "progress", "result", "notes"):
-        tree[name] = parsed(tree[name]) if tree[name] is not None else None
+        tree[name] = dict(_tree(tree[name])) if tree[name] is not None else None
     return Job(**tree, position=position)
 
 
@@ -106,7 +114,11 @@ class Jobs:
                 "SELECT count(*) FROM jobs WHERE state IN ('queued', 'paused')"
             ).fetchone()[0]
             if waiting >= MOST_WAITING:
-                raise Full(f"{waiting} jobs are waiting already: let some finish, or cancel them.")
+                raise Full(
+                    Message(
+                        "{count} jobs are waiting already: let some finish, or cancel them.", count=waiting
+                    )
+                )
             last = change.execute("SELECT coalesce(max(place), 0) FROM jobs").fetchone()[0]
             number = change.execute(
                 "INSERT INTO jobs (kind, lane, title, state, place, request, created) VALUES (?,?,?,?,?,?,?)",
@@ -261,6 +273,10 @@ class Jobs:
                 ),
             )
             self._tell(change, number)
+
+    def fail(self, number: int, said: str) -> None:
+        """A job has failed, and why; a Message can be said in other languages."""
+        self.end(number, "failed", str(said), {"said": parts_of(said)})
 
     def again(self, number: int) -> None:
         """Let a job whose worker died wait for its turn, before the others."""

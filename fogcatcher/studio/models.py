@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.lock import owner_of
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.pictures.spec import PictureSpec
@@ -60,7 +60,7 @@ class Models:
             return _run(self.workspace.folder("runs", id))
         except NotThere:
             raise NotThere(
-                f"there is no model called '{shown(id)}': has it been deleted or renamed?"
+                Message("there is no model called '{name}': has it been deleted or renamed?", name=shown(id))
             ) from None
 
     def config(self, id: str) -> tuple[RunConfig, ConditionSpec]:

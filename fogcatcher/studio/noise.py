@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fogcatcher.base.errors import UserError, named
+from fogcatcher.base.errors import Message, UserError, named
 from fogcatcher.data.for_model import with_channels
 from fogcatcher.data.pictures.given_pictures import given_picture
 from fogcatcher.data.pictures.sheets import to_image
@@ -29,7 +29,11 @@ def noised(method: Method, file: Path, times: list[float], seed: int) -> list[di
     """
     rows = with_channels(given_picture(file, 4), 4)
     if max(rows.shape[-2:]) > LARGEST_SIDE:
-        raise UserError(f"this picture is too large for the slider: at most {LARGEST_SIDE} pixels a side.")
+        raise UserError(
+            Message(
+                "this picture is too large for the slider: at most {most} pixels a side.", most=LARGEST_SIDE
+            )
+        )
     spec = spec_of(rows)
     process = Process(build_schedule(method))
     found = forward(process, spec.to_model(rows), torch.tensor(times, dtype=torch.float64), seed)

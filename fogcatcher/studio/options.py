@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 from typing import Any, get_args
 
+from fogcatcher.base.field_docs import field_docs
 from fogcatcher.data.pictures.palettes import BUILT_IN, MOST_COLOURS
 from fogcatcher.diffusion.edits.inpainting import Inpaint, Way
 from fogcatcher.diffusion.sampling.table import SAMPLERS
 from fogcatcher.drawing.settings import USUAL, Limit, Steering
 from fogcatcher.exchange.formats import FORMATS
+from fogcatcher.explain.source_lines import source_lines
 from fogcatcher.model.build import GRIDS
-from fogcatcher.model.choose_network import NETWORKS, SIZES
+from fogcatcher.model.choose_network import IMPORTED, NETWORKS, SIZES
 from fogcatcher.model.presets import PRESETS
 from fogcatcher.runs.forecast import DEFAULT_MINUTES
 from fogcatcher.runs.setup import Setup
@@ -34,6 +37,14 @@ METHODS = {
 
 def all_options(runs: list[str], shipped: list[str]) -> dict[str, Any]:
     """Return it as JSON; ``runs`` and ``shipped`` are the ids of models to start from."""
+    known = _of_library()
+    return known | {"train": known["train"] | {"start_from": ["auto", "none", *shipped, *runs]}}
+
+
+@cache
+def _of_library() -> dict[str, Any]:
+    """All of it that no workspace changes."""
+    said = field_docs(Steering)
     return {
         "samplers": [_sampler(name) for name in SAMPLERS],
         "grids": list(GRIDS),
@@ -46,16 +57,22 @@ def all_options(runs: list[str], shipped: list[str]) -> dict[str, Any]:
             "count": {"default": 8, "low": 1, "high": MOST_SEEDS},
         },
         "steering": [
-            {"name": f.name, "default": getattr(USUAL.steering, f.name), "help": "", **STEERING[f.name]}
+            {
+                "name": f.name,
+                "default": getattr(USUAL.steering, f.name),
+                "help": said[f.name],
+                **STEERING[f.name],
+            }
             for f in fields(Steering)
         ],
         "train": {
             "minutes": {"default": DEFAULT_MINUTES, "low": 0.1, "high": 1440.0},
             "sizes_of_model": [{"name": name, "parameters": int(count)} for name, count in SIZES.items()],
-            "presets": [{"name": name, "help": ""} for name in PRESETS],
+            "presets": [{"name": name, "help": method.in_words} for name, method in PRESETS.items()],
             "augment": ["auto", "none", "shift", "flip", "flip-vertical", "turn", "hue"],
-            "networks": [{"name": name, "help": ""} for name in NETWORKS],
-            "start_from": ["auto", "none", *shipped, *runs],
+            "networks": [
+                {"name": name, "help": row.what} for name, row in NETWORKS.items() if name != IMPORTED
+            ],
             "batch_size": {"default": None, "low": 1, "high": 1024},
             "seed": Setup.seed,
         },
@@ -79,10 +96,13 @@ def all_options(runs: list[str], shipped: list[str]) -> dict[str, Any]:
 
 def _sampler(name: str) -> dict[str, Any]:
     sampler = SAMPLERS[name]
+    step = type(sampler.usual())
+    lines = source_lines(step)
     return {
         "name": name,
         "noisy": sampler.noisy,
-        "help": (type(sampler.usual()).__doc__ or "").strip().partition("\n")[0],
+        "help": (step.__doc__ or "").strip().partition("\n")[0],
+        "source": {"file": lines.path, "name": lines.name},
         "options": [
             {
                 "name": o.name,

@@ -5,6 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from fogcatcher.base.errors import Message
+
+
+def parts_of(said: str) -> dict[str, Any]:
+    """Return a sentence as a page finds it in its own language: its template, and what fills that."""
+    if not isinstance(said, Message):
+        return {"template": said, "values": {}}
+    values = {
+        name: value if isinstance(value, int | float) else str(value) for name, value in said.values.items()
+    }
+    return {"template": said.template, "values": as_json(values)}
+
 
 def as_json(tree: Any) -> Any:  # noqa: ANN401 - JSON
     """Return a tree with null for what is no finite number, and texts that can be sent.

@@ -26,13 +26,16 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.data.pictures.picture_files import MAX_PIXELS, has_picture_content
 from fogcatcher.studio.workspace import Workspace, as_name, shown
 
 MOST_FILES = 20_000
-MOST_BYTES = 500_000_000
-TOO_MANY = f"more than {MOST_FILES:,} files at once are not taken: send fewer, or a smaller part."
+MOST_MB = 500
+MOST_BYTES = MOST_MB * 1_000_000
+TOO_MANY = Message(
+    "more than {most:,} files at once are not taken: send fewer, or a smaller part.", most=MOST_FILES
+)
 LARGEST_DIRECTORY = 4_000_000
 """Bytes of the list of files in a zip."""
 DAMAGED = "the zip is damaged or cut short: pack it again, without a password."
@@ -95,7 +98,9 @@ class Incoming:
             return None
         target = self.folder.joinpath(*parts)
         if target.exists():
-            raise Refused(f"'{shown(path)}' is there twice: give every file a name of its own.")
+            raise Refused(
+                Message("'{path}' is there twice: give every file a name of its own.", path=shown(path))
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
@@ -103,7 +108,9 @@ class Incoming:
         """Hear of so many bytes more. Raises Refused where it is too much, or takes too long."""
         self.left -= count
         if self.left < 0:
-            raise Refused(f"that is more than {MOST_BYTES / 1e6:,.0f} MB unpacked: send a smaller part.")
+            raise Refused(
+                Message("that is more than {most:,} MB unpacked: send a smaller part.", most=MOST_MB)
+            )
         if time.monotonic() > self.until:
             raise Refused("the upload took too long: send a smaller part.")
 
@@ -111,12 +118,20 @@ class Incoming:
 def plain_parts(path: str) -> tuple[str, ...]:
     """Return the parts of a relative path. Raises Refused for one that leads out, or is no usual name."""
     if NOT_IN_NAMES.search(path) or not path.isprintable():
-        raise Refused(f"the name '{_visible(path)}' holds characters that not every system takes: rename it.")
+        raise Refused(
+            Message(
+                "the name '{path}' holds characters that not every system takes: rename it.",
+                path=_visible(path),
+            )
+        )
     parts = tuple(path.replace("\\", "/").split("/"))
     leads_out = path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path) or ".." in parts
     if leads_out:
         raise Refused(
-            f"'{shown(path)}' would lie outside the data set: pack the pictures again, without such paths."
+            Message(
+                "'{path}' would lie outside the data set: pack the pictures again, without such paths.",
+                path=shown(path),
+            )
         )
     parts = tuple(part for part in parts if part not in ("", "."))
     if not parts or len(parts) > DEEPEST or any(len(part.encode()) > LONGEST_NAME for part in parts):
@@ -353,8 +368,13 @@ def unpack(archive: Path, incoming: Incoming) -> None:
                 _check_entry(entry)
             size = sum(entry.file_size for entry in entries)
             if size > MOST_BYTES:
-                most = f"{MOST_BYTES / 1e6:,.0f}"
-                raise Refused(f"the zip unpacks to {size / 1e6:,.0f} MB; at most {most} MB are taken.")
+                raise Refused(
+                    Message(
+                        "the zip unpacks to {size:,} MB; at most {most:,} MB are taken.",
+                        size=round(size / 1e6),
+                        most=MOST_MB,
+                    )
+                )
             for entry in entries:
                 if not entry.is_dir():
                     _unpack_one(packed, entry, incoming)
@@ -383,7 +403,10 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     mode = entry.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Refused(
-            f"'{shown(entry.filename)}' in the zip is a link or a device: pack the pictures themselves."
+            Message(
+                "'{path}' in the zip is a link or a device: pack the pictures themselves.",
+                path=shown(entry.filename),
+            )
         )
     if entry.flag_bits & 1:
         raise Refused("the zip has a password: pack it again without one.")
@@ -447,5 +470,7 @@ def _is_picture(path: Path) -> bool:
     except Exception:  # damaged: the report will say so
         return False
     if pixels > MAX_PIXELS:
-        raise Refused(f"'{shown(path.name)}' has far more pixels than a sprite: leave it out.")
+        raise Refused(
+            Message("'{path}' has far more pixels than a sprite: leave it out.", path=shown(path.name))
+        )
     return True

@@ -167,7 +167,7 @@ class Work:
 
     def failed(self, job: Job, said: str) -> None:
         shutil.rmtree(self.half_done(job), ignore_errors=True)
-        self.jobs.end(job.id, "failed", said)
+        self.jobs.fail(job.id, said)
 
 
 def _small(picture: Tensor) -> str:

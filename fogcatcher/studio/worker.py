@@ -13,7 +13,7 @@ import time
 import traceback
 from pathlib import Path
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.lock import InUse, locked, owner_of
 from fogcatcher.studio.database import Database
 from fogcatcher.studio.doing import DOING
@@ -68,10 +68,11 @@ def _take_up(job: Job, jobs: Jobs, workspace: Workspace) -> None:
     if job.wish in ENDS:
         Work(workspace, jobs.database, jobs).ended(job, job.wish)
     elif job.starts >= MOST_STARTS:
-        said = (
-            f"the program that did it was ended {job.starts} times: perhaps the memory is too small for it."
+        said = Message(
+            "the program that did it was ended {count} times: perhaps the memory is too small for it.",
+            count=job.starts,
         )
-        jobs.end(job.id, "failed", said)
+        jobs.fail(job.id, said)
     else:
         jobs.again(job.id)
 
@@ -86,7 +87,7 @@ def do(job: Job, work: Work) -> None:
     except Ended as ended:
         work.ended(job, ended.wish)
     except UserError as error:
-        work.failed(job, str(error))
+        work.failed(job, error.said)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         work.failed(job, f"{where}{error.strerror or error}.")
@@ -95,7 +96,12 @@ def do(job: Job, work: Work) -> None:
     except Exception as error:
         traceback.print_exc()
         sys.stderr.flush()
-        work.failed(job, f"something went wrong in the program itself ({type(error).__name__}: {error}).")
+        said = Message(
+            "something went wrong in the program itself ({kind}: {why}).",
+            kind=type(error).__name__,
+            why=str(error),
+        )
+        work.failed(job, said)
 
 
 def main(arguments: list[str]) -> None:

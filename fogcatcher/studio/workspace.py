@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 
 BUILT_IN = "builtin"
 """What a page calls the built-in sprites."""
@@ -82,7 +82,11 @@ class Workspace:
         path = self.root / area / name
         if not is_name(name) or path.is_symlink() or not path.is_dir():
             raise NotThere(
-                f"there is nothing called '{shown(name)}' in {area}: has it been deleted or renamed?"
+                Message(
+                    "there is nothing called '{name}' in {area}: has it been deleted or renamed?",
+                    name=shown(name),
+                    area=area,
+                )
             )
         return path
 

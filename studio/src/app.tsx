@@ -17,7 +17,7 @@ import { TrainPage } from "./pages/train";
 import { choose, chooseTheme, language, LANGUAGES, theme } from "./state/preferences";
 import { link, PAGES, route, type Page } from "./state/route";
 import { active, ended, online, state } from "./state/store";
-import { t } from "./words/words";
+import { t, told } from "./words/words";
 
 const BODIES: Readonly<Record<Page, () => preact.JSX.Element | null>> = {
   home: HomePage,
@@ -114,8 +114,10 @@ function useEndings(): void {
   const job = ended.value;
   useEffect(() => {
     if (job === null) return;
-    if (job.state === "failed") tell(job.error ?? t("job.state.failed"), undefined, true);
-    else if (job.state === "done" && job.kind !== "draw" && job.kind !== "edit")
+    if (job.state === "failed") {
+      const { words, lang } = told(job.result?.said, job.error ?? t("job.state.failed"));
+      tell(words, undefined, true, lang);
+    } else if (job.state === "done" && job.kind !== "draw" && job.kind !== "edit")
       tell(t("job.done", { title: titleOf(job) }));
   }, [job]);
 }

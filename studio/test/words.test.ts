@@ -2,12 +2,23 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { choose } from "../src/state/preferences";
-import { ago, bytes, duration, number, percent, t, TABLES, type Key, type Plural } from "../src/words/words";
+import {
+  ago,
+  bytes,
+  duration,
+  number,
+  percent,
+  t,
+  TABLES,
+  told,
+  type Key,
+  type Plural,
+} from "../src/words/words";
 
 const keys = Object.keys(TABLES.en) as Key[];
 const forms = (entry: string | Plural): string[] =>
   typeof entry === "string" ? [entry] : [entry.one, entry.other];
-const holes = (text: string): string => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort().join(" ");
+const holes = (text: string): string => [...new Set(text.match(/\{\w+(:,)?\}/g) ?? [])].sort().join(" ");
 
 const sources = (folder: string): string[] =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
@@ -25,8 +36,10 @@ describe("the table of messages", () => {
       ([, pattern]) =>
         new RegExp(`^${(pattern ?? "").replaceAll(".", "\\.").replace(/\$\{[^}]+\}/g, "\\w+")}$`),
     );
+    // Sentences of the service are found by what it says (tests/studio/test_words_of_the_service.py).
     const unused = keys.filter(
-      (key) => !code.includes(`"${key}"`) && !made.some((pattern) => pattern.test(key)),
+      (key) =>
+        !key.startsWith("said.") && !code.includes(`"${key}"`) && !made.some((pattern) => pattern.test(key)),
     );
     expect(unused).toEqual([]);
   });
@@ -47,6 +60,37 @@ describe("the table of messages", () => {
       ...code.matchAll(/(?:aria-label|title|alt|placeholder)="([^"]*[a-z]{3,}[^"]*)"/g),
     ].map(([, words]) => words);
     expect([...between, ...attributes]).toEqual([]);
+  });
+});
+
+describe("a sentence of the service", () => {
+  afterEach(() => choose("en"));
+  const english = "7 jobs are waiting already: let some finish, or cancel them.";
+  const said = {
+    template: "{count} jobs are waiting already: let some finish, or cancel them.",
+    values: { count: 7 },
+  };
+
+  it("is told in the language of the page, where a table has it", () => {
+    expect(told(said, english)).toEqual({ words: english });
+    choose("es");
+    expect(told(said, english)).toEqual({
+      words: "ya esperan 7 trabajos: deja que terminen algunos, o cancélalos.",
+    });
+    const large = {
+      template: "the zip unpacks to {size:,} MB; at most {most:,} MB are taken.",
+      values: { size: 10000, most: 500 },
+    };
+    expect(told(large, "").words).toContain("10.000 MB");
+  });
+
+  it("stays English, and is marked so, where none has it", () => {
+    choose("pt");
+    expect(told({ template: "never said", values: {} }, "never said")).toEqual({
+      words: "never said",
+      lang: "en",
+    });
+    expect(told(null, "never said")).toEqual({ words: "never said", lang: "en" });
   });
 });
 

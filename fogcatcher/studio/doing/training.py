@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fogcatcher.base.errors import UserError
+from fogcatcher.base.errors import Message, UserError
 from fogcatcher.data.named_places import data_named
 from fogcatcher.model.config import CONFIG, read_config
 from fogcatcher.runs.follow import follow
@@ -129,8 +129,11 @@ def _follow(doing: Doing, run: Run, stop_early: bool) -> None:
                     saved = newest
     except Diverged as error:
         raise UserError(
-            f"training went out of hand: {error}. The last checkpoint is whole and can be drawn with; "
-            "try again with another seed."
+            Message(
+                "training went out of hand: {why}. The last checkpoint is whole and can be drawn with; "
+                "try again with another seed.",
+                why=str(error),
+            )
         ) from error
 
 

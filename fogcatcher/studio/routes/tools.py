@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import parsed
+from fogcatcher.explain.source_lines import named_lines
 from fogcatcher.studio import asked, packing
 from fogcatcher.studio.noise import method_of, noised
 from fogcatcher.studio.pictures import given_file
@@ -65,6 +66,15 @@ def noise(studio: Asks, what: asked.Noise) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=studio.workspace.hidden) as folder:
         file = given_file(studio.workspace, what.picture, Path(folder) / "picture.png")
         return {"pictures": noised(method_of(what.preset, method), file, what.times, what.seed)}
+
+
+@router.get("/api/source")
+def source(
+    file: Annotated[str, Query(max_length=400)], name: Annotated[str, Query(max_length=200)]
+) -> dict[str, Any]:
+    """Show where a file of this program defines something, and how."""
+    lines = named_lines(file, name)
+    return {"file": lines.path, "name": lines.name, "line": lines.line, "code": lines.code}
 
 
 @router.post("/api/recipe", openapi_extra={"requestBody": ONE_FILE})

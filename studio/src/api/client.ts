@@ -1,10 +1,13 @@
 /** Requests to the service. A refusal is a `Refused` with the sentence that the service gave. */
 
+import type { Said } from "../words/words";
+
 export class Refused extends Error {
   constructor(
     message: string,
     readonly about: string | null,
     readonly status: number,
+    readonly said: Said | null = null,
   ) {
     super(message);
   }
@@ -34,8 +37,13 @@ async function ask<T>(path: string, init: Asked = {}): Promise<T> {
     if (answer.ok) throw new Unreachable();
   }
   if (answer.ok) return body as T;
-  const { error, about } = (body ?? {}) as { error?: string; about?: string | null };
-  throw new Refused(error ?? `${answer.status} ${answer.statusText}`, about ?? null, answer.status);
+  const { error, about, said } = (body ?? {}) as { error?: string; about?: string | null; said?: Said };
+  throw new Refused(
+    error ?? `${answer.status} ${answer.statusText}`,
+    about ?? null,
+    answer.status,
+    said ?? null,
+  );
 }
 
 export const get = <T>(path: string): Promise<T> => ask<T>(path);

@@ -1,5 +1,7 @@
 /** What the service says and is told, as JSON: the shapes of `/api`. */
 
+import type { Said } from "../words/words";
+
 export type Size = readonly [width: number, height: number];
 
 export type Wish = string | number | readonly string[] | Readonly<Record<string, number>>;
@@ -97,6 +99,22 @@ export interface Inspection {
   skipped: { file: string; reason: string }[];
   sheet: string | null;
   forecast: Record<string, string>;
+  findings: Findings;
+}
+
+/** What was found out about a data set; shares are of the pictures that were looked at. */
+export interface Findings {
+  pictures: number;
+  channels: 1 | 2 | 3 | 4;
+  sizes: Record<string, number>;
+  pixel_art: number | null;
+  dropped: number;
+  same: number;
+  near_pictures: number;
+  transparent: number;
+  soft: number;
+  colours: { median: number; most: number; distinct: number };
+  mirrors: Record<string, number>;
 }
 
 export interface Picture {
@@ -125,6 +143,7 @@ export interface Progress {
 }
 
 export interface JobResult {
+  said?: Said; // why it failed
   model?: string;
   folder?: string;
   pictures?: Picture[];
@@ -167,11 +186,13 @@ export interface Named {
 
 export interface Sampler extends Named {
   noisy: boolean;
+  source: { file: string; name: string };
   options: (Bound & { name: string; whole: boolean })[];
 }
 
 export interface Options {
   samplers: Sampler[];
+  steering: Named[];
   grids: string[];
   limits: string[];
   draw: { sampler: string; limit: string; steps: Bound; guidance: Bound; count: Bound };
@@ -233,6 +254,9 @@ export interface Settings {
 export interface Finish {
   palette?: string;
   hard_alpha?: boolean;
+  colours_each?: number;
+  strays?: number;
+  indexed?: boolean;
   zoom?: number;
 }
 

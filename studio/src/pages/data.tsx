@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { at, post } from "../api/client";
-import type { Column, DataSet, Inspection } from "../api/types";
+import type { Column, DataSet, Findings, Inspection } from "../api/types";
 import { Button, Empty, Field, Loading, More, Problem, Slider, Toggle } from "../parts/controls";
 import { Drop } from "../parts/drop";
 import { attempt, sentence } from "../parts/notices";
@@ -13,17 +13,17 @@ import { go, link, route } from "../state/route";
 import { choiceOf, EVERYTHING, select, selection, toggled } from "../state/selection";
 import { dataSets } from "../state/store";
 import { discardData } from "../state/work";
-import { bytes, t } from "../words/words";
+import { bytes, list, number, percent, t } from "../words/words";
 
 const WAIT = 350; // before a changed choice is looked at anew
 
 function useInspection(name: string | null): {
   found: Inspection | null;
-  wrong: string | null;
+  wrong: { words: string; lang?: "en" } | null;
   busy: boolean;
 } {
   const [found, setFound] = useState<Inspection | null>(null);
-  const [wrong, setWrong] = useState<string | null>(null);
+  const [wrong, setWrong] = useState<{ words: string; lang?: "en" } | null>(null);
   const [busy, setBusy] = useState(false);
   const choice = JSON.stringify(choiceOf(selection.value));
   useEffect(() => {
@@ -95,6 +95,43 @@ function Filter({ column }: { column: Column }) {
   );
 }
 
+const SIZES_SHOWN = 5;
+
+/** What matters most of what was found. */
+function inWords(found: Findings): string[] {
+  const { sizes, channels, colours, mirrors, transparent, soft } = found;
+  const names = Object.keys(sizes);
+  const first = names[0];
+  const lines: string[] = [];
+  if (first !== undefined && names.length === 1)
+    lines.push(t("found.all", { size: first.replace("x", " × "), kind: t(`found.kind.${channels}`) }));
+  else
+    lines.push(
+      t("found.sizes", {
+        sizes: list(
+          names
+            .slice(0, SIZES_SHOWN)
+            .map((size) => `${size.replace("x", " × ")} (${number(sizes[size] ?? 0)})`),
+        ),
+      }),
+    );
+  if (found.pixel_art !== null) lines.push(t("found.pixelArt", { share: percent(found.pixel_art) }));
+  lines.push(
+    t("found.colours", { median: colours.median, most: colours.most, all: number(colours.distinct) }),
+  );
+  if (transparent > 0)
+    lines.push(
+      soft > 0
+        ? t("found.soft", { share: percent(transparent), soft: percent(soft) })
+        : t("found.clear", { share: percent(transparent) }),
+    );
+  if (found.same + found.dropped > 0) lines.push(t("found.same", { n: found.same + found.dropped }));
+  if (found.near_pictures > 0) lines.push(t("found.near", { n: found.near_pictures }));
+  const flip = mirrors["left-right"];
+  if (flip !== undefined) lines.push(t("found.flip", { share: percent(flip) }));
+  return lines;
+}
+
 function Report({ name, found, busy }: { name: string; found: Inspection; busy: boolean }) {
   const [all, setAll] = useState<readonly Column[]>(found.columns);
   // The choices stay those of the whole set, however few pictures are left of it.
@@ -115,16 +152,23 @@ function Report({ name, found, busy }: { name: string; found: Inspection; busy: 
         )}
         <section aria-labelledby="data-report">
           <h2 id="data-report">{t("data.report")}</h2>
-          <ul class="words" lang="en">
-            {found.lines.map((line) => (
+          <ul class="words">
+            {inWords(found.findings).map((line) => (
               <li key={line}>{line}</li>
             ))}
-            {found.notes.map((line) => (
-              <li key={line} class="note">
-                {line}
-              </li>
-            ))}
           </ul>
+          <More title={t("found.words")}>
+            <ul class="words" lang="en">
+              {found.lines.map((line) => (
+                <li key={line}>{line}</li>
+              ))}
+              {found.notes.map((line) => (
+                <li key={line} class="note">
+                  {line}
+                </li>
+              ))}
+            </ul>
+          </More>
           {found.skipped.length > 0 && (
             <More title={t("data.skipped", { n: found.skipped.length })}>
               <ul class="words" lang="en">
@@ -281,7 +325,7 @@ export function DataPage() {
       <Sets sets={sets} name={name} />
       {name === null && asked === null && <Empty title={t("data.pick")} words={t("data.pickWords")} />}
       {name === null && asked !== null && <Problem words={t("data.gone", { name: asked })} />}
-      {wrong !== null && <Problem words={wrong} />}
+      {wrong !== null && <Problem {...wrong} />}
       {name !== null && found === null && wrong === null && <Loading />}
       {name !== null && found !== null && <Report key={name} name={name} found={found} busy={busy} />}
     </>

@@ -7,10 +7,10 @@ import { Conditions } from "../parts/conditions";
 import { Button, Empty, Field, Loading, More, Select, Slider, Text, Toggle } from "../parts/controls";
 import { Drop } from "../parts/drop";
 import type { Given } from "../parts/dropped";
+import { Finish } from "../parts/finish";
 import { Gallery } from "../parts/gallery";
 import { ModelPicker } from "../parts/model-picker";
 import { attempt, tell } from "../parts/notices";
-import { PalettePicker } from "../parts/palette";
 import { recipeOf } from "../parts/recipe";
 import { Stage } from "../parts/stage";
 import { Viewer } from "../parts/viewer";
@@ -193,26 +193,7 @@ function Fine({ model }: { model: Model }) {
           <Conditions model={model} wishes={form.negative} onWishes={(negative) => change({ negative })} />
         </More>
       )}
-      <PalettePicker
-        value={form.palette}
-        others={[
-          { value: "none", text: t("draw.paletteNone") },
-          { value: "train", text: t("draw.paletteTrain") },
-        ]}
-        onChange={(palette) => change({ palette })}
-      />
-      <Toggle
-        label={t("draw.hardAlpha")}
-        value={form.hardAlpha}
-        onChange={(hardAlpha) => change({ hardAlpha })}
-      />
-      <Slider
-        label={t("pack.zoom")}
-        value={form.zoom}
-        low={1}
-        high={16}
-        onChange={(zoom) => change({ zoom })}
-      />
+      <Finish form={form} onChange={change} />
       <Button tone="quiet" onClick={() => change({ ...PLAIN, model: form.model, seed: form.seed })}>
         {t("draw.reset")}
       </Button>

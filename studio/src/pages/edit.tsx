@@ -6,6 +6,7 @@ import { Conditions } from "../parts/conditions";
 import { Button, Empty, Loading, More, Segments, Select, Slider } from "../parts/controls";
 import { Drop } from "../parts/drop";
 import { base64, type Given } from "../parts/dropped";
+import { Finish } from "../parts/finish";
 import { Tile } from "../parts/gallery";
 import { ModelPicker } from "../parts/model-picker";
 import { attempt } from "../parts/notices";
@@ -18,7 +19,7 @@ import { pixelsAt, pixelsOf, pngOf, type Pixels } from "../pixels/picture";
 import { useRoom } from "../pixels/room";
 import { Sprite } from "../pixels/sprite";
 import { zoomFor } from "../pixels/zoom";
-import { dice, modelNamed, seedsFrom, understood } from "../state/drawing";
+import { dice, finishOf, modelNamed, PLAIN, seedsFrom, understood, type Finishing } from "../state/drawing";
 import { go, route } from "../state/route";
 import { jobs, models, options, pictures, unfinished } from "../state/store";
 import { begun, start } from "../state/work";
@@ -318,6 +319,7 @@ export function EditPage() {
   const [chosenModel, setModel] = useState<string | null>(null);
   const [wishes, setWishes] = useState<Wishes>({});
   const [count, setCount] = useState(4);
+  const [finishing, setFinishing] = useState<Finishing>(PLAIN);
   const [open, setOpen] = useState<string | null>(null);
   const [sending, setSending] = useState(false);
   const loaded = pictures.value !== null && models.value !== null;
@@ -359,7 +361,7 @@ export function EditPage() {
       model: model.id,
       // No noise and a palette: the picture itself, held to few colours.
       action: action === "palette" ? "vary" : action,
-      ...(action === "palette" ? { finish: { palette: numbers.palette } } : {}),
+      finish: action === "palette" ? { palette: numbers.palette } : finishOf(finishing),
       options: optionsOf(action, numbers),
       conditions: understood(wishes, model),
       seeds: seedsFrom(dice(), action === "interpolate" || action === "palette" ? 1 : count),
@@ -434,9 +436,14 @@ export function EditPage() {
           )}
           <ModelPicker value={model} onChange={setModel} />
           {action !== "palette" && (
-            <More title={t("edit.wishes")}>
-              <Conditions model={model} wishes={understood(wishes, model)} onWishes={setWishes} />
-            </More>
+            <>
+              <More title={t("edit.wishes")}>
+                <Conditions model={model} wishes={understood(wishes, model)} onWishes={setWishes} />
+              </More>
+              <More title={t("edit.finish")}>
+                <Finish form={finishing} onChange={(part) => setFinishing({ ...finishing, ...part })} />
+              </More>
+            </>
           )}
           <div class="go">
             <Button tone="main" icon="edit" submit busy={busy} disabled={missing !== null}>

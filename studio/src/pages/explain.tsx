@@ -8,7 +8,8 @@ import { Button, Empty, Loading, More, Select, Slider } from "../parts/controls"
 import { Drop } from "../parts/drop";
 import { base64, type Given } from "../parts/dropped";
 import { Formula, Line, V } from "../parts/formula";
-import { Orders, StateMark } from "../parts/job";
+import { Orders, StateMark, Wrong } from "../parts/job";
+import { Grid } from "../parts/grid";
 import { ModelPicker } from "../parts/model-picker";
 import { attempt } from "../parts/notices";
 import { Toy } from "../parts/toy";
@@ -42,11 +43,7 @@ function Frame({ job, at, model, name }: { job: Job | undefined; at: number; mod
           <span class="muted">{t("job.step", { done: shown.step, of: shown.of })}</span>
         )}
       </p>
-      {job?.error != null && (
-        <p class="wrong" lang="en">
-          {job.error}
-        </p>
-      )}
+      <Wrong job={job} />
     </div>
   );
 }
@@ -114,7 +111,11 @@ function Steps({ model }: { model: Model }) {
             <V name="σ" sub="t" />
           </mfrac>
         </Formula>
-        <Line file="fogcatcher/diffusion/sampling" name="ddim" />
+        <Line file="fogcatcher/diffusion/sampling/samplers.py" name="Moment.move" />
+        {[...new Set([one, two])].map((name) => {
+          const source = options.value?.samplers.find((sampler) => sampler.name === name)?.source;
+          return source !== undefined && <Line key={name} {...source} />;
+        })}
         {(first !== undefined || second !== undefined) && (
           <div class="row bottom">
             <Button
@@ -283,11 +284,7 @@ function Whole({ model }: { model: Model }) {
           </>
         )}
       </div>
-      {job?.error != null && (
-        <p class="wrong" lang="en">
-          {job.error}
-        </p>
-      )}
+      <Wrong job={job} />
       {typeof page === "string" && (
         <iframe class="report-page" src={page} title={t("explain.whole")} sandbox="" />
       )}
@@ -317,6 +314,11 @@ export function ExplainPage() {
         <h2 id="lesson-steps">{t("explain.steps")}</h2>
         <p>{t("explain.stepsWords")}</p>
         <Steps key={model.id} model={model} />
+      </section>
+      <section class="lesson" aria-labelledby="lesson-grid">
+        <h2 id="lesson-grid">{t("grid.title")}</h2>
+        <p>{t("grid.words")}</p>
+        <Grid key={model.id} model={model} />
       </section>
       <section class="lesson" aria-labelledby="lesson-toy">
         <h2 id="lesson-toy">{t("explain.toy")}</h2>

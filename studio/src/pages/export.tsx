@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { Bar, Button, Empty, Loading } from "../parts/controls";
 import { Files } from "../parts/gallery";
-import { Orders, StateMark, titleOf } from "../parts/job";
+import { Orders, StateMark, Wrong, titleOf } from "../parts/job";
 import { ModelPicker } from "../parts/model-picker";
 import { modelNamed } from "../state/drawing";
 import { link, route } from "../state/route";
@@ -74,11 +74,7 @@ export function ExportPage() {
             {job.progress !== null && unfinished(job) && (
               <Bar done={job.progress.done} of={job.progress.of} label={titleOf(job)} />
             )}
-            {job.error !== null && (
-              <p class="wrong" lang="en">
-                {job.error}
-              </p>
-            )}
+            <Wrong job={job} />
             {job.result?.files !== undefined && <Files files={job.result.files} />}
             {typeof job.result?.note === "string" && (
               <p class="help" lang="en">

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { Bar, Button, Empty, Loading, Slider, Toggle } from "../parts/controls";
-import { Orders, StateMark, titleOf } from "../parts/job";
+import { Orders, StateMark, Wrong, titleOf } from "../parts/job";
 import { about, Preview } from "../parts/model-picker";
 import { useEstimate } from "../state/estimate";
 import { link, route } from "../state/route";
@@ -125,11 +125,7 @@ export function JudgePage() {
             {job?.progress != null && busy && (
               <Bar done={job.progress.done} of={job.progress.of} label={titleOf(job)} />
             )}
-            {job?.error != null && (
-              <p class="wrong" role="alert" lang="en">
-                {job.error}
-              </p>
-            )}
+            <Wrong job={job} alert />
             {typeof page === "string" && (
               <>
                 <iframe class="report-page" src={page} title={t("judge.report")} sandbox="" />

@@ -262,11 +262,19 @@ export const Loading = () => (
   </p>
 );
 
-/** A sentence of what went wrong, and what to do; the service's own words are English. */
-export const Problem = ({ words, act }: { words: string; act?: ComponentChildren }) => (
+/** A sentence of what went wrong, and what to do. */
+export const Problem = ({
+  words,
+  lang,
+  act,
+}: {
+  words: string;
+  lang?: "en" | undefined;
+  act?: ComponentChildren;
+}) => (
   <div class="problem" role="alert">
     <Icon name="warn" />
-    <p lang="en">{words}</p>
+    <p lang={lang}>{words}</p>
     {act}
   </div>
 );

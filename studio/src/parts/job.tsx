@@ -2,7 +2,7 @@
 
 import type { Job } from "../api/types";
 import { order, type Order } from "../state/work";
-import { duration, t } from "../words/words";
+import { duration, t, told } from "../words/words";
 import { Bar, Button } from "./controls";
 import type { IconName } from "./icons";
 
@@ -66,6 +66,17 @@ export const StateMark = ({ job }: { job: Job }) => (
   <span class={`mark ${job.state}`}>{t(`job.state.${job.state}`)}</span>
 );
 
+/** Why a job failed, if it did. */
+export function Wrong({ job, alert }: { job: Job | undefined; alert?: boolean }) {
+  if (job === undefined || job.error === null) return null;
+  const { words, lang } = told(job.result?.said, job.error);
+  return (
+    <p class="wrong" lang={lang} role={alert === true ? "alert" : undefined}>
+      {words}
+    </p>
+  );
+}
+
 export function JobCard({ job }: { job: Job }) {
   const { progress } = job;
   return (
@@ -86,11 +97,7 @@ export function JobCard({ job }: { job: Job }) {
         (job.state === "running" || job.state === "paused" || job.state === "pausing") && (
           <Bar done={progress.done} of={progress.of} label={titleOf(job)} />
         )}
-      {job.error !== null && (
-        <p class="wrong" lang="en">
-          {job.error}
-        </p>
-      )}
+      <Wrong job={job} />
     </article>
   );
 }

@@ -2,12 +2,13 @@
 
 import { signal } from "@preact/signals";
 import { Refused, Unreachable } from "../api/client";
-import { t } from "../words/words";
+import { t, told } from "../words/words";
 import { Button } from "./controls";
 
 interface Notice {
   id: number;
   words: string;
+  lang: "en" | undefined;
   bad: boolean;
   act?: { words: string; do: () => void };
 }
@@ -20,16 +21,19 @@ const dismiss = (id: number): void => {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 };
 
-export function tell(words: string, act?: Notice["act"], bad = false): void {
+export function tell(words: string, act?: Notice["act"], bad = false, lang?: "en"): void {
   const id = ++last;
-  notices.value = [...notices.value.slice(-2), { id, words, bad, ...(act === undefined ? {} : { act }) }];
+  notices.value = [
+    ...notices.value.slice(-2),
+    { id, words, lang, bad, ...(act === undefined ? {} : { act }) },
+  ];
   setTimeout(() => dismiss(id), bad ? 2 * SHOWN_FOR : SHOWN_FOR);
 }
 
 /** The sentence for a failure: the service's own, or that it does not answer. */
-export const sentence = (error: unknown): string => {
-  if (error instanceof Refused) return error.message;
-  if (error instanceof Unreachable) return t("offline");
+export const sentence = (error: unknown): { words: string; lang?: "en" } => {
+  if (error instanceof Refused) return told(error.said, error.message);
+  if (error instanceof Unreachable) return { words: t("offline") };
   throw error;
 };
 
@@ -38,7 +42,8 @@ export async function attempt<T>(act: () => Promise<T>): Promise<T | undefined> 
   try {
     return await act();
   } catch (error) {
-    tell(sentence(error), undefined, true);
+    const { words, lang } = sentence(error);
+    tell(words, undefined, true, lang);
     return undefined;
   }
 }
@@ -47,7 +52,7 @@ export const Notices = () => (
   <div class="notices" role="status" aria-live="polite">
     {notices.value.map((notice) => (
       <div key={notice.id} class={notice.bad ? "notice bad" : "notice"}>
-        <p>{notice.words}</p>
+        <p lang={notice.lang}>{notice.words}</p>
         {notice.act !== undefined && (
           <Button
             tone="quiet"

@@ -10,7 +10,7 @@ import { begun, discardModel, start } from "../state/work";
 import { figure, number, percent, t } from "../words/words";
 import { Chart, type Series } from "./chart";
 import { Bar, Button, More, Slider } from "./controls";
-import { Orders, StateMark, timeLeft } from "./job";
+import { Orders, StateMark, Wrong, timeLeft } from "./job";
 import { Stage } from "./stage";
 
 const EVERY = 2500; // milliseconds between looks at the log, while it grows
@@ -228,11 +228,7 @@ export function RunView({ model, job: given }: { model: Model | undefined; job: 
             </div>
           )}
         </div>
-        {job?.error != null && (
-          <p class="wrong" role="alert" lang="en">
-            {job.error}
-          </p>
-        )}
+        <Wrong job={job} alert />
       </section>
       <div class="run-body">
         <div class="run-sheet">

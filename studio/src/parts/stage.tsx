@@ -8,7 +8,7 @@ import { layOut } from "../pixels/zoom";
 import { previews, unfinished } from "../state/store";
 import { t } from "../words/words";
 import { Bar, Field } from "./controls";
-import { Orders, StateMark, timeLeft } from "./job";
+import { Orders, StateMark, Wrong, timeLeft } from "./job";
 
 interface StageProps {
   job: Job;
@@ -84,11 +84,7 @@ export function Stage({ job, size, onOpen, tall = 520 }: StageProps) {
           </div>
         )}
         {!running && job.state !== "done" && <StateMark job={job} />}
-        {job.error !== null && (
-          <p class="wrong" role="alert" lang="en">
-            {job.error}
-          </p>
-        )}
+        <Wrong job={job} alert />
         {!running && steps.length > 1 && (
           <Field
             label={t("stage.back")}

@@ -1,7 +1,7 @@
 /** What is to be drawn: the form of the page Draw, which lives on while another page is looked at. */
 
 import { computed, signal } from "@preact/signals";
-import type { DrawRequest, Model, Recipe, Wish, Wishes } from "../api/types";
+import type { DrawRequest, Finish, Model, Recipe, Wish, Wishes } from "../api/types";
 import { models, options } from "./store";
 
 export interface Drawing {
@@ -22,8 +22,16 @@ export interface Drawing {
   negative: Wishes;
   palette: string;
   hardAlpha: boolean;
+  coloursEach: number; // 0: all
+  strays: number;
+  indexed: boolean;
   zoom: number;
 }
+
+export type Finishing = Pick<
+  Drawing,
+  "palette" | "hardAlpha" | "coloursEach" | "strays" | "indexed" | "zoom"
+>;
 
 export const LARGEST_SEED = 999_999;
 export const dice = (): number => Math.floor(Math.random() * (LARGEST_SEED + 1));
@@ -46,6 +54,9 @@ export const PLAIN: Drawing = {
   negative: {},
   palette: "none",
   hardAlpha: false,
+  coloursEach: 0,
+  strays: 0,
+  indexed: false,
   zoom: 1,
 };
 
@@ -96,13 +107,19 @@ export function requestOf(form: Drawing, model: Model): DrawRequest {
       ...(Object.keys(negative).length === 0 ? {} : { negative }),
       ...(Object.keys(form.samplerOptions).length === 0 ? {} : { sampler_options: form.samplerOptions }),
     },
-    finish: {
-      ...(form.palette === "none" ? {} : { palette: form.palette }),
-      ...(form.hardAlpha ? { hard_alpha: true } : {}),
-      ...(form.zoom === 1 ? {} : { zoom: form.zoom }),
-    },
+    finish: finishOf(form),
   };
 }
+
+/** How pictures are finished: what of the form was touched. */
+export const finishOf = (form: Finishing): Finish => ({
+  ...(form.palette === "none" ? {} : { palette: form.palette }),
+  ...(form.hardAlpha ? { hard_alpha: true } : {}),
+  ...(form.coloursEach === 0 ? {} : { colours_each: form.coloursEach }),
+  ...(form.strays === 0 ? {} : { strays: form.strays }),
+  ...(form.indexed ? { indexed: true } : {}),
+  ...(form.zoom === 1 ? {} : { zoom: form.zoom }),
+});
 
 /** The form that a recipe was drawn by. Its seed is locked, so that the next drawing is the same picture. */
 export function formOf({ model, request }: Pick<Recipe, "model" | "request">): Partial<Drawing> {
@@ -127,6 +144,9 @@ export function formOf({ model, request }: Pick<Recipe, "model" | "request">): P
     negative: settings.negative ?? {},
     palette: request.finish?.palette ?? "none",
     hardAlpha: request.finish?.hard_alpha ?? false,
+    coloursEach: request.finish?.colours_each ?? 0,
+    strays: request.finish?.strays ?? 0,
+    indexed: request.finish?.indexed ?? false,
     zoom: request.finish?.zoom ?? 1,
   };
 }

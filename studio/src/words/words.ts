@@ -25,10 +25,36 @@ export function t<K extends Key>(key: K, ...[values]: Values<K>): string {
   const entry: string | Plural = TABLES[language.value][key];
   const filled = (values ?? {}) as Readonly<Record<string, string | number>>;
   const text = typeof entry === "string" ? entry : entry[form(Number(filled["n"]))];
-  return text.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = filled[name] ?? "";
+  return fill(text, filled);
+}
+
+const fill = (text: string, values: Readonly<Record<string, string | number>>): string =>
+  text.replace(/\{(\w+)(?::,)?\}/g, (_, name: string) => {
+    const value = values[name] ?? "";
     return typeof value === "number" ? number(value) : value;
   });
+
+/** A sentence of the service: what it is made of, by which the tables know it. */
+export interface Said {
+  template: string;
+  values: Readonly<Record<string, string | number>>;
+}
+
+/** English sentence of the service -> its key. */
+const SAID = new Map(
+  (Object.entries(en) as [Key, string | Plural][]).flatMap(([key, text]) =>
+    typeof text === "string" && key.startsWith("said.") ? [[text, key] as const] : [],
+  ),
+);
+
+/** A sentence of the service in the language of the page, or in English, marked as such, where no table has it. */
+export function told(said: Said | null | undefined, english: string): { words: string; lang?: "en" } {
+  if (language.value === "en") return { words: english };
+  const key = SAID.get(said?.template ?? "");
+  const text = key === undefined ? null : TABLES[language.value][key];
+  return typeof text === "string"
+    ? { words: fill(text, said?.values ?? {}) }
+    : { words: english, lang: "en" };
 }
 
 const form = (n: number): "one" | "other" =>
