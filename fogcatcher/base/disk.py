@@ -20,6 +20,8 @@ from typing import IO
 FULL = (errno.ENOSPC, errno.EDQUOT)
 IN_WORDS = re.compile(r"\(os error (\d+)\)")
 """How safetensors says which error the system gave."""
+NAMES = "backslashreplace"
+"""How a name of a file that is not UTF-8 stands in a text that is."""
 LEFTOVER = re.compile(r"\..+\.part|\.tmp\w{6}")
 """What a kill leaves of a file being written: our own neighbour, or that of safetensors."""
 LONGEST_START = 60
@@ -63,7 +65,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8, whole or not at all."""
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8", errors=NAMES))
 
 
 def _mode_of_what_is_there(path: Path) -> int | None:
@@ -97,7 +99,7 @@ def _flush_folder(folder: Path) -> None:
 
 def open_to_append(path: Path) -> IO[str]:
     """Open a text to add to. Raises OSError where a link, a pipe or a device stands in its place."""
-    return open(path, "a", encoding="utf-8", opener=_no_link)
+    return open(path, "a", encoding="utf-8", errors=NAMES, opener=_no_link)
 
 
 @contextlib.contextmanager

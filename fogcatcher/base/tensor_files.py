@@ -5,11 +5,13 @@ It must be a plain file, no larger than what it is for, and whole safetensors.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -32,7 +34,7 @@ def read_tensors(path: Path, most: int) -> tuple[dict[str, Tensor], dict[str, st
     """
     check_plain(path, most)
     try:
-        with safe_open(path, framework="pt") as file:
+        with _named_in_utf8(path) as place, safe_open(place, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except FileNotFoundError:
         raise
@@ -45,10 +47,22 @@ def said_by(path: Path) -> dict[str, str]:
     """Return what a file of tensors says of itself, without reading them. Raises as ``read_tensors``."""
     check_plain(path, 2**63)
     try:
-        with safe_open(path, framework="pt") as file:
+        with _named_in_utf8(path) as place, safe_open(place, framework="pt") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise ValueError(f"it is damaged ({in_one_line(error)})") from error
+
+
+@contextlib.contextmanager
+def _named_in_utf8(path: Path) -> Iterator[Path]:
+    """The path itself, or as safetensors opens no name that is not UTF-8, a link to it."""
+    if os.fsencode(path).decode("utf-8", "replace") == str(path):
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / "tensors"
+        link.symlink_to(path.absolute())
+        yield link
 
 
 def check_plain(path: Path, most: int) -> None:

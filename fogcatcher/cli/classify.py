@@ -134,7 +134,7 @@ def _write_csv(path: Path, dataset: Dataset, found: Verdicts, labels: Sequence[s
     """One row per picture; pictures that equal another have its answer."""
     import csv
 
-    from fogcatcher.base.disk import write_atomically
+    from fogcatcher.base.disk import NAMES, write_atomically
     from fogcatcher.drawing.ours import ANSWERS
 
     rows = {
@@ -152,7 +152,7 @@ def _write_csv(path: Path, dataset: Dataset, found: Verdicts, labels: Sequence[s
     rows |= {name: rows[first] for name, first in dataset.duplicates.items()}
 
     def write(part: Path) -> None:
-        with open(part, "w", newline="", encoding="utf-8") as file:
+        with open(part, "w", newline="", encoding="utf-8", errors=NAMES) as file:
             table = csv.writer(file)
             table.writerow([*ANSWERS, *(f"behind {c}" for c in found.classes)])
             table.writerows([name, *row] for name, row in rows.items())

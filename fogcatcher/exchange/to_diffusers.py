@@ -38,6 +38,7 @@ from fogcatcher.diffusion.denoiser import (
 from fogcatcher.diffusion.schedules import BetaSchedule, Schedule
 from fogcatcher.diffusion.tensors import Times
 from fogcatcher.exchange.from_diffusers import TOP, WEIGHTS
+from fogcatcher.exchange.to_torch import write_program
 from fogcatcher.exchange.wrapped import program_of
 from fogcatcher.model.build import build_grid
 from fogcatcher.model.config import write_json
@@ -151,7 +152,7 @@ def _save(program: ExportedProgram, path: Path) -> None:
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it names folders of this machine
     program.example_inputs = None  # which would be pickled
-    write_atomically(path, lambda part: torch.export.save(program, part))
+    write_program(program, path)
 
 
 def _own_usage(model: Model) -> str:

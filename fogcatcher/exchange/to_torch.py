@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import torch
+from torch.export import ExportedProgram
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.exchange.wrapped import program_of
@@ -19,6 +20,11 @@ def to_torch(model: Model, path: Path) -> None:
     every attribute in the order of conditions.json, where a row of zeros says nothing. It returns x0_hat,
     (B, C, H, W). The preconditioning is inside.
     """
+    write_program(program_of(model), path)
+
+
+def write_program(program: ExportedProgram, path: Path) -> None:
+    """Write a program as .pt2. By a name that is not UTF-8 torch would end the process, so it gets none."""
     archive = io.BytesIO()
-    torch.export.save(program_of(model), archive)
+    torch.export.save(program, archive)
     write_atomically(path, lambda part: part.write_bytes(archive.getvalue()))

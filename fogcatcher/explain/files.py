@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from fogcatcher.base.disk import write_atomically, write_text
+from fogcatcher.base.disk import NAMES, write_atomically, write_text
 from fogcatcher.data.conditions.conditions import Wish
 from fogcatcher.data.pictures.sheets import save_gif, save_png
 from fogcatcher.data.pictures.spec import Pictures, to_model
@@ -73,7 +73,7 @@ def save_table(cells: Sequence[Cell], axes: Sequence[Axis], out: Path) -> None:
     table = {"axes": {axis.name: [str(value) for value in axis.values] for axis in axes}, "cells": facts}
 
     def write_csv(part: Path) -> None:
-        with open(part, "w", newline="", encoding="utf-8") as file:
+        with open(part, "w", newline="", encoding="utf-8", errors=NAMES) as file:
             writer = csv.DictWriter(file, list(facts[0]))
             writer.writeheader()
             for row in facts:
