@@ -65,7 +65,8 @@ class JudgingArguments:
     ema: Annotated[float | None, tyro.conf.arg(metavar="LENGTH", help_behavior_hint="")] = None
     """Judge the weights averaged over another share of the run, 0.03 to 0.2; 0.1 is the usual one."""
     nll: bool = False
-    """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound."""
+    """Only bits per dimension of held-out pictures: by the probability-flow ODE, and as a bound, whose terms
+    go to bits.json."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder for the report. Default: evaluation in the first run's folder; evaluation-NAME next to where you
     are for a model that lies elsewhere, and evaluation without one."""
@@ -104,7 +105,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
         if self.nll:
             for folder in self.models:
                 model = self._model(folder)
-                _print_bits(model, *self._data(model), self.seed)
+                _print_bits(model, *self._data(model), self.seed, self._folder_of(folder))
             return
         if processes.is_first:
             check_ours(self.out or _own_folder(self.models), {FIGURES, REPORT})
@@ -121,6 +122,12 @@ class Evaluate(SettingsArguments, JudgingArguments):
             if len(evaluations) > 1:
                 print("side by side:", *side_by_side(evaluations), sep="\n")
             self._write(evaluations)
+
+    def _folder_of(self, model: Path) -> Path:
+        """Where the terms of the bound of one model go: they are one file each."""
+        if self.out is None:
+            return _own_folder([model])
+        return self.out if len(self.models) == 1 else self.out / folder_name(model)
 
     def _model(self, folder: Path) -> Model:
         from fogcatcher.model.model import load
@@ -215,9 +222,10 @@ def _with_flags(done: Evaluation) -> Evaluation:
     return replace(done, comparisons=tuple(said))
 
 
-def _print_bits(model: Model, dataset: Dataset, parts: Split, seed: int) -> None:
+def _print_bits(model: Model, dataset: Dataset, parts: Split, seed: int, out: Path) -> None:
     from fogcatcher.cli.bars import sampling_bar
     from fogcatcher.judging.bits import bits_of
+    from fogcatcher.model.bound_terms import write_terms
 
     _ = model.config.pictures  # which says so where a model draws none: bits are those of bytes
     held_out = parts.held_out[:NLL_PICTURES]
@@ -230,3 +238,6 @@ def _print_bits(model: Model, dataset: Dataset, parts: Split, seed: int) -> None
     print(f"bits per dimension of {bits.pictures} held-out pictures, lower is better:")
     print(f"  probability-flow ODE   {bits.flow:.3f} +- {bits.flow_error:.3f}")
     print(f"  bound of {bits.steps:4} steps     {bits.bound:.3f} +- {bits.bound_error:.3f}")
+    *steps, last = bits.terms.steps
+    print(f"    L_T {bits.terms.prior:.5f}, L_t {sum(steps):.3f} in all, L_0 {last:.3f}")
+    print(f"terms: {write_terms(bits.terms, out)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
@@ -63,7 +64,8 @@ th[scope=row] { overflow-wrap: anywhere; min-width: 8rem }
 .histogram div { flex: 1; min-width: 0; text-align: center }
 .column { display: block; width: 100%; height: 8rem }
 .chart { display: block; width: 100%; max-width: 46rem; height: auto }
-.chart line { stroke: var(--line) } .chart text { fill: var(--soft); font-size: 12px }
+.chart line { stroke: var(--line) } .chart .axis { stroke: var(--soft) }
+.chart text { fill: var(--soft); font-size: 12px }
 .chart polyline { fill: none; stroke-width: 2 } .chart .s0 { stroke: var(--bar); fill: var(--bar) }
 .chart .s1 { stroke: #d0873a; fill: #d0873a } .chart .s2 { stroke: #4f9d69; fill: #4f9d69 }
 .chart .s3 { stroke: #b0548f; fill: #b0548f } .chart .s4 { stroke: #3aa6b0; fill: #3aa6b0 }
@@ -164,12 +166,16 @@ Points = Sequence[tuple[float, float]]
 def chart(
     series: Mapping[str, Points], x: str, y: str, *, joined: bool = True, dots: bool = True, ends: Points = ()
 ) -> str:
-    """Up to five series of (x, y) with their names: joined by lines, as points (``dots``), or both.
+    """Up to five series of (x, y) with their names: joined by lines, as points (``dots``), or both; a single
+    point is always one.
 
-    The axes reach from the smallest to the largest value, of ``ends`` too.
+    The axes reach from the smallest to the largest value, of ``ends`` too, and the upright one on to the next
+    round number.
     """
     every = [point for points in series.values() for point in points] + list(ends)
     (left, right), (low, high) = (_span([point[i] for point in every]) for i in (0, 1))
+    across, up = _ticks(left, right), _ticks(low, high, beyond=True)
+    low, high = min(low, up[0]), max(high, up[-1])
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
         return (
@@ -177,24 +183,43 @@ def chart(
             210 - 190 * (point[1] - low) / (high - low),
         )
 
-    parts = ['<line x1="60" y1="210" x2="560" y2="210"/><line x1="60" y1="20" x2="60" y2="210"/>']
-    for value, at in ((left, 60), (right, 560)):
-        parts.append(f'<text x="{at}" y="226" text-anchor="middle">{value:.4g}</text>')
-    for value, at in ((low, 210), (high, 24)):
-        parts.append(f'<text x="54" y="{at}" text-anchor="end">{value:.3g}</text>')
-    parts.append(f'<text x="310" y="240" text-anchor="middle">{text(x)}</text>')
-    parts.append(f'<text x="60" y="12">{text(y)}</text>')
+    parts = []
+    for value in across:
+        at = place((value, low))[0]
+        parts.append(f'<line x1="{at:.1f}" y1="210" x2="{at:.1f}" y2="214"/>')
+        parts.append(f'<text x="{at:.1f}" y="228" text-anchor="middle">{_rounded(value)}</text>')
+    for value in up:
+        at = place((left, value))[1]
+        parts.append(f'<line x1="60" y1="{at:.1f}" x2="560" y2="{at:.1f}"/>')
+        parts.append(f'<text x="54" y="{at + 4:.1f}" text-anchor="end">{_rounded(value)}</text>')
+    parts.append('<line class="axis" x1="60" y1="210" x2="560" y2="210"/>')
+    parts.append(f'<text x="310" y="243" text-anchor="middle">{text(x)}</text>')
+    parts.append(f'<text x="60" y="10">{text(y)}</text>')
     for number, (name, points) in enumerate(series.items()):
         placed = [place(point) for point in points]
         if joined:
             path = " ".join(f"{a:.1f},{b:.1f}" for a, b in placed)
             parts.append(f'<polyline class="s{number}" style="fill:none" points="{path}"/>')
-        for (a, b), (value, figure) in zip(placed, points, strict=True) if dots else ():
+        for (a, b), (value, figure) in zip(placed, points, strict=True) if dots or len(points) == 1 else ():
             said = f"<title>{text(name)}: {value:.4g}, {figure:.4g}</title>"
             parts.append(f'<circle class="s{number}" cx="{a:.1f}" cy="{b:.1f}" r="4">{said}</circle>')
         if len(series) > 1:
             parts.append(f'<text class="s{number}" x="572" y="{32 + 18 * number}">{text(name, 24)}</text>')
-    return f'<svg class="chart" viewBox="0 0 700 244" role="img">{"".join(parts)}</svg>\n'
+    return f'<svg class="chart" viewBox="0 0 700 248" role="img">{"".join(parts)}</svg>\n'
+
+
+def _ticks(low: float, high: float, beyond: bool = False) -> list[float]:
+    """Three to six round numbers between two, or just beyond them."""
+    power = 10.0 ** math.floor(math.log10(high - low))
+    step = next(s for s in (power / 5, power / 2, power, 2 * power) if (high - low) / s < 6.01)
+    first, last = low / step, high / step
+    least = math.floor(first + 1e-9) if beyond else math.ceil(first - 1e-9)
+    most = math.ceil(last - 1e-9) if beyond else math.floor(last + 1e-9)
+    return [k * step for k in range(least, most + 1)]
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e7 else f"{value + 0.0:.4g}"
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

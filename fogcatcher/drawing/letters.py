@@ -1,20 +1,26 @@
-"""Sentences and formulas for a page: what the code calls sigma_t becomes the letter with its index."""
+"""Sentences for a page: what the code calls sigma_t becomes the letter with its index."""
 
 from __future__ import annotations
 
 import re
 
 from fogcatcher.drawing import html
+from fogcatcher.drawing.mathml import mathml
 
 LETTERS = {
     "x0_hat": "x\u0302<sub>0</sub>",
     "eps_hat": "\u03b5\u0302",
     "x0": "x<sub>0</sub>",
     "x": "x",
+    "alpha_bar": "\u03b1\u0305",
+    "beta_tilde": "\u03b2\u0303",
     "alpha": "\u03b1",
+    "beta": "\u03b2",
     "sigma": "\u03c3",
     "eps": "\u03b5",
     "eta": "\u03b7",
+    "L": "L",
+    "h": "h",
     "grad": "\u2207",
     "sqrt": "\u221a",
 }
@@ -27,7 +33,7 @@ SIGNS = {
     " -": " \u2212",
     "(-": "(\u2212",
 }
-NAME = re.compile(rf"\b({'|'.join(LETTERS)})(?:_([ts]))?\b")
+NAME = re.compile(rf"\b({'|'.join(LETTERS)})(?:_([tsT01]))?\b")
 
 
 def lettered(said: str) -> str:
@@ -47,4 +53,5 @@ def sentence(said: str) -> str:
 
 
 def formula(*lines: str) -> str:
-    return f'<div class="formula">{"<br>".join(map(lettered, lines))}</div>\n'
+    """Formulas below each other, as ``mathml`` reads them."""
+    return f'<div class="formula">{"".join(map(mathml, lines))}</div>\n'

@@ -9,9 +9,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -28,7 +27,7 @@ from fogcatcher.diffusion.sampling.probability_flow import contrast, time_of
 from fogcatcher.diffusion.schedules import Schedule
 from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
 from fogcatcher.drawing.drawing import Drawing
-from fogcatcher.drawing.settings import STEP_BY_STEP, Limit, Settings
+from fogcatcher.drawing.settings import Settings
 from fogcatcher.model.choices import SCHEDULES
 from fogcatcher.model.model import Model
 from fogcatcher.networks.network_calls import counted
@@ -220,83 +219,9 @@ def rates(model: Model, t: Times, others: Sequence[str] = OTHERS) -> list[Rates]
     return [Rates(name, t, s.alpha(t), s.sigma(t), s.log_snr(t)) for name, s in named.items()]
 
 
-# --- all of it ----------------------------------------------------------------------------------
-
-SOLVERS = ("ddpm", "ddim", "heun", "dpmpp_2m")
-STEPS = (5, 10, 20, 50)
-ETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
-GUIDANCES = (0.0, 1.0, 2.0, 4.0, 8.0)
-SEEDS = 4
-"""Seeds in a row that show what a setting does."""
+# --- with other settings ------------------------------------------------------------------------
 
 
 def by(sampler: str, usual: Settings) -> Settings:
     """Return the settings with another sampler, which may lack the options of the usual one."""
     return replace(usual, sampler=sampler, eta=None, sampler_options={})
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Everything that the page shows of one model."""
-
-    seed: int
-    wish: Mapping[str, Wish]
-    settings: Settings
-    forward: Forward
-    steps: Steps
-    samplers: list[Variant]
-    """Each of SOLVERS with each of STEPS, one seed."""
-    noise: list[Variant]
-    """DDIM with each of ETAS, then DDPM; SEEDS seeds."""
-    guidance: list[Variant]
-    """Each of GUIDANCES; empty where the model knows no conditions."""
-    limits: list[Variant]
-    """clip, dynamic and none, with strong guidance."""
-    rates: list[Rates]
-
-
-def explain(
-    model: Model,
-    *,
-    picture: Samples | None = None,
-    seed: int = 0,
-    condition: Mapping[str, Wish] | None = None,
-    settings: Settings = STEP_BY_STEP,
-    times: Times | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Explanation:
-    """Compute what the page shows.
-
-    ``picture``, (1, C, H, W) in [-1, 1], is the one to noise; by default the model draws it from ``seed``.
-    ``settings`` are those of the steps that are shown one by one, and each comparison changes some of them.
-    ``times`` are the times of the forward strip, (T,). ``progress`` hears how many of all drawings are done.
-    Raises UserError as ``Model.sample``.
-    """
-    main = model.conditions.main
-    wish = model.conditions.clean(
-        condition or ({main.name: main.classes[seed % len(main.classes)]} if main else {})
-    )
-    process, shown = model.denoiser.process, list(range(seed, seed + SEEDS))
-    strong, ddim = replace(settings, guidance=GUIDANCES[-1]), by("ddim", settings)
-    jobs = [
-        [([seed], replace(by(name, settings), steps=n)) for name in SOLVERS for n in STEPS],
-        [(shown, replace(ddim, eta=eta)) for eta in ETAS] + [(shown, by("ddpm", settings))],
-        [(shown, replace(settings, guidance=w)) for w in GUIDANCES] if model.conditions.attributes else [],
-        [(shown, replace(strong, limit=limit)) for limit in get_args(Limit)],
-    ]
-    own = steps(model, seed, wish, settings)
-    done: list[list[Variant]] = []
-    total = sum(map(len, jobs))
-    for group in jobs:
-        done.append([])
-        for seeds, chosen in group:
-            done[-1].append(variant(model, seeds, wish, chosen))
-            if progress:
-                progress(sum(map(len, done)), total)
-    x0 = own.answer if picture is None else picture.to(own.answer)
-    line = even_times(process.schedule) if times is None else times
-    samplers, noise, guidance, limits = done
-    curves = rates(model, torch.linspace(0, 1, 101, dtype=torch.float64))
-    return Explanation(
-        seed, wish, settings, forward(process, x0, line, seed), own, samplers, noise, guidance, limits, curves
-    )

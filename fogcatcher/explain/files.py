@@ -15,7 +15,7 @@ from fogcatcher.diffusion.tensors import Times
 from fogcatcher.drawing.settings import STEP_BY_STEP, Settings
 from fogcatcher.explain.comparing import Axis, Cell
 from fogcatcher.explain.comparison_picture import comparison_picture
-from fogcatcher.explain.explaining import explain
+from fogcatcher.explain.explanation import explain
 from fogcatcher.explain.page import page
 from fogcatcher.explain.strips import frames, strips
 from fogcatcher.model.model import Model
@@ -56,7 +56,7 @@ def explain_files(
         progress=progress,
     )
     out.mkdir(parents=True, exist_ok=True)
-    text = page(found, spec, name, out, picture is not None)
+    text = page(found, spec, model.config.method, name, picture is not None)
     write_text(out / PAGE, text)
     made_by = {"model": model.hash, "seed": found.seed, "condition": dict(found.wish)}
     for strip, image in strips(found, spec).items():

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
-import os
 import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from fogcatcher.base.errors import UserError
 
@@ -30,14 +28,16 @@ class SourceLines:
     """The first line, from 1."""
     code: str
 
-    def link(self, folder: Path) -> str:
-        """Return the way from a page in ``folder`` to the line, with / on every system."""
-        file = (PROJECT / self.path).resolve()
-        try:
-            address = quote(os.path.relpath(file, folder.resolve()).replace(os.sep, "/"))
-        except ValueError:  # another drive
-            address = file.as_uri()
-        return f"{address}#L{self.line}"
+    @property
+    def computing(self) -> str:
+        """The code without its docstrings, which say in words what stands beside it on a page."""
+        lines = self.code.splitlines()
+        for node in ast.walk(ast.parse(self.code)):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+                said = node.body[0]
+                for i in range(said.lineno - 1, said.end_lineno or said.lineno):
+                    lines[i] = ""
+        return re.sub(r"\n{2,}(?=    )", "\n", "\n".join(lines)).strip("\n")
 
 
 def source_lines(thing: type | Callable[..., object]) -> SourceLines:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from fogcatcher.data.pictures.sheets import sheet
 from fogcatcher.data.pictures.spec import PictureSpec
-from fogcatcher.explain.explaining import Explanation, Steps, Variant
+from fogcatcher.explain.explaining import Steps, Variant
+from fogcatcher.explain.explanation import Explanation
 
 
 def strips(found: Explanation, pictures: PictureSpec) -> dict[str, Image.Image]:

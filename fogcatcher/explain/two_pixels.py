@@ -23,6 +23,8 @@ from fogcatcher.diffusion.tensors import PerSample, Samples, Times
 PICTURES = ((-0.95, -0.95), (0.95, 0.95), (0.95, -0.9), (-0.9, 0.5))
 """Left and right pixel, -1 black to 1 white: dark, bright, left bright, right brighter."""
 BLUR = 0.08
+ROLL = 64
+"""Pictures along the curved set."""
 EXPLODING = Process(EDMSchedule(sigma_max=2.0))
 """Pure added noise: alpha = 1, sigma = 2 t."""
 PRESERVING = Process(CosineSchedule())
@@ -65,12 +67,31 @@ class TwoPixels:
         square = ((x[:, None] - alpha * self.means) ** 2).sum(-1)
         return torch.logsumexp(-square / (2 * c), 1) - (2 * math.pi * c).log() - math.log(len(self.means))
 
+    def told_apart(self, t: float, generator: torch.Generator, count: int = 20_000) -> float:
+        """Return how often the likeliest kind of a noisy picture is the right one, 0 to 1."""
+        kinds = torch.randint(len(self.means), (count,), generator=generator)
+        blur = torch.randn(count, 2, generator=generator, dtype=torch.float64)
+        x_t = self.noisy(self.means[kinds] + self.std * blur, t, generator)
+        alpha = self.process.schedule.alpha(torch.tensor(t, dtype=torch.float64))
+        return (torch.cdist(x_t, alpha * self.means).argmin(1) == kinds).double().mean().item()
+
     def paths(self, step: Step, times: Times, seeds: list[int]) -> Tensor:
         """Return where a sampler takes each seed, (T, B, 2), along falling ``times``, (T,)."""
         generator = SampleGenerator(seeds)
         noise = generator.randn_like(torch.empty(len(seeds), 2, dtype=torch.float64))
         x = self.process.prior(times[0], noise)
         return torch.stack([x, *(s.x for s in sample(self.denoiser, x, times, step, generator))])
+
+
+def swiss_roll(process: Process) -> TwoPixels:
+    """Return a curved set: pictures along a spiral of a turn and a half, from its inner end to its outer one.
+
+    The two-dimensional example of Sohl-Dickstein et al. 2015, figure 1, as a mixture.
+    """
+    angle = torch.linspace(1.5, 4.5, ROLL, dtype=torch.float64) * math.pi
+    radius = 1.05 * angle / angle[-1]
+    means = torch.stack([radius * angle.cos(), radius * angle.sin()], 1)
+    return TwoPixels(process, means, BLUR / 2)
 
 
 def lecture(process: Process) -> TwoPixels:

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from fogcatcher.data.pictures.spec import Pictures, to_model
-from fogcatcher.diffusion.bound import bound
+from fogcatcher.diffusion.bound import Bound
 from fogcatcher.diffusion.denoiser import DenoiserLike
 from fogcatcher.diffusion.guidance import Clipped, Conditioned
 from fogcatcher.diffusion.sampling.likelihood import bits_per_dimension, dequantise, log_likelihood
 from fogcatcher.diffusion.tensors import Bytes
-from fogcatcher.model.build import build_grid
-from fogcatcher.model.config import Method
+from fogcatcher.model.bound_terms import BoundTerms, bound_of, terms_of
 from fogcatcher.model.model import BATCH, Model
 
 TOLERANCE = 1e-3
@@ -34,6 +33,8 @@ class BitsPerDimension:
     """The variational bound of the ancestral sampler with so many steps."""
     bound_error: float
     steps: int
+    terms: BoundTerms
+    """The bound, term by term."""
 
 
 def bits_of(
@@ -51,32 +52,27 @@ def bits_of(
     """
     device = model.device
     generator = torch.Generator().manual_seed(seed)
-    flow, bounds = [], []
+    flow, bounds, times = [], list[Bound](), list[float]()
     for start in range(0, len(pictures), BATCH):
         part = slice(start, start + BATCH)
         batch = pictures[part].to(device)
         cond = {name: rows[part].to(device) for name, rows in condition.items()}
         denoiser = Clipped(Conditioned(model.denoiser, cond))
         flow.append(_flow(denoiser, batch, generator))
-        bounds.append(_bound(denoiser, model.config.method, batch, steps, generator))
+        found, times = bound_of(denoiser, model.config.method, to_model(batch), steps, generator)
+        bounds.append(found)
         if progress:
             progress(min(start + BATCH, len(pictures)), len(pictures))
-    (f, f_error), (b, b_error) = _mean(flow), _mean(bounds)
-    return BitsPerDimension(len(pictures), f, f_error, b, b_error, steps)
+    (f, f_error), (b, b_error) = _mean(flow), _mean([found.bits for found in bounds])
+    return BitsPerDimension(
+        len(pictures), f, f_error, b, b_error, steps, terms_of(bounds, times, model.hash, f)
+    )
 
 
 def _flow(denoiser: DenoiserLike, pictures: Bytes, generator: torch.Generator) -> Tensor:
     x0 = dequantise(pictures, generator)
     log_p = log_likelihood(denoiser, x0, generator, rtol=TOLERANCE, atol=TOLERANCE)
     return bits_per_dimension(log_p, x0[0].numel())
-
-
-def _bound(
-    denoiser: DenoiserLike, method: Method, pictures: Bytes, steps: int, generator: torch.Generator
-) -> Tensor:
-    times = build_grid(method.grid, method)(denoiser.process.schedule, steps)
-    variance = "learned" if method.learns_variance else "small"
-    return bound(denoiser, to_model(pictures), times, generator, variance).bits
 
 
 def _mean(parts: list[Tensor]) -> tuple[float, float]:

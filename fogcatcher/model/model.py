@@ -291,7 +291,7 @@ class Model:
 
     def steered(self, wishes: Sequence[Mapping[str, Wish]], settings: Settings) -> DenoiserLike:
         """Return the denoiser with conditions, guidance and limit filled in, as samplers call it."""
-        denoiser: DenoiserLike = Conditioned(self._guided(settings, len(wishes)), self._encoded(wishes))
+        denoiser: DenoiserLike = Conditioned(self._guided(settings, len(wishes)), self.encoded(wishes))
         if settings.limit == "none":
             return denoiser
         return Clipped(denoiser) if settings.limit == "clip" else Thresholded(denoiser)
@@ -299,7 +299,7 @@ class Model:
     def _guided(self, settings: Settings, pictures: int) -> DenoiserLike:
         how, negative = settings.steering, None
         if how.negative is not None:
-            negative = self._encoded([self.conditions.clean(how.negative)] * pictures)
+            negative = self.encoded([self.conditions.clean(how.negative)] * pictures)
         return guided(
             self.denoiser,
             settings.guidance,
@@ -309,7 +309,8 @@ class Model:
             log_prob=self.classifier.log_prob if how.classifier else None,
         )
 
-    def _encoded(self, wishes: Sequence[Mapping[str, Wish]]) -> Condition:
+    def encoded(self, wishes: Sequence[Mapping[str, Wish]]) -> Condition:
+        """Return what is asked for as the network hears it: attribute -> (B, k), where the model computes."""
         return {name: weights.to(self.device) for name, weights in self.conditions.encode(wishes).items()}
 
     @cached_property

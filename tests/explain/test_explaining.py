@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -24,10 +24,11 @@ from fogcatcher.diffusion.schedules import CosineSchedule, EDMSchedule, FlowSche
 from fogcatcher.drawing.html import chart
 from fogcatcher.drawing.letters import lettered
 from fogcatcher.drawing.settings import STEP_BY_STEP, Settings
-from fogcatcher.explain.explaining import Steps, even_times, explain, forward, rates, steps, variant, variants
+from fogcatcher.explain.explaining import Steps, even_times, forward, rates, steps, variant, variants
+from fogcatcher.explain.explanation import explain
 from fogcatcher.explain.page import page
 from fogcatcher.explain.source_lines import PROJECT, source_lines
-from fogcatcher.explain.two_pixels import BLUR, EXPLODING, PICTURES, PRESERVING, lecture
+from fogcatcher.explain.two_pixels import BLUR, EXPLODING, PICTURES, PRESERVING, lecture, swiss_roll
 from tests.commands import refused
 from tests.exact_models import STD, gaussian_model
 
@@ -209,6 +210,28 @@ def test_added_noise_explodes_and_mixed_noise_does_not():
         torch.testing.assert_close(toy.noisy(x0, 1.0, generator).var(0), expected, rtol=0.05, atol=0)
 
 
+def test_the_curved_set_is_a_curve():
+    """A spiral: the pictures lie in a row, each nearer to the next than to those of the turn before."""
+    means = swiss_roll(PRESERVING).means
+    assert (means.norm(dim=1).diff() > 0).all()
+    apart = torch.cdist(means, means) + 9 * torch.eye(len(means))
+    assert ((apart.argmin(1) - torch.arange(len(means))).abs() == 1).all()
+
+
+def test_kinds_are_told_apart_as_often_as_can_be():
+    """Without noise always; of noise alone one in four; between, as the mixture's own posterior says."""
+    generator = torch.Generator().manual_seed(0)
+    toy = lecture(PRESERVING)
+    assert toy.told_apart(0.0, generator) == 1
+    assert toy.told_apart(1.0, generator) == pytest.approx(1 / 4, abs=0.02)
+    at = torch.tensor(0.5, dtype=torch.float64)
+    x_t = toy.noisy(toy.pictures(20_000, generator), 0.5, generator)
+    square = torch.cdist(x_t, toy.process.schedule.alpha(at) * toy.means) ** 2
+    c = (toy.process.schedule.alpha(at) * toy.std) ** 2 + toy.process.schedule.sigma(at) ** 2
+    best = torch.softmax(-square / (2 * c), 1).amax(1).mean().item()
+    assert toy.told_apart(0.5, generator) == pytest.approx(best, abs=0.015)
+
+
 def test_paths_lead_from_the_noise_of_a_seed_to_a_picture():
     toy, times = lecture(PRESERVING), torch.linspace(1, 0, 41, dtype=torch.float64)
     for step in (DDIM(), DDPM()):
@@ -247,31 +270,49 @@ class Parts(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> tuple[str, Path]:
-    model, folder = gaussian_model(lean=0.3, channels=4), tmp_path_factory.mktemp("page")
+def written() -> str:
+    model = gaussian_model(lean=0.3, channels=4)
     found = explain(model, settings=replace(STEP_BY_STEP, steps=3))
-    return page(found, model.config.pictures, "exact", folder, own_picture=False), folder
+    return page(found, model.config.pictures, model.config.method, "exact", own_picture=False)
 
 
 def test_the_page_holds_everything_itself(written):
-    text, _ = written
     parts = Parts()
-    parts.feed(text)
-    assert parts.open == [] and not {"script", "iframe", "object"} & parts.names
+    parts.feed(written)
+    assert parts.open == [] and not {"script", "iframe", "object", "a"} & parts.names
     assert parts.sources and all(source.startswith("data:image/png;base64,") for source in parts.sources)
-    assert "//" not in re.sub(r"<pre>.*?</pre>|base64,[^\"]*", "", text, flags=re.DOTALL)
-    assert "url(" not in text and "@import" not in text
-    for number in range(1, 10):
-        assert f"<h2>{number}. " in text
+    assert parts.links == ["data:,"]  # the icon: the page can be sent to anybody
+    assert "//" not in re.sub(r"<pre>.*?</pre>|base64,[^\"]*", "", written, flags=re.DOTALL)
+    assert "url(" not in written and "@import" not in written
+    assert re.findall(r"<h2>(\d+)\. ", written) == [str(number) for number in range(1, 15)]
 
 
-def test_the_page_links_the_lines_of_the_code(written):
-    text, folder = written
-    found = re.findall(r'href="([^"]+)#L(\d+)">(fogcatcher/[\w/]+\.py):(\d+)<', text)
-    assert len(found) > 15
-    for link, line, path, said in found:
-        assert line == said and (folder / link).resolve() == (PROJECT / path).resolve()
+def test_formulas_are_typeset_and_close(written):
+    found = re.findall(r"<math .*?</math>", written)
+    assert len(found) > 30
+    for math in found:
+        ElementTree.fromstring(math.replace("&nbsp;", " "))
+
+
+def test_no_number_is_minus_zero(written):
+    said = re.sub(
+        r"<pre>.*?</pre>|<style>.*?</style>|<svg.*?</svg>|base64,[^\"]*", "", written, flags=re.DOTALL
+    )
+    assert not re.search(r"[-\u2212]0(\.0+)?(?![\d.])", said)
+
+
+def test_the_page_names_the_lines_of_the_code(written):
+    found = re.findall(r'<span class="path">(fogcatcher/[\w/]+\.py):(\d+)<', written)
+    assert len(found) > 25 and written.count("<details open>") == len(found)
+    for path, line in found:
         assert re.match(r"\s*(@|def |class )", (PROJECT / path).read_text().splitlines()[int(line) - 1])
+
+
+def test_code_is_shown_without_its_docstring():
+    at = source_lines(Process.bridge)
+    assert '"""' in at.code and '"""' not in at.computing
+    assert at.computing.splitlines()[0] == at.code.splitlines()[0]
+    assert at.computing.splitlines()[-1] == at.code.splitlines()[-1]
 
 
 def test_source_lines_are_those_of_the_file():
@@ -285,15 +326,21 @@ def test_source_lines_are_those_of_the_file():
 
 def test_the_page_says_how_often_the_network_was_asked(written):
     """Guidance 2: DDIM with 5 steps asks 10 times, Heun 2 (2 x 5 - 1) = 18 times."""
-    row = re.search(r"Heun</th>(.*?)</tr>", written[0], re.DOTALL)
+    row = re.search(r"Heun</th>(.*?)</tr>", written, re.DOTALL)
     assert row and re.findall(r"(\d+) calls", row[1]) == ["18", "38", "78", "198"]
-    row = re.search(r"DDIM</th>(.*?)</tr>", written[0], re.DOTALL)
+    row = re.search(r"DDIM</th>(.*?)</tr>", written, re.DOTALL)
     assert row and re.findall(r"(\d+) calls", row[1]) == ["10", "20", "40", "100"]
 
 
 def test_letters():
     assert lettered("x_s = alpha_s x0_hat + sqrt(c^2 - 1) & betas") == (
         "x<sub>s</sub> = \u03b1<sub>s</sub> x\u0302<sub>0</sub> + \u221a(c\u00b2 \u2212 1) &amp; betas"
+    )
+
+
+def test_letters_of_the_lectures():
+    assert lettered("alpha_bar_t = alpha^2, L_T, beta_tilde") == (
+        "\u03b1\u0305<sub>t</sub> = \u03b1\u00b2, L<sub>T</sub>, \u03b2\u0303"
     )
 
 
