@@ -22,7 +22,7 @@ from fogcatcher.data.reading import Dataset
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.recipe import read_file_recipe
 from fogcatcher.drawing.settings import NAMES, USUAL, Choices, Settings, Steering, choices_of, settings_of
-from fogcatcher.explain import explaining
+from fogcatcher.explain import explanation
 from fogcatcher.explain.comparing import Request, compare
 from fogcatcher.judging import evaluation
 from fogcatcher.model.model import Model, load
@@ -119,8 +119,8 @@ def by_explaining(chosen: Chosen) -> Told:
     given = meant(chosen)
     with pytest.MonkeyPatch.context() as patch:  # of what the page compares, only what was asked for
         for name, values in {"GUIDANCES": (given.guidance,), "SOLVERS": (), "ETAS": (), "SEEDS": 1}.items():
-            patch.setattr(explaining, name, values)
-        found = explaining.explain(load("RUN"), condition=HERO, settings=given)
+            patch.setattr(explanation, name, values)
+        found = explanation.explain(load("RUN"), condition=HERO, settings=given)
     assert len(found.steps.t) == given.steps
     return found.guidance[0].drawing.recipes[0]
 
