@@ -1,7 +1,6 @@
 """A page for every command: its help, as the program prints it, and a run whose output a test checks.
 
-The pages are written into ``docs/commands`` (left out of git) before Sphinx reads. Runs are ``docs/examples/
-NAME.txt``: lines that begin with ``$`` are typed, the rest is what comes out, where ... may be anything.
+The pages are written into ``docs/commands`` (left out of git) before Sphinx reads.
 """
 
 from __future__ import annotations
@@ -16,11 +15,16 @@ from typing import get_args
 
 from sphinx.application import Sphinx
 
+from extensions.runs import EXAMPLES, WITHOUT_A_RUN
 from fogcatcher.cli.main import Command, main
 
 DOCS = Path(__file__).parents[1]
 PAGES = DOCS / "commands"
-EXAMPLES = DOCS / "examples"
+FILES = (
+    "Three dots stand for what differs from machine to machine. `my-sprites` holds 12 built-in sprites in "
+    "sub-folders by kind, `mask.png` is white in its lower half, `painted` holds six pictures with their "
+    "masks, and `ddpm-tiny` is an untrained model of diffusers."
+)
 
 
 def command_names() -> list[str]:
@@ -31,7 +35,7 @@ def command_names() -> list[str]:
 def help_of(*command: str) -> str:
     """Return what the program prints for --help."""
     said = io.StringIO()
-    with _columns(100), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+    with _columns(86), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
         main([*command, "--help"])
     return "\n".join(line.rstrip() for line in said.getvalue().splitlines())
 
@@ -53,9 +57,10 @@ def _columns(width: int) -> Iterator[None]:
 def page(name: str) -> str:
     """Return the page of one command, in Markdown."""
     text = f"# fogcatcher {name}\n\n```text\n{help_of(name)}\n```\n"
-    example = EXAMPLES / f"{name}.txt"
-    if example.exists():
-        text += f"\n## A run\n\n```console\n{example.read_text(encoding='utf-8').strip()}\n```\n"
+    if name in WITHOUT_A_RUN:
+        return f"{text}\n{WITHOUT_A_RUN[name]}\n"
+    run = (EXAMPLES / f"{name}.txt").read_text(encoding="utf-8").strip()
+    text += f"\n## A run\n\n```console\n{run}\n```\n\n{FILES}\n"
     return text
 
 

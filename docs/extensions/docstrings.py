@@ -29,12 +29,12 @@ def _block(block: str) -> str:
     if block.startswith("    ") or all(line.startswith("    ") for line in block.splitlines()):
         return "::\n\n" + textwrap.indent(textwrap.dedent(block), "    ")
     text = " ".join(line.strip() for line in block.splitlines())
-    return "".join(part if _CODE.fullmatch(part) else _plain(part) for part in _CODE.split(text))
+    said = "".join(part if _CODE.fullmatch(part) else _plain(part) for part in _CODE.split(text))
+    return re.sub(r"^([-+>.:]|\d+\.)(?=\s)", r"\\\1", said)  # not the mark of a list
 
 
 def _plain(text: str) -> str:
-    text = re.sub(r"([\\*_`|])", r"\\\1", text)
-    return re.sub(r"^([-+>.:]|\d+\.)(?=\s|$)", r"\\\1", text)
+    return re.sub(r"([\\*_`|])", r"\\\1", text)
 
 
 @functools.cache
