@@ -132,8 +132,9 @@ def _tables(
         }
     for a in ours.attributes:
         names, weight = _names(a), f"{TABLES}{table_name(a.name)}.weight"
-        their_names = _names(known[a.name]) if a.name in known else ()
-        if weight not in found and set(names) & set(their_names) and len(has[weight]) == len(wants[weight]):
+        their_names = _names(known[a.name]) if a.name in known and weight in has else ()
+        shared = weight not in found and weight in wants and set(names) & set(their_names)
+        if shared and len(has[weight]) == len(wants[weight]):
             # Class by class: those that are new keep their start.
             found[weight] = wants[weight].clone()
             for column, name in enumerate(names):

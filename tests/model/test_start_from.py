@@ -135,6 +135,16 @@ def test_classes_keep_their_columns_by_name(sources, tmp_path):
     assert any("new: condition label" not in note for note in run.notes)
 
 
+@pytest.mark.parametrize("network", ["course", "thesis"])
+def test_networks_without_tables_of_classes_start_as_they_were(tmp_path, network):
+    data = pictures(tmp_path / "data", side=16)
+    first = run_of(data, tmp_path / "first", steps=1, network=network, width=16)
+    list(follow(first))
+    again = run_of(data, tmp_path / "again", network=network, width=16, start_from=str(first.folder))
+    source = load(first.folder).denoiser.state_dict()
+    assert all(weight.equal(source[name]) for name, weight in again.state.denoiser.state_dict().items())
+
+
 def test_another_prediction_has_a_last_layer_and_a_sense_of_noise_of_its_own(sources, tmp_path):
     run = run_of(pictures(tmp_path / "data"), tmp_path / "run", start_from=str(sources[4]), preset="v_cosine")
     assert answer(run.state.denoiser, noise(4)).abs().max() == 0
