@@ -67,8 +67,8 @@ def test_a_reader_who_leaves_early_is_no_error(arguments):
 
 def test_features_are_told_what_they_are(capsys):
     said = refused("sample", "features", capsys=capsys)
-    assert "no model that draws" in said and "base-32, sprites" in said
-    with pytest.raises(UserError, match=r"shipped: base-32, sprites"):
+    assert "no model that draws" in said and "base-32, course, ddpm, sprites" in said
+    with pytest.raises(UserError, match=r"shipped: base-32, course, ddpm, sprites"):
         local_folder("feature")
 
 

@@ -13,6 +13,25 @@ def test_weights_are_small():
     assert (SHIPPED / "sprites" / WEIGHTS).stat().st_size <= 8_000_000
 
 
+@pytest.mark.parametrize(("name", "network", "steps"), [("course", "course", 500), ("ddpm", "small", 1000)])
+def test_the_models_of_the_labs_are_small_and_what_they_are_called(name: str, network: str, steps: int):
+    """And each takes most of the noise from sprites it has never seen, where there is as much as signal."""
+    assert (SHIPPED / name / WEIGHTS).stat().st_size <= 5_000_000
+    assert licence_of(SHIPPED / name) == "apache-2.0"
+    model = load(name)
+    process = model.denoiser.process
+    assert (model.config.network.name, process.schedule.steps) == (network, steps)
+    drawn = np.stack([sprites.draw(seed, "hero").pixels for seed in range(10**6, 10**6 + 16)])
+    x0 = model.config.kind.to_model(torch.from_numpy(drawn.transpose(0, 3, 1, 2)))
+    t = process.schedule.t_from_noise_ratio(torch.tensor(1.0, dtype=torch.float64)).expand(16)
+    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        x0_hat = model.denoiser(
+            process.corrupt(x0, t, noise), t, model.conditions.encode([{"kind": "hero"}] * 16)
+        )
+    assert (x0_hat - x0).square().mean() < 0.25  # of 1, the noise in units of the signal
+
+
 @pytest.mark.parametrize("sampler", ["dpmpp_2m", "heun", "ddpm", "churn"])
 @pytest.mark.slow
 def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler: str):
