@@ -57,10 +57,11 @@ def read(path: Path) -> Catalog:
 
 
 def catalogues(language: str) -> Iterator[tuple[str, Path, Catalog]]:
-    """Yield each page with its catalogue. Raises FileNotFoundError for a page without one."""
+    """Yield each page that has a catalogue with it."""
     for page in translated_pages():
         path = file_of(page, language)
-        yield page, path, read(path)
+        if path.exists():
+            yield page, path, read(path)
 
 
 def said(catalogue: Catalog) -> list[Message]:
@@ -154,6 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.update or asked.count:
         for language in OTHERS:
             print("{}: {} missing, {} fuzzy, {} obsolete".format(language, *counts(language)))
+        for page in translated_pages():
+            if not all(file_of(page, language).exists() for language in OTHERS):
+                print(f"{page} has no catalogue yet: --update makes it")
     return 0
 
 

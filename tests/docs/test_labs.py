@@ -30,7 +30,7 @@ def test_quick_values_are_of_the_same_names_and_kinds(lab: Lab):
 @pytest.mark.parametrize("lab", LABS, ids=ids)
 def test_cells_are_python_that_names_the_library_and_few_others(lab: Lab):
     allowed = {"fogcatcher", "torch", "numpy", "PIL", "matplotlib", "math", "pathlib", "time", "dataclasses"}
-    allowed |= {"itertools", "functools", "collections"}
+    allowed |= {"itertools", "functools", "collections", "csv", "inspect", "IPython", "sklearn"}
     for source in lab.code:
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Import):
