@@ -1,6 +1,7 @@
 /** The frame around every page: where one is, where one can go, and what is being worked on. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { JobKind } from "./api/types";
 import { Button } from "./parts/controls";
 import { Icon } from "./parts/icon";
 import { titleOf } from "./parts/job";
@@ -109,15 +110,26 @@ function QueueButton({ onOpen }: { onOpen: () => void }) {
   );
 }
 
+/** Where what comes of a job is shown. */
+const PAGE_OF: Readonly<Record<JobKind, Page>> = {
+  train: "train",
+  draw: "draw",
+  edit: "edit",
+  explain: "explain",
+  grid: "explain",
+  evaluate: "judge",
+  export: "export",
+};
+
 /** Say what has ended, where the page that began it is not the one that is looked at. */
-function useEndings(): void {
+function useEndings(page: Page): void {
   const job = ended.value;
   useEffect(() => {
     if (job === null) return;
     if (job.state === "failed") {
       const { words, lang } = told(job.result?.said, job.error ?? t("job.state.failed"));
       tell(words, undefined, true, lang);
-    } else if (job.state === "done" && job.kind !== "draw" && job.kind !== "edit")
+    } else if (job.state === "done" && PAGE_OF[job.kind] !== page)
       tell(t("job.done", { title: titleOf(job) }));
   }, [job]);
 }
@@ -127,7 +139,7 @@ export function App() {
   const { page } = route.value;
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  useEndings();
+  useEndings(page);
   useEffect(() => {
     document.title = `${t(`nav.${page}`)} · Fogcatcher`;
     if (!first.current) {

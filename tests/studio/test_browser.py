@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,8 +37,9 @@ pytestmark = [
 SHOTS = os.environ.get("FOGCATCHER_SCREENSHOTS")
 MARKUP = "<i>food</i>"
 """The name of a class that must show as text on every page."""
+FRAME = 100
 SECOND = 1000
-PATIENCE = 90 * SECOND
+PATIENCE = 600 * SECOND
 
 
 def words(language: str) -> dict[str, str]:
@@ -47,8 +49,8 @@ def words(language: str) -> dict[str, str]:
     return dict(entry.findall(text))
 
 
-def zip_of_sprites(count: int) -> bytes:
-    """Sprites with a table of their kinds; the kind ``food`` has a name that is markup."""
+def zip_of_sprites(count: int, food: str) -> bytes:
+    """Sprites with a table of their kinds; the kind ``food`` is called so."""
     packed = io.BytesIO()
     rows = ["file_name,kind"]
     with zipfile.ZipFile(packed, "w") as archive:
@@ -56,13 +58,18 @@ def zip_of_sprites(count: int) -> bytes:
             png = io.BytesIO()
             Image.fromarray(sprite.pixels).save(png, "PNG")
             archive.writestr(f"tavern/{number:03d}.png", png.getvalue())
-            rows.append(f"{number:03d}.png,{MARKUP if sprite.kind == 'food' else sprite.kind}")
+            rows.append(f"{number:03d}.png,{food if sprite.kind == 'food' else sprite.kind}")
         archive.writestr("tavern/metadata.csv", "\n".join(rows))
     return packed.getvalue()
 
 
 class Visitor:
-    """A person before the page, in one language, on a screen of one width."""
+    """A person before the page, in one language, on a screen of one width.
+
+    docs/studio_pictures.py makes a film of what this one does.
+    """
+
+    food = MARKUP
 
     def __init__(self, page: Any, client: Any, language: str) -> None:
         self.page, self.client, self.language = page, client, language
@@ -84,8 +91,20 @@ class Visitor:
     def link(self, key: str) -> Any:
         return self.page.locator("main").get_by_role("link", name=self.words[key], exact=True)
 
+    def frame(self) -> None:
+        """Called while something moves."""
+
+    def watch(self, script: str) -> None:
+        """Wait until a function of the page says true, and see what happens in the meantime."""
+        until = time.monotonic() + PATIENCE / SECOND
+        while not self.page.evaluate(script):
+            assert time.monotonic() < until, script
+            self.frame()
+            self.page.wait_for_timeout(FRAME)
+
     def finished(self) -> list[dict[str, Any]]:
         """Wait until the drawing on the stage is there as files; return what the service says of them."""
+        self.watch("() => document.querySelector('.stage button.bare') !== null")
         self.page.locator(".stage button.bare").first.wait_for()
         jobs = [job for job in self.client.get("/api/jobs") if job["kind"] in ("draw", "edit")]
         assert jobs[-1]["state"] == "done", jobs[-1]
@@ -149,11 +168,11 @@ def draw_the_first(visitor: Visitor) -> None:
 
 def upload(visitor: Visitor) -> None:
     visitor.go("data")
-    packed = {"name": "tavern.zip", "mimeType": "application/zip", "buffer": zip_of_sprites(60)}
+    packed = {"name": "tavern.zip", "mimeType": "application/zip", "buffer": zip_of_sprites(60, visitor.food)}
     visitor.page.locator('input[type="file"]').last.set_input_files(packed)
     visitor.page.locator(".report").wait_for()
     assert "60" in visitor.page.locator(".panel .big").inner_text()
-    assert visitor.page.locator(".report").get_by_role("button", name=MARKUP).is_visible()
+    assert visitor.page.locator(".report").get_by_role("button", name=visitor.food).is_visible()
     visitor.look("3-data")
 
 
@@ -171,10 +190,11 @@ def train(visitor: Visitor, minutes: float) -> str:
     visitor.look("5-training")
     grown = "() => document.querySelector('.run-sheet .sheet img').naturalHeight >= 2 * 16 * 4"
     page.wait_for_function(grown)  # two rows at least
+    visitor.frame()
     page.reload()  # a closed tab ends nothing, and what was seen is still there
     sheet.wait_for()
     page.wait_for_function(grown)
-    visitor.link("nav.draw").wait_for()
+    visitor.watch("""() => document.querySelector('main a[href^="#/draw"]') !== null""")
     model = visitor.client.get("/api/jobs")[-1]["result"]["model"]
     visitor.go(f"train?model={quote(model)}")
     visitor.link("nav.draw").wait_for()
@@ -185,13 +205,15 @@ def train(visitor: Visitor, minutes: float) -> str:
 def draw_by_class(visitor: Visitor, model: str) -> dict[str, Any]:
     page = visitor.page
     visitor.go(f"draw?model={quote(model)}")
-    page.get_by_role("button", name=MARKUP, exact=True).click()
+    page.get_by_role("button", name=visitor.food, exact=True).click()
     before = len(visitor.client.get("/api/jobs"))
     visitor.button("draw.go").click()
-    page.wait_for_function("n => fetch('/api/jobs').then(a => a.json()).then(j => j.length > n)", arg=before)
-    visitor.client.wait(visitor.client.get("/api/jobs")[-1]["id"])
+    while len(visitor.client.get("/api/jobs")) == before:
+        page.wait_for_timeout(FRAME)
+    over = "() => fetch('/api/jobs').then(a => a.json()).then(jobs => jobs.at(-1).state === 'done')"
+    visitor.watch(over)
     pictures = visitor.finished()
-    assert all(picture["recipe"]["condition"] == {"kind": MARKUP} for picture in pictures)
+    assert all(picture["recipe"]["condition"] == {"kind": visitor.food} for picture in pictures)
     visitor.look("7-drawn")
     return pictures[0]
 
@@ -205,7 +227,9 @@ def repair(visitor: Visitor, picture: dict[str, Any]) -> None:
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
     page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    for share in (0.4, 0.5, 0.6, 0.7):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"], steps=2)
+        visitor.frame()
     page.mouse.up()
     visitor.look("8-painted")
     visitor.button("edit.go").click()
@@ -337,6 +361,18 @@ def test_everything_can_be_done_by_keyboard(browser, studio):
         assert page.locator(".paint > p").inner_text() == visitor.words["paint.nothing"]
 
 
+def test_a_training_begins_as_the_form_stands(browser, tmp_path):
+    """Nothing is filled in: the usual minutes must be a value that the form itself takes."""
+    with service.serving(tmp_path, workers=False) as client, visiting(browser, client) as visitor:
+        visitor.go("train")
+        visitor.button("train.go").click()
+        visitor.watch("() => fetch('/api/jobs').then(a => a.json()).then(jobs => jobs.length === 1)")
+        assert (
+            client.get("/api/jobs")[0]["request"]["minutes"]
+            == client.get("/api/options")["train"]["minutes"]["default"]
+        )
+
+
 def test_the_page_is_small_and_asks_nothing_of_others():
     sizes = [path.stat().st_size for path in PAGE.parent.rglob("*") if path.is_file()]
     assert sum(sizes) < 200_000
@@ -350,3 +386,45 @@ def test_the_page_is_small_and_asks_nothing_of_others():
         assert set(re.findall(r"https?://[\w./-]+", text)) <= known, path
     html = PAGE.read_text("utf-8")
     assert "<style" not in html and " style=" not in html and not re.search(r"<script[^>]*>[^<]", html)
+
+
+@pytest.mark.slow
+def test_two_samplers_a_table_and_the_lines_behind_the_formulas(browser, studio):
+    """The page Explain: noise on a picture, two samplers on one seed, a table of settings, the program."""
+    studio.done(studio.job("draw", model="shipped.sprites", seeds=[6], settings={"steps": 2}))
+    with visiting(browser, studio) as visitor:
+        page, words = visitor.page, visitor.words
+        visitor.go("explain?model=shipped.sprites")
+        noisy = page.get_by_role("img", name=words["explain.noisy"])
+        noisy.wait_for()
+        seen = {noisy.get_attribute("src")}
+        for _ in range(3):
+            page.get_by_role("slider", name=words["explain.time"]).press("ArrowRight")
+            seen.add(noisy.get_attribute("src"))
+        assert len(seen) == 4
+        page.get_by_text("Process.corrupt", exact=True).click()
+        page.locator("pre", has_text="return alpha * x0 + sigma * noise").wait_for()
+
+        page.get_by_role("spinbutton", name=words["draw.steps"]).first.fill("4")
+        page.keyboard.press("Tab")
+        visitor.button("explain.go").click()
+        page.wait_for_function("() => document.querySelectorAll('.frames img').length === 2")
+        drawn = [job for job in studio.get("/api/jobs") if job["kind"] == "draw"][-2:]
+        results = [studio.wait(job["id"]) for job in drawn]
+        asked = [job["request"] for job in results]
+        assert asked[0]["seeds"] == asked[1]["seeds"]
+        assert [one["settings"]["sampler"] for one in asked] == ["ddim", "dpmpp_2m"]
+        a, b = (
+            np.asarray(Image.open(studio.root / job["result"]["pictures"][0]["id"])).astype(int)
+            for job in results
+        )
+        assert (a != b).any()
+
+        page.get_by_label(words["grid.values"]).first.fill("2 3")
+        visitor.button("grid.go").click()
+        page.get_by_role("img", name=words["grid.picture"]).wait_for()
+        job = [job for job in studio.get("/api/jobs") if job["kind"] == "grid"][-1]
+        table = json.loads(studio.ask("GET", f"/files/{job['result']['folder']}/grid.json")[2])
+        assert table["axes"] == {"sampler": ["ddim", "heun", "dpmpp_2m"], "steps": ["2", "3"]}
+        assert len(table["cells"]) == 6
+        visitor.look("13-explained")

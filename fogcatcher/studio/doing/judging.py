@@ -47,10 +47,10 @@ def evaluate(doing: Doing) -> dict[str, Any]:
 
 
 def _measured(doing: Doing, name: str, model: Model, request: asked.Evaluate) -> Evaluation:
-    said = [f"{name}: reading the pictures"]
+    said = ["reading the pictures"]
 
     def told(what: str) -> None:
-        said[0] = f"{name}: {what}"
+        said[0] = what
         doing.check()
         doing.tell({"done": 0, "of": 0, "seconds_left": None, "text": said[0]})
 

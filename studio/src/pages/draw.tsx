@@ -223,6 +223,7 @@ function Controls({ model }: { model: Model }) {
   };
   return (
     <form
+      noValidate
       class="panel controls"
       onSubmit={(event) => {
         event.preventDefault();

@@ -1,6 +1,6 @@
 /** Change a picture: paint over what is to be drawn anew, go beyond its edges, vary it, and so on. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Wishes } from "../api/types";
 import { Conditions } from "../parts/conditions";
 import { Button, Empty, Loading, More, Segments, Select, Slider } from "../parts/controls";
@@ -322,6 +322,7 @@ export function EditPage() {
   const [finishing, setFinishing] = useState<Finishing>(PLAIN);
   const [open, setOpen] = useState<string | null>(null);
   const [sending, setSending] = useState(false);
+  const drawnHere = useRef<HTMLDivElement>(null);
   const loaded = pictures.value !== null && models.value !== null;
 
   const take = (next: Source | null): void => {
@@ -372,6 +373,8 @@ export function EditPage() {
     };
     await start("edit", request);
     setSending(false);
+    // What is drawn stands below the brush, often below the edge of the window.
+    requestAnimationFrame(() => drawnHere.current?.scrollIntoView({ block: "nearest" }));
   };
 
   return (
@@ -414,16 +417,19 @@ export function EditPage() {
             </div>
           )}
           {job !== undefined && (
-            <Stage
-              job={job}
-              size={job.result?.pictures?.[0]?.size ?? model.size}
-              tall={300}
-              onOpen={(picture) => setOpen(picture.id)}
-            />
+            <div ref={drawnHere}>
+              <Stage
+                job={job}
+                size={job.result?.pictures?.[0]?.size ?? model.size}
+                tall={300}
+                onOpen={(picture) => setOpen(picture.id)}
+              />
+            </div>
           )}
           {drawn.length > 0 && action === "inpaint" && <p class="help">{t("edit.kept")}</p>}
         </section>
         <form
+          noValidate
           class="panel controls"
           onSubmit={(event) => {
             event.preventDefault();

@@ -173,7 +173,8 @@ const TIMES = Array.from({ length: 25 }, (_, i) => (i / 24) ** 3);
 
 function Forward({ model }: { model: Model }) {
   const [frames, setFrames] = useState<readonly Noisy[]>([]);
-  const [at, setAt] = useState(8);
+  const [at, setAt] = useState(5); // half gone, in models of large noise
+
   const [own, setOwn] = useState<string | null>(null);
   const [size, setSize] = useState(model.size);
   const [box, [wide]] = useRoom();

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { Bar, Button, Empty, Loading, Slider, Toggle } from "../parts/controls";
-import { Orders, StateMark, Wrong, titleOf } from "../parts/job";
+import { Doing, Orders, StateMark, Wrong, titleOf } from "../parts/job";
 import { about, Preview } from "../parts/model-picker";
 import { useEstimate } from "../state/estimate";
 import { link, route } from "../state/route";
@@ -55,6 +55,7 @@ export function JudgePage() {
       ) : (
         <div class="judge">
           <form
+            noValidate
             class="panel"
             onSubmit={(event) => {
               event.preventDefault();
@@ -123,7 +124,10 @@ export function JudgePage() {
               </header>
             )}
             {job?.progress != null && busy && (
-              <Bar done={job.progress.done} of={job.progress.of} label={titleOf(job)} />
+              <>
+                <Bar done={job.progress.done} of={job.progress.of} label={titleOf(job)} />
+                <Doing progress={job.progress} />
+              </>
             )}
             <Wrong job={job} alert />
             {typeof page === "string" && (

@@ -113,6 +113,7 @@ function TrainForm() {
   };
   return (
     <form
+      noValidate
       class="train-form"
       onSubmit={(event) => {
         event.preventDefault();
@@ -150,7 +151,7 @@ function TrainForm() {
         <Slider
           label={t("train.minutes")}
           value={minutes}
-          low={low}
+          low={minutes < 3 ? low : 1}
           high={Math.max(60, Math.min(high, minutes))}
           step={minutes < 3 ? 0.1 : 1}
           text={(value) => duration(60 * value)}

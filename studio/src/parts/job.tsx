@@ -1,6 +1,6 @@
 /** One piece of work: what it is, how far, and what can be done about it. */
 
-import type { Job } from "../api/types";
+import type { Job, Progress } from "../api/types";
 import { order, type Order } from "../state/work";
 import { duration, t, told } from "../words/words";
 import { Bar, Button } from "./controls";
@@ -65,6 +65,17 @@ export const timeLeft = (seconds: number | null | undefined): string =>
 export const StateMark = ({ job }: { job: Job }) => (
   <span class={`mark ${job.state}`}>{t(`job.state.${job.state}`)}</span>
 );
+
+/** What it does now, where it says so. */
+export function Doing({ progress }: { progress: Progress }) {
+  if (progress.text === null) return null;
+  const { words, lang } = told({ template: progress.text, values: {} }, progress.text);
+  return (
+    <span class="small" lang={lang}>
+      {words}
+    </span>
+  );
+}
 
 /** Why a job failed, if it did. */
 export function Wrong({ job, alert }: { job: Job | undefined; alert?: boolean }) {

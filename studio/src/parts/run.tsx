@@ -10,7 +10,7 @@ import { begun, discardModel, start } from "../state/work";
 import { figure, number, percent, t } from "../words/words";
 import { Chart, type Series } from "./chart";
 import { Bar, Button, More, Slider } from "./controls";
-import { Orders, StateMark, Wrong, timeLeft } from "./job";
+import { Doing, Orders, StateMark, Wrong, timeLeft } from "./job";
 import { Stage } from "./stage";
 
 const EVERY = 2500; // milliseconds between looks at the log, while it grows
@@ -206,7 +206,7 @@ export function RunView({ model, job: given }: { model: Model | undefined; job: 
           <p class="row tight">
             {job !== undefined && <StateMark job={job} />}
             {alive && typeof told?.text === "string" ? (
-              <span lang="en">{told.text}</span>
+              <Doing progress={told} />
             ) : (
               <span>
                 {t("job.step", { done, of })} {alive && timeLeft(left)}

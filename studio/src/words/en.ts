@@ -442,4 +442,9 @@ export const en = {
   "said.damaged": "the zip is damaged or cut short: pack it again, without a password.",
   "said.noPictures": "there are no pictures among these files: send PNG, GIF, JPEG, WebP, BMP or TIFF files.",
   "said.hugePicture": "'{path}' has far more pixels than a sprite: leave it out.",
+  "said.reading": "reading the pictures",
+  "said.telling": "training a network to tell them from real ones",
+  "said.copies": "looking for copies",
+  "said.followed": "looking whether what was asked for is drawn",
+  "said.fewer": "drawing with fewer and more steps",
 } as const;

@@ -447,4 +447,9 @@ export const es: Table = {
   "said.damaged": "el zip está dañado o incompleto: empaquétalo otra vez, sin contraseña.",
   "said.noPictures": "entre estos archivos no hay imágenes: envía archivos PNG, GIF, JPEG, WebP, BMP o TIFF.",
   "said.hugePicture": "«{path}» tiene muchos más píxeles que un sprite: déjalo fuera.",
+  "said.reading": "leyendo las imágenes",
+  "said.telling": "entrenando una red para distinguirlas de las reales",
+  "said.copies": "buscando copias",
+  "said.followed": "mirando si se dibuja lo que se pidió",
+  "said.fewer": "dibujando con menos y con más pasos",
 };

@@ -447,4 +447,9 @@ export const pt: Table = {
   "said.damaged": "o zip está danificado ou incompleto: empacote-o de novo, sem senha.",
   "said.noPictures": "entre estes arquivos não há imagens: envie arquivos PNG, GIF, JPEG, WebP, BMP ou TIFF.",
   "said.hugePicture": "“{path}” tem muito mais pixels do que um sprite: deixe-o fora.",
+  "said.reading": "lendo as imagens",
+  "said.telling": "treinando uma rede para distingui-las das reais",
+  "said.copies": "procurando cópias",
+  "said.followed": "vendo se o que foi pedido é desenhado",
+  "said.fewer": "desenhando com menos e com mais passos",
 };
