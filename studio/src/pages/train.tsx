@@ -223,8 +223,10 @@ function TrainForm() {
           <Button tone="main" icon="train" submit>
             {t("train.go")}
           </Button>
-          <p class="small muted" aria-live="polite" lang="en">
-            {estimate?.text}
+          <p class="small muted" aria-live="polite">
+            {typeof estimate?.seconds === "number"
+              ? t("draw.estimate", { time: duration(estimate.seconds) })
+              : ""}
           </p>
         </div>
       </section>
