@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fogcatcher.data import sprites
+from fogcatcher.model.build import steps_of
 from fogcatcher.model.model import SHIPPED, WEIGHTS, load
 from fogcatcher.model.start_from import licence_of
 
@@ -20,7 +21,7 @@ def test_the_models_of_the_labs_are_small_and_what_they_are_called(name: str, ne
     assert licence_of(SHIPPED / name) == "apache-2.0"
     model = load(name)
     process = model.denoiser.process
-    assert (model.config.network.name, process.schedule.steps) == (network, steps)
+    assert (model.config.network.name, steps_of(model.config.method)) == (network, steps)
     drawn = np.stack([sprites.draw(seed, "hero").pixels for seed in range(10**6, 10**6 + 16)])
     x0 = model.config.kind.to_model(torch.from_numpy(drawn.transpose(0, 3, 1, 2)))
     t = process.schedule.t_from_noise_ratio(torch.tensor(1.0, dtype=torch.float64)).expand(16)
