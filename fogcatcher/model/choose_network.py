@@ -229,17 +229,26 @@ def choose_network(
     The size is tiny, small, medium, large or a number of parameters such as 3M; None is the published one.
     ``width`` says it outright. Raises UserError for anything else, and for pictures it cannot be built for.
     """
-    name = network_name(name)
+    name, parameters = check_asked(name, size_of_model, width)
     row = row_of(name)
-    if width is not None and (width < row.multiple or width % row.multiple):
-        raise UserError(f"the width of {name} must be a multiple of {row.multiple}, not {width}.")
-    parameters = None if size_of_model is None else _parameters_in(size_of_model)
     config = _for_size(wanted, parameters)
     config = replace(config, name=name, width=width or (config.width if name == "small" else row.width))
     if width is None and parameters is not None:
         config = replace(config, width=_nearest_width(row, config, parameters, wanted))
     parameters_of(replace(wanted, config=config))  # refuses what cannot be built
     return config
+
+
+def check_asked(name: str, size_of_model: str | None, width: int | None = None) -> tuple[str, float | None]:
+    """Return the network's name as it is written, and the number of parameters of a size; None without one.
+
+    Raises UserError for names, sizes and widths that could not be for any data.
+    """
+    name = network_name(name)
+    multiple = row_of(name).multiple
+    if width is not None and (width < multiple or width % multiple):
+        raise UserError(f"the width of {name} must be a multiple of {multiple}, not {width}.")
+    return name, None if size_of_model is None else _parameters_in(size_of_model)
 
 
 def parameters_of(wanted: Wanted) -> int:

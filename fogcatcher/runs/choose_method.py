@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, get_args
 
+from fogcatcher.base.devices import best_device
 from fogcatcher.base.errors import named
+from fogcatcher.data.conditions import sentences
 from fogcatcher.data.conditions.column_types import Controls
 from fogcatcher.data.conditions.conditions import Tags
+from fogcatcher.data.named_places import remember
+from fogcatcher.data.pictures.augmentation import kinds_in
 from fogcatcher.model.build import check_method
 from fogcatcher.model.choices import COLUMNS
+from fogcatcher.model.choose_network import check_asked
 from fogcatcher.model.config import Method, NetworkConfig, RunConfig
+from fogcatcher.model.places import local_folder
 from fogcatcher.model.presets import PRESETS, RECIPES
 from fogcatcher.runs.setup import Setup
 from fogcatcher.training.fit import Optimizer, Plan
+from fogcatcher.training.precision import precision_on
 
 
 def method_of(setup: Setup) -> Method:
@@ -55,6 +62,19 @@ def augment_of(setup: Setup) -> str:
     """Return the augmentation that was asked for, or the preset's."""
     recipe = RECIPES.get(setup.preset)
     return recipe.augment if recipe and setup.augment == Setup.augment else setup.augment
+
+
+def check_names(setup: Setup) -> None:
+    """Raises UserError for what could not be for any data, so that it is said before they are read."""
+    check_asked(network_name(setup), setup.size_of_model, setup.width)
+    precision_on(best_device(), setup.precision)
+    if augment_of(setup) != "auto":
+        kinds_in(augment_of(setup))
+    if setup.start_from not in ("auto", "none"):
+        local_folder(setup.start_from)
+    if setup.text_encoder is not None:
+        remember(setup.text_encoder)
+        sentences.width(setup.text_encoder)
 
 
 def silenced(setup: Setup, controls: Controls) -> dict[str, Any]:

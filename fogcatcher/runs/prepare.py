@@ -41,7 +41,15 @@ from fogcatcher.model.presets import RECIPES
 from fogcatcher.model.rival import with_rival
 from fogcatcher.model.start_from import START_RATE, network_of, take_over, usual_base
 from fogcatcher.runs.budget import Budget
-from fogcatcher.runs.choose_method import augment_of, in_words, method_of, network_name, plan_of, silenced
+from fogcatcher.runs.choose_method import (
+    augment_of,
+    check_names,
+    in_words,
+    method_of,
+    network_name,
+    plan_of,
+    silenced,
+)
 from fogcatcher.runs.devices import ONE_DEVICE, Devices
 from fogcatcher.runs.fingerprint import fingerprint
 from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in, time_step
@@ -67,6 +75,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     if setup.out is not None:
         check_free(setup.out)
     method, plan = method_of(setup), plan_of(setup)
+    check_names(setup)
     remember(setup.data)
     started = time.monotonic()
     with devices.processes.first_of_each_machine_first():

@@ -19,6 +19,7 @@ Steps = Annotated[int, Range(1, 10**9)]
 Seconds = Annotated[float, Range(0, 1e6)]
 Rate = Annotated[float, Range(1e-12, 10)]
 Batch = Annotated[int, Range(1, 10**6)]
+Width = Annotated[int, Range(1, 65_536)]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Setup:
     """auto is the preset's, or small."""
     size_of_model: str | None = None
     """tiny, small, medium, large, or a number of parameters such as 3M; None is the network's own."""
-    width: int | None = None
+    width: Width | None = None
     """Of the network, instead of a size."""
     batch_size: Batch | None = None
     """None is what suits the network."""

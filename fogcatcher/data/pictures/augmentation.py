@@ -120,14 +120,9 @@ def _turn_hue(x: Samples, angle: Tensor) -> Samples:
     return torch.cat([turned, x[:, 3:]], 1)
 
 
-def parse(texts: str, shape: tuple[int, int, int]) -> Augmentation:
-    """Return what "shift,flip" asks for, for (C, H, W) pictures; "none" is nothing.
-
-    Shifts go up to an eighth of the shorter side. Raises UserError for unknown kinds, quarter turns of
-    pictures that are not square, and hues of grey ones.
-    """
+def kinds_in(texts: str) -> list[str]:
+    """Return what is listed in "shift,flip"; nothing for "none". Raises UserError for unknown kinds."""
     kinds = [text.strip() for text in texts.split(",") if text.strip() != "none"]
-    channels, height, width = shape
     for kind in kinds:
         if kind not in KINDS:
             raise UserError(
@@ -137,6 +132,16 @@ def parse(texts: str, shape: tuple[int, int, int]) -> Augmentation:
                     kind=kind,
                 )
             )
+    return kinds
+
+
+def parse(texts: str, shape: tuple[int, int, int]) -> Augmentation:
+    """Return what "shift,flip" asks for, for (C, H, W) pictures; "none" is nothing.
+
+    Shifts go up to an eighth of the shorter side. Raises UserError for unknown kinds, quarter turns of
+    pictures that are not square, and hues of grey ones.
+    """
+    kinds, (channels, height, width) = kinds_in(texts), shape
     if "turn" in kinds and height != width:
         raise UserError(
             Message(
