@@ -40,4 +40,6 @@ def test_nothing_is_read_for_what_cannot_be(wrong: dict[str, Any], tmp_path):
 
 
 def test_all_names_are_walked():
-    assert {"preset", "schedule", "network", "size_of_model", "start_from", "augment", "precision"} <= set(NAMES)
+    assert {"preset", "schedule", "network", "size_of_model", "start_from", "augment", "precision"} <= set(
+        NAMES
+    )
