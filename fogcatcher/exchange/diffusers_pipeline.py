@@ -79,8 +79,8 @@ class FogcatcherPipeline(DiffusionPipeline):
         self,
         num_images: int | None = None,
         *,
-        guidance_scale: float | Mapping[str, float] = 2.0,
-        num_inference_steps: int = 20,
+        guidance_scale: float | Mapping[str, float] | None = None,
+        num_inference_steps: int | None = None,
         seeds: Sequence[int] | None = None,
         conditions: Wishes | Sequence[Wishes] | None = None,
         clip: bool = True,
@@ -93,16 +93,18 @@ class FogcatcherPipeline(DiffusionPipeline):
         Conditions are arguments by their names, ``kind="food"`` or a mix ``kind={"hero": 1, "food": 0.6}``,
         or all in ``conditions``, one mapping or one for each picture. Without any, eight seeds in a row ask
         for one class of the first category and the next eight for the next. ``guidance_scale`` is one number,
-        or attribute -> number (1 for those not named). ``seeds`` default to 0 ... num_images - 1, and a
-        picture depends on its seed alone. ``clip`` keeps every answer of the denoiser in [-1, 1].
-        ``output_type`` is "pil", or "pt" for the tensor before rounding, (N, C, H, W), about [-1, 1]. Raises
-        ValueError for what cannot be.
+        or attribute -> number (1 for those not named), by default 2, with 20 ``num_inference_steps``; a model
+        that was distilled draws in its own steps, guided as it learned, and in no others. ``seeds`` default
+        to 0 ... num_images - 1, and a picture depends on its seed alone. ``clip`` keeps every answer of the
+        denoiser in [-1, 1]. ``output_type`` is "pil", or "pt" for the tensor before rounding, (N, C, H, W),
+        about [-1, 1]. Raises ValueError for what cannot be.
         """
         seeds = list(range(num_images or SEEDS_PER_CLASS) if seeds is None else seeds)
         if not seeds or num_images not in (None, len(seeds)):
             raise ValueError(f"{num_images} pictures were asked for, with {len(seeds)} seeds.")
         if output_type not in ("pil", "pt"):
             raise ValueError(f"output_type is 'pil' or 'pt', not '{output_type}'.")
+        guidance_scale, num_inference_steps = self._way(guidance_scale, num_inference_steps)
         scales = guidance_scale.values() if isinstance(guidance_scale, Mapping) else [guidance_scale]
         if not all(math.isfinite(scale) for scale in scales):
             raise ValueError(f"a guidance_scale must be a number, not {guidance_scale}.")
@@ -116,6 +118,17 @@ class FogcatcherPipeline(DiffusionPipeline):
         raw = torch.cat(parts)
         images = raw if output_type == "pt" else [_to_image(x, self.denoiser.facts["pictures"]) for x in raw]
         return ImagePipelineOutput(images=images) if return_dict else (images,)  # type: ignore[arg-type]
+
+    def _way(
+        self, guidance: float | Mapping[str, float] | None, steps: int | None
+    ) -> tuple[float | Mapping[str, float], int]:
+        """Return guidance and steps; raises ValueError where the model has its own and others are given."""
+        own = self.denoiser.facts.get("own_steps")
+        if own is None:
+            return 2.0 if guidance is None else guidance, 20 if steps is None else steps
+        if steps not in (None, own) or guidance not in (None, 1):
+            raise ValueError(f"this model draws in its own {own} steps: leave out steps and guidance.")
+        return 1.0, own
 
     def _asked(
         self, conditions: Wishes | Sequence[Wishes] | None, named: Wishes, seeds: Sequence[int]
@@ -169,6 +182,11 @@ class FogcatcherPipeline(DiffusionPipeline):
                 trained = grid["trained_steps"]
                 places = torch.linspace(trained - 1, 0, steps + 1, dtype=torch.float64).round()
                 noisy = (places[:-1] + 1) / trained
+            case "straight":
+                one = torch.ones(1, dtype=torch.float64)
+                end = 1 / (1 + grid["shift"] * (self.denoiser.rates(one)[2] / 2).exp())
+                u = end * (1 - index[1:] / steps)
+                noisy = torch.cat([one, self.denoiser.time_of(-2 * (grid["shift"] * u / (1 - u)).log())])
             case "karras" | "karras_nested" | "log_snr" | "polyexponential":
                 noisy = self.denoiser.time_of(self._log_snrs(steps, **grid))
             case name:
@@ -201,13 +219,16 @@ class FogcatcherPipeline(DiffusionPipeline):
 
         D = x0_hat + (h / previous h) / 2 (x0_hat - previous x0_hat)
         x_s = sigma_s / sigma_t x_t + (alpha_s - alpha_t sigma_s / sigma_t) D
+
+        A model of few steps of its own takes D = x0_hat: DDIM, Song et al. 2020, equation 12.
         """
+        alone = self.denoiser.facts.get("own_steps") is not None
         alpha, sigma, log_snr = self.denoiser.rates(times)
         h = (log_snr.diff() / 2).tolist()
         x, previous = sigma[0].to(noise) * noise, noise
         for i in self.progress_bar(range(len(h))):  # type: ignore[misc]
             d = x0_hat = self._x0_hat(x, times[i], rows, w, clip)
-            if i > 0 and sigma[i + 1] > 0:
+            if i > 0 and sigma[i + 1] > 0 and not alone:
                 d = d + h[i] / h[i - 1] / 2 * (d - previous)
             shrink = sigma[i + 1] / sigma[i]
             x = shrink * x + (alpha[i + 1] - alpha[i] * shrink) * d

@@ -43,6 +43,7 @@ SOLVERS: Mapping[str, Solver] = {
     "ddim": solvers.ddim,
     "heun": solvers.heun,
 }
+USUAL: Mapping[str, Any] = {"guidance": 2.0, "steps": 20, "sampler": "dpmpp_2m"}
 BATCH = 64
 PIXELS_AT_ONCE = 2**20
 """Of large pictures fewer are drawn together."""
@@ -114,17 +115,18 @@ class OnnxModel:
         n: int | None = None,
         condition: Wish | Sequence[Wish] | None = None,
         *,
-        guidance: float | Mapping[str, float] = 2.0,
-        steps: int = 20,
+        guidance: float | Mapping[str, float] | None = None,
+        steps: int | None = None,
         seeds: Sequence[int] | None = None,
-        sampler: str = "dpmpp_2m",
+        sampler: str | None = None,
     ) -> Pictures:
         """Draw pictures, (N, H, W, C) uint8, the same as ``fogcatcher.load(...).sample`` draws.
 
         ``condition`` is one wish for all pictures or one for each; without any, eight seeds in a row ask for
         one class of the main attribute and the next eight for the next. ``guidance`` is one scale, or
         attribute -> scale (1 for those not named). ``seeds`` default to 0 ... n - 1. ``sampler`` is dpmpp_2m,
-        ddim or heun. Raises UserError for unknown names and impossible numbers.
+        ddim or heun. None is guidance 2 and 20 steps of dpmpp_2m; a model that was distilled draws in its own
+        way and no other. Raises UserError for unknown names, impossible numbers, and another way than that.
         """
         return self._to_pictures(
             self.raw(n, condition, guidance=guidance, steps=steps, seeds=seeds, sampler=sampler)
@@ -135,20 +137,21 @@ class OnnxModel:
         n: int | None = None,
         condition: Wish | Sequence[Wish] | None = None,
         *,
-        guidance: float | Mapping[str, float] = 2.0,
-        steps: int = 20,
+        guidance: float | Mapping[str, float] | None = None,
+        steps: int | None = None,
         seeds: Sequence[int] | None = None,
-        sampler: str = "dpmpp_2m",
+        sampler: str | None = None,
     ) -> Samples:
         """Return what ``sample`` draws before it is rounded, (N, C, H, W) float32 in [-1, 1]."""
         seeds = seeds_of(n, seeds)
-        check_value("steps", steps, Steps)
-        check_value("guidance", guidance, float | Mapping[str, float])
-        if sampler not in SOLVERS:
-            raise unknown_name("sampler", sampler, SOLVERS, about="sampler")
-        factors = self._guidance(guidance)
+        way = self._way({"guidance": guidance, "steps": steps, "sampler": sampler})
+        check_value("steps", way["steps"], Steps)
+        check_value("guidance", way["guidance"], float | Mapping[str, float])
+        if way["sampler"] not in SOLVERS:
+            raise unknown_name("sampler", way["sampler"], SOLVERS, about="sampler")
+        factors = self._guidance(way["guidance"])
         cond = self._encode(self._wishes(condition, seeds))
-        places = self._places(steps)
+        places = self._places(way["steps"])
         drawn = []
         at_once = max(1, min(BATCH, PIXELS_AT_ONCE // math.prod(self._shape[1:])))
         for start in range(0, len(seeds), at_once):
@@ -163,12 +166,29 @@ class OnnxModel:
                 ]
                 return sum(answers[1:], answers[0]).clip(-1, 1)
 
-            drawn.append(SOLVERS[sampler](ask, places[0].sigma * noise, places))
+            drawn.append(SOLVERS[way["sampler"]](ask, places[0].sigma * noise, places))
         if not all(np.isfinite(batch).all() for batch in drawn):
             raise UserError(
                 "what was drawn holds numbers that are none: is the file whole, the guidance small?"
             )
         return np.concatenate(drawn)
+
+    def _way(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return guidance, steps and sampler: what was asked for, or what is usual."""
+        few = self.config.get("distilled")
+        usual = USUAL if few is None else {"guidance": 1.0, "steps": few["steps"], "sampler": "ddim"}
+        way = {name: usual[name] if value is None else value for name, value in asked.items()}
+        for name, value in way.items():
+            if few is not None and value != usual[name]:
+                raise UserError(
+                    Message(
+                        "this model was made to draw in {steps} steps of ddim, guided as its teacher was: "
+                        "leave out {name}.",
+                        steps=usual["steps"],
+                        name=name,
+                    )
+                )
+        return way
 
     @property
     def _shape(self) -> tuple[int, int, int]:

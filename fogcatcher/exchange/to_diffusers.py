@@ -44,7 +44,7 @@ from fogcatcher.model.build import build_grid
 from fogcatcher.model.config import write_json
 from fogcatcher.model.model import Model
 from fogcatcher.model.model_card import example, model_card
-from fogcatcher.model.own_way import check_any_way
+from fogcatcher.model.own_way import check_not_by_chance, grid_of, own_way
 from fogcatcher.model.privacy import public_conditions
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
 
@@ -77,7 +77,7 @@ def to_diffusers(model: Model, folder: Path, sheet: Image.Image | None = None) -
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: name a new folder for the export.")
-    check_any_way(model.config, "a pipeline of diffusers")
+    check_not_by_chance(model.config, "a pipeline of diffusers")
     pictures = model.config.pictures
     plain = _plain(model)
     if plain:
@@ -128,7 +128,8 @@ def _write_programs(model: Model, folder: Path) -> None:
             {**row, "features": a.features}
             for row, a in zip(public_conditions(model.conditions.to_json()), attributes, strict=True)
         ],
-        "grid": {"name": config.method.grid, **vars(build_grid(config.method.grid, config.method))},
+        "grid": {"name": grid_of(config), **vars(build_grid(grid_of(config), config.method))},
+        "own_steps": config.distilled and config.distilled.steps,
         "torch": torch.__version__,
     }
     write_json(inner / "config.json", facts)
@@ -157,14 +158,17 @@ def _save(program: ExportedProgram, path: Path) -> None:
 
 def _own_usage(model: Model) -> str:
     said = {a.name: example(a) for a in model.conditions.attributes[:1]}
-    asked = f"conditions={json.dumps(said)}, guidance_scale=2.0, " if any(said.values()) else ""
+    few = model.config.distilled
+    asked = f"conditions={json.dumps(said)}" if any(said.values()) else ""
+    chosen = "" if few else ("guidance_scale=2.0, " if asked else "") + "num_inference_steps=20"
+    told = ", ".join(part for part in ("num_images=4", asked, chosen) if part)
     return f"""
 from diffusers import DiffusionPipeline
 
 # This folder, or its name on a hub. It was recorded with torch {torch.__version__}.
 # It runs the code in pipeline.py: read that first.
 pipe = DiffusionPipeline.from_pretrained(".", trust_remote_code=True)
-result = pipe(num_images=4, {asked}num_inference_steps=20)
+result = pipe({told})
 result.images[0].save("picture.png")
 """
 
@@ -388,6 +392,8 @@ def _plain(model: Model) -> bool:
     """Whether diffusers' own pipeline draws what ours does."""
     unet, pictures = model.denoiser.network, model.config.pictures
     if not isinstance(unet, DDPMUNet) or _tables(unet) or pictures.has_alpha or not _spacing(model):
+        return False
+    if own_way(model.config):  # a pipeline of theirs takes any number of steps
         return False
     try:
         _unet_config(unet, None)

@@ -33,6 +33,7 @@ from fogcatcher.diffusion.sampling.grids import (
     NestedKarrasGrid,
     OpenLinspaceGrid,
     PolyexponentialGrid,
+    StraightGrid,
     UniformGrid,
 )
 from fogcatcher.diffusion.sampling.samplers import Step
@@ -54,6 +55,7 @@ from fogcatcher.networks.embeddings import Vector, Words
 GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
     "karras": lambda steps: KarrasGrid(),
     "karras_nested": lambda steps: NestedKarrasGrid(),
+    "straight": lambda steps: StraightGrid(),
     "uniform": lambda steps: UniformGrid(),
     "leading": lambda steps: LeadingGrid(steps or 1000),
     "linspace": lambda steps: LinspaceGrid(steps or 1000),

@@ -8,7 +8,7 @@ from fogcatcher.base.errors import UserError, named
 from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
 from fogcatcher.diffusion.distillation import Consistency, Distillation, Progressive
 from fogcatcher.diffusion.guidance import ClassifierFree, Clipped
-from fogcatcher.model.build import build_grid
+from fogcatcher.model.build import build_grid, steps_of
 from fogcatcher.model.config import Distilled, RunConfig
 
 METHODS: Mapping[str, type[Distillation]] = {"consistency": Consistency, "progressive": Progressive}
@@ -20,10 +20,13 @@ USUAL = "consistency"
 
 
 def grid_of(config: RunConfig) -> str:
-    """Return the spacing of few steps that suits a teacher: one that halving thins out, and keeps."""
+    """Return the spacing of few steps that suits a teacher: one that halving thins out, and keeps.
+
+    A teacher of T steps has been asked at their times alone, which are parts of all of them.
+    """
     if config.distilled:
         return config.distilled.grid
-    return "karras_nested" if config.method.grid in ("karras", "log_snr") else "uniform"
+    return "straight" if steps_of(config.method) is None else "uniform"
 
 
 def build_distillation(config: RunConfig, teacher: Denoiser) -> Distillation:

@@ -37,11 +37,16 @@ def other_way(config: RunConfig, name: str) -> Message:
     )
 
 
-def check_any_way(config: RunConfig, what: str) -> None:
-    """Raises UserError for a model of few steps where ``what`` is written cannot say which steps they are."""
-    if own := own_way(config):
-        instead = f"export its teacher, {config.distilled.teacher}, or as torch" if config.distilled else ""
+def grid_of(config: RunConfig) -> str:
+    """Return the spacing of the steps that a model draws in when nothing is said."""
+    return own_way(config).get("grid", config.method.grid)
+
+
+def check_not_by_chance(config: RunConfig, what: str) -> None:
+    """Raises UserError for a model whose answers a latent picks, where ``what`` is written tells it none."""
+    if config.method.latents:
+        own = own_way(config)
         raise UserError(
-            f"{what} cannot say yet that a model draws in its own {own['steps']} steps alone: "
-            f"{instead or 'export it as torch'}."
+            f"{what} cannot say yet that a model draws in its own {own['steps']} steps alone, each by "
+            "chance: export it as torch."
         )

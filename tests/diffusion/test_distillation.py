@@ -16,7 +16,7 @@ from fogcatcher.diffusion.distillation import (
 )
 from fogcatcher.diffusion.exact import MixtureDenoiser, dataset_denoiser, gaussian_denoiser, gaussian_path
 from fogcatcher.diffusion.process import Process
-from fogcatcher.diffusion.sampling.grids import NestedKarrasGrid, UniformGrid
+from fogcatcher.diffusion.sampling.grids import NestedKarrasGrid, StraightGrid, UniformGrid
 from fogcatcher.diffusion.sampling.samplers import DDIM, sample
 from fogcatcher.diffusion.schedules import EDMSchedule
 from tests.every_schedule import SCHEDULES
@@ -50,7 +50,9 @@ class Exact(Denoiser):
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize("grid", [UniformGrid(), NestedKarrasGrid()], ids=["uniform", "karras"])
+@pytest.mark.parametrize(
+    "grid", [UniformGrid(), NestedKarrasGrid(), StraightGrid()], ids=["uniform", "karras", "straight"]
+)
 def test_a_student_that_answers_the_target_goes_where_two_steps_of_the_teacher_go(name, grid):
     """Salimans & Ho 2022, algorithm 2: from every time of the student's grid to the end."""
     process = Process(SCHEDULES[name])

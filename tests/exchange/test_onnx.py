@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ from fogcatcher.model.build import (
     build_sampler,
     build_schedule,
 )
-from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
+from fogcatcher.model.config import DataConfig, Distilled, Method, NetworkConfig, RunConfig
 from fogcatcher.model.model import Model
 from fogcatcher.model.presets import PRESETS
 from fogcatcher.networks.embeddings import ConditionEmbedding, Vector
@@ -146,6 +147,23 @@ def test_a_seed_is_the_same_picture(both, sampler, guidance):
     assert pictures.dtype == np.uint8 and np.mean(pictures != expected) < 0.01
     if model.config.pictures.has_alpha:
         assert set(np.unique(pictures[..., -1])) == {0, 255}
+
+
+def test_a_student_draws_in_its_own_steps_and_no_others(tmp_path):
+    pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    teacher = random_model("default", 4, KINDS)
+    few = Distilled("consistency", 3, "straight", 6, 2.0, "teacher", "0", "")
+    model = Model(teacher.denoiser, replace(teacher.config, distilled=few), KINDS)
+    to_onnx(model, tmp_path / "student.onnx")
+    ours, seeds = onnx_runtime.load(tmp_path / "student.onnx"), [0, 7, 12]
+    drawing = model.sample(seeds=seeds)
+    np.testing.assert_allclose(ours.raw(seeds=seeds), drawing.raw.numpy(), atol=1e-3)
+    assert (teacher.sample(seeds=seeds, steps=3).raw - drawing.raw).abs().max() > 0.01
+    assert np.array_equal(ours.raw(seeds=seeds), ours.raw(seeds=seeds, steps=3, guidance=1.0, sampler="ddim"))
+    for name, other in (("steps", 20), ("guidance", 2.0), ("sampler", "dpmpp_2m")):
+        with pytest.raises(UserError, match=f"made to draw in 3 steps of ddim.*leave out {name}"):
+            ours.sample(1, **{name: other})  # type: ignore[arg-type]
 
 
 def test_wishes_mixes_and_guidance_by_attribute(both):

@@ -50,7 +50,7 @@ from fogcatcher.exchange.from_diffusers import CLASS, read_model, read_unet
 from fogcatcher.exchange.to_diffusers import to_diffusers, write_pipeline, write_unet
 from fogcatcher.judging.metrics.programs import load_program
 from fogcatcher.model.build import GRIDS, build_denoiser, build_grid
-from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
+from fogcatcher.model.config import DataConfig, Distilled, Method, NetworkConfig, RunConfig
 from fogcatcher.model.model import Model
 from fogcatcher.model.model_card import model_card
 from fogcatcher.model.presets import PRESETS
@@ -125,7 +125,17 @@ GREY = model(PictureSpec(8, 8, 1, hard_alpha=False, sigma_data=0.5), PRESETS["v_
 RGB = model(
     PictureSpec(8, 10, 3, hard_alpha=False, sigma_data=0.5), PRESETS["ddpm"], KIND, SIZE, SAID, scale=0.3
 )
-MODELS = {"rgba": RGBA, "grey": GREY, "rgb": RGB, "from 0": unet_model(0), "from 1": unet_model(1)}
+STUDENT = replace(RGBA.config, distilled=Distilled("consistency", 3, "straight", 6, 1.0, "rgba", "0", ""))
+# The same network, as one that draws in three steps.
+FEW = Model(RGBA.denoiser, STUDENT, RGBA.conditions)
+MODELS = {
+    "rgba": RGBA,
+    "few": FEW,
+    "grey": GREY,
+    "rgb": RGB,
+    "from 0": unet_model(0),
+    "from 1": unet_model(1),
+}
 
 # What is asked: name -> model, condition, guidance, seeds.
 DRAWINGS: dict[str, tuple[str, object, object, list[int]]] = {
@@ -135,6 +145,7 @@ DRAWINGS: dict[str, tuple[str, object, object, list[int]]] = {
     "without guidance's condition": ("rgba", {"kind": "food"}, 0.0, [0, 1]),
     "one wish each": ("rgba", [{"kind": "food"}, {}], 3.0, [0, 1]),
     "nothing asked": ("rgba", None, 2.0, [6, 7, 8, 17, 25]),
+    "steps of its own": ("few", {"kind": "food"}, 1.0, [0, 7]),
     "nothing to ask": ("grey", None, 2.0, [0, 1, 2]),
     "two conditions": ("rgb", {"kind": "hero", "size": 4.5}, 2.5, [3, 4]),
     "a scale each": ("rgb", {"kind": "hero", "size": 4.5}, {"kind": 2.5, "size": 0.5}, [3, 4]),
@@ -236,6 +247,11 @@ for call in ({"kind": "fod"}, {"colour": "red"}, {"num_inference_steps": 0}, {"n
         pipe(**call)
     except ValueError as error:
         numbers["errors"].append(str(error))
+for call in ({"num_inference_steps": 20}, {"guidance_scale": 2.0}):
+    try:
+        pipes[asked["drawings"]["steps of its own"][0]](**call)
+    except ValueError as error:
+        numbers["errors"].append(str(error))
 
 for name, folder in asked["unets"].items():
     given = load_file(f"{folder}/inputs.safetensors")
@@ -316,7 +332,9 @@ def elsewhere(waiting, exported) -> Path:
     drawings = {}
     for name, (which, wish, guidance, seeds) in DRAWINGS.items():
         named = wish if isinstance(wish, dict) else {"conditions": wish}
-        call = {**named, "guidance_scale": guidance, "seeds": seeds, "num_inference_steps": STEPS}
+        call = {**named, "seeds": seeds}
+        if which != "few":
+            call |= {"guidance_scale": guidance, "num_inference_steps": STEPS}
         drawings[name] = (str(exported / which), call)
     asked = {
         "drawings": drawings,
@@ -354,7 +372,8 @@ def same_images(found: Path, name: str, expected: list[Image.Image]) -> None:
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_same_pictures(name, elsewhere, tensors):
     which, wish, guidance, seeds = DRAWINGS[name]
-    drawing = MODELS[which].sample(condition=wish, guidance=guidance, seeds=seeds, steps=STEPS)  # type: ignore[arg-type]
+    steps = 3 if which == "few" else STEPS
+    drawing = MODELS[which].sample(condition=wish, guidance=guidance, seeds=seeds, steps=steps)  # type: ignore[arg-type]
     assert (drawing.raw.abs() < 0.99).float().mean() > 0.2
     torch.testing.assert_close(tensors[name], drawing.raw.contiguous(), atol=1e-4, rtol=0)
     same_images(elsewhere, name, drawing.images)
@@ -391,6 +410,7 @@ def test_the_programs_move_as_a_whole(numbers):
 
 def test_mistakes_there_are_sentences(numbers):
     sentences = ["unknown kind 'fod'", "unknown condition 'colour'", "at least 1 step", "with 1 seeds"]
+    sentences += 2 * ["this model draws in its own 3 steps"]
     assert len(numbers["errors"]) == len(sentences)
     assert all(start in found for start, found in zip(sentences, numbers["errors"], strict=True))
 

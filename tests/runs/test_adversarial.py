@@ -90,7 +90,7 @@ def test_what_it_cannot_is_refused_in_words(places, tmp_path):
         model.sample(1, sampler="heun")
     with pytest.raises(UserError, match="ddgan: this needs a model with a latent"):
         load("sprites").sample(1, sampler="ddgan")
-    with pytest.raises(UserError, match="in its own 3 steps alone: export it as torch"):
+    with pytest.raises(UserError, match="in its own 3 steps alone, each by chance: export it as torch"):
         to_onnx(model, tmp_path / "model.onnx")
     with pytest.raises(UserError, match="draws in its own 3 steps, each by chance"):
         prepare_distillation(DistillSetup(str(run), out=tmp_path / "student", updates=1))

@@ -88,6 +88,28 @@ class NestedKarrasGrid(KarrasGrid):
 
 
 @dataclass(frozen=True)
+class StraightGrid(Grid):
+    """Even in the time u of a straight path, (1 - u) x0 + u eps, whatever the schedule of the model.
+
+        sigma / alpha = shift u / (1 - u),   u = U, U (N - 1) / N, ..., U / N
+
+    Lipman et al. 2022, "Flow Matching", section 4.1; ``shift`` as in Esser et al. 2024, section 5.3.2. U is
+    where the schedule ends, 1 where no signal is left. Along such a path the answer of a denoiser changes
+    about as much in every step, so each of a few steps has as much to do. The grid of 2 N steps holds every
+    time of that of N, as halving needs (Salimans & Ho 2022).
+    """
+
+    shift: float = 1.2
+
+    def noisy_times(self, schedule: Schedule, steps: int) -> Times:
+        one = torch.ones(1, dtype=torch.float64)
+        # r / (r + shift) for r = sigma / alpha, which may be infinite.
+        end = 1 / (1 + self.shift * (schedule.log_snr(one) / 2).exp())
+        u = end * (1 - torch.arange(1, steps, dtype=torch.float64) / steps)
+        return torch.cat([one, schedule.t_from_noise_ratio(self.shift * u / (1 - u))])
+
+
+@dataclass(frozen=True)
 class LogSNRGrid(Grid):
     """Even in log-SNR, between the same ends as the Karras grid."""
 

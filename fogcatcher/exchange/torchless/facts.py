@@ -12,6 +12,8 @@ from fogcatcher.base.typed_json import AnyFinite, Length, Range, typed
 Side = Annotated[int, Range(1, 1024)]
 Positive = Annotated[float, Range(1e-6, 1e6)]
 Names = Annotated[list[str], Length(1, 100_000)]
+Few = Annotated[int, Range(1, 1024)]
+"""As ``model/config.py`` has the steps of a distilled model."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ def config_of(text: str) -> dict[str, Any]:
         kind = typed(config.pop("kind"), dict[str, Any], "config.kind")
         config["pictures"] = {name: value for name, value in kind.items() if name != "name"}
     typed(config.get("pictures"), Pictures, "config.pictures")
+    if config.get("distilled") is not None:
+        few = typed(config["distilled"], dict[str, Any], "config.distilled")
+        typed(few.get("steps"), Few, "config.distilled.steps")
     return config
 
 

@@ -89,6 +89,9 @@ def _noisy_times(grid: Fields, schedule: Fields, steps: int) -> Times:
             ramp = np.linspace(0, 1, steps + (kind == "NestedKarrasGrid"))[:steps]
             high, low = min(np.exp(-last / 2), largest) ** (1 / rho), smallest ** (1 / rho)
             return t_from_log_snr(schedule, -2 * rho * np.log(high + ramp * (low - high)))
+        case {"kind": "StraightGrid", "shift": shift}:
+            u = (1 - np.arange(1, steps) / steps) / (1 + shift * np.exp(last / 2))
+            return np.concatenate([[1.0], t_from_log_snr(schedule, -2 * np.log(shift * u / (1 - u)))])
         case {"kind": "LogSNRGrid", "sigma_min": smallest, "sigma_max": largest}:
             first = max(last, -2 * np.log(largest))
             return t_from_log_snr(schedule, first + ramp * (-2 * np.log(smallest) - first))

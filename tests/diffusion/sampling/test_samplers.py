@@ -20,6 +20,7 @@ from fogcatcher.diffusion.sampling.grids import (
     LogSNRGrid,
     OpenLinspaceGrid,
     PolyexponentialGrid,
+    StraightGrid,
     UniformGrid,
 )
 from fogcatcher.diffusion.sampling.probability_flow import RK45
@@ -292,6 +293,15 @@ def test_leading_and_trailing_steps():
         for schedule in [*SCHEDULES, BetaSchedule(cosine_betas(4000))]:
             times = grid(schedule, 30)
             assert len(times) == 31 and times[-1] == 0 and bool((times.diff() < 0).all())
+
+
+def test_the_straight_grid_is_even_in_the_time_of_flow_matching():
+    """There its times are 1, 3/4, 1/2, 1/4; on EDM 0.2 u / (1 - u) for parts u of 80 / 80.2."""
+    even = [1.0, 0.75, 0.5, 0.25, 0.0]
+    assert StraightGrid(3.0)(FlowSchedule(3.0), 4).tolist() == pytest.approx(even, abs=1e-12)
+    u = 80 / 80.2 / 2
+    assert StraightGrid(0.2)(EDMSchedule(80), 2).tolist() == pytest.approx([1, 0.2 * u / (1 - u) / 80, 0])
+    assert StraightGrid()(EDMSchedule(80), 1).tolist() == [1.0, 0.0]
 
 
 def test_grids_from_given_times_and_sigmas_and_spacings_of_others():
