@@ -11,6 +11,8 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.base.numbers import number
 from fogcatcher.base.typed_json import shown
 
+YES_OR_NO = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+
 
 def parse_seeds(text: str) -> list[int]:
     """Return the seeds of "7", "0-63" or "0-7,100,205-207".
@@ -92,6 +94,37 @@ def parse_options(
         return {name: number(value) for name, value in options.items()}
     except ValueError:
         raise UserError(f"{flag} {shown(' '.join(texts))} needs numbers, for example {example}.") from None
+
+
+def parse_values(
+    texts: tuple[str, ...], flag: str, example: str
+) -> dict[str, bool | float | tuple[float, ...]]:
+    """Return the values of "heads=4", "attention=16,8", "attention=none", "resample=yes".
+
+    Raises UserError where the form is wrong.
+    """
+    try:
+        return {name: _value(text) for name, text in parse_condition(texts, flag, example).items()}
+    except ValueError:
+        raise UserError(
+            f"{flag} {shown(' '.join(texts))} needs a number, some joined by commas, none, yes or no: "
+            f"for example {example}."
+        ) from None
+
+
+def _value(text: str) -> bool | float | tuple[float, ...]:
+    word = text.strip().lower()
+    if word in YES_OR_NO:
+        return YES_OR_NO[word]
+    if word == "none":
+        return ()
+    parts = tuple(_whole(number(part)) for part in word.split(","))
+    return parts if "," in word else parts[0]
+
+
+def _whole(value: float) -> float:
+    """As a whole number where it is one."""
+    return int(value) if value == int(value) else value
 
 
 def folder_name(run: str | Path) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from fogcatcher.base.errors import UserError
 from fogcatcher.data.conditions.conditions import Sentence
 from fogcatcher.data.pictures.augmentation import choose
 from fogcatcher.model.build import wanted_of
 from fogcatcher.model.choices import COLUMNS
-from fogcatcher.model.choose_network import choose_network
+from fogcatcher.model.choose_network import choose_network, network_choices
+from fogcatcher.model.network_options import in_words as options_in_words
 from fogcatcher.model.presets import PRESETS
 from fogcatcher.model.privacy import last_name
 
@@ -25,7 +27,8 @@ def ignored(asked: TrainArguments, run: Run) -> list[str]:
     Given is what differs from its default. Raises UserError for values that cannot be.
     """
     wanted, has = _wanted(asked.setup()), _has(run)
-    wanted["method_option"], has["method_option"] = wanted["method_options"], has["method_options"]
+    for options in ("method_options", "network_options"):
+        wanted[options[:-1]], has[options[:-1]] = wanted[options], has[options]
     if run.state.step in run.config.training.ends:
         # It was at its end and goes on for as long as was asked.
         wanted = {name: value for name, value in wanted.items() if name not in ("minutes", "steps")}
@@ -60,6 +63,7 @@ def _has(run: Run) -> dict[str, Any]:
         "method_options": dict(config.method.options),
         "start_from": config.start.name if config.start else "none",
         "network": config.network.name,
+        "network_options": dict(config.network.options),
         "size_of_model": f"{config.network.name} of width {config.network.width}",
     }
     return {**vars(config.data.options), **vars(plan), **said}
@@ -78,8 +82,14 @@ def _is_so(name: str, wanted: Any, has: Any, run: Run) -> bool:  # noqa: ANN401 
         case "preset":
             return PRESETS.get(wanted) == config.method
         case "size_of_model":
-            network = choose_network(config.network.name, wanted, wanted_of(config, run.conditions))
-            return network == config.network
+            network = config.network
+            whole = wanted_of(config, run.conditions)
+            return choose_network(network.name, wanted, whole, options=network.options) == network
+        case "network_option":
+            try:
+                return network_choices(config.network.name, wanted) == has
+            except UserError:  # an option of other networks
+                return False
     return wanted == has
 
 
@@ -87,5 +97,5 @@ def _in_words(value: Any) -> str:  # noqa: ANN401
     if value is None or value == () or value == {}:
         return "none"
     if isinstance(value, dict):
-        value = tuple(f"{name}={number:g}" for name, number in value.items())
+        return options_in_words(value)
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

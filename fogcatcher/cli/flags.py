@@ -12,6 +12,7 @@ OTHER_FLAGS = {
     "interval": "--guidance-interval",
     "method_options": "--method-option",
     "n": "-n",
+    "network_options": "--network-option",
     "sampler_options": "--sampler-option",
 }
 """Parameters whose flag is not their name."""

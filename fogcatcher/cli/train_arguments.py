@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from fogcatcher.base.numbers import Seed
-from fogcatcher.cli.arguments import parse_options
+from fogcatcher.cli.arguments import parse_options, parse_values
 from fogcatcher.cli.data_arguments import DataArguments, shared
 from fogcatcher.cli.ranges import Count
 from fogcatcher.model.choices import COLUMNS
@@ -68,7 +68,13 @@ class TrainArguments(DataArguments):
     may differ: what fits is taken. auto takes the shipped one that suits the pictures; none begins anew."""
     network: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.network
     """auto, the preset's; small, the fast one for small pictures; or a paper's, as large as there: ddpm,
-    iddpm, adm, ddpmpp, ncsnpp, edm2, transformer, course, annotated, thesis."""
+    iddpm, adm, ddpmpp, ncsnpp, edm2, transformer, course, annotated, thesis, thesis_attentive,
+    thesis_vanilla."""
+    network_option: tyro.conf.UseAppendAction[
+        Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE")]
+    ] = ()
+    """A part of the network, for example blocks=3, heads=4, attention=16,8 or scale_shift=no with --network
+    adm; docs/networks.md lists them. Default: as its paper has it."""
     size_of_model: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = (
         Setup.size_of_model
     )
@@ -107,5 +113,6 @@ class TrainArguments(DataArguments):
             "options": self.options(),
             "conditions": self.condition,
             "method_options": parse_options(self.method_option, "--method-option", "sigma_max=40"),
+            "network_options": parse_values(self.network_option, "--network-option", "blocks=3"),
         }
         return Setup(**{**shared(self, Setup), **told})

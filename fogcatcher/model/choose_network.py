@@ -6,12 +6,14 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import nn
 
 from fogcatcher.base.errors import Message, UserError, known_name
 from fogcatcher.base.typed_json import shown
 from fogcatcher.data.pictures import augmentation
+from fogcatcher.model import network_options
 from fogcatcher.model.config import NetworkConfig
 from fogcatcher.model.weights_fit import on_meta
 from fogcatcher.networks import ddpm_unet
@@ -21,9 +23,18 @@ from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
 from fogcatcher.networks.embeddings import Vector, Words
 from fogcatcher.networks.magnitude_preserving import MPUNet
 from fogcatcher.networks.song_unet import ddpmpp, ncsnpp
-from fogcatcher.networks.thesis_unet import ThesisUNet
+from fogcatcher.networks.thesis_unet import ATTENTIVE, FINAL, VANILLA, Stage, ThesisUNet
 from fogcatcher.networks.transformer import DiT, Pictures, Sequences, Tokens
 from fogcatcher.networks.unet import SignalUNet, UNet
+from fogcatcher.networks.variations import (
+    AnnotatedChoices,
+    SmallChoices,
+    SongChoices,
+    TransformerChoices,
+    UNetChoices,
+    check_sides,
+    varied,
+)
 
 SIZES = {"tiny": 0.45e6, "small": 1.8e6, "medium": 7.2e6, "large": 28.8e6}
 """Parameters; each width is twice the one before."""
@@ -33,6 +44,8 @@ MOST_STEPS_OF_WIDTH = 128
 MOST_PARAMETERS = 1e10
 MOST_TOKENS = 32
 """So many parts a transformer cuts a signal into at most; all of them look at each other."""
+SONG_MULTIPLIERS = (2, 2, 2)
+"""Of the levels of DDPM++ and NCSN++, whatever the pictures."""
 LONG_SIGNAL = 128
 """Longer ones are halved three times instead of twice."""
 
@@ -66,6 +79,8 @@ class NetworkRow:
     """How it is built for (C, L); None where it is made for pictures alone."""
     what: str = ""
     """What it is, for who chooses one."""
+    choices: type | None = None
+    """The record of what may be chosen about it."""
 
 
 def _small(w: Wanted) -> nn.Module:
@@ -90,40 +105,71 @@ def _ddpm_line(
     shape: Callable[[Sequence[int], int, Sequence[float]], UNetShape], multipliers: Sequence[float]
 ) -> Callable[[Wanted], nn.Module]:
     def build(w: Wanted) -> nn.Module:
-        chosen = shape(_sides(w), w.config.width, multipliers[: _levels(_sides(w), len(multipliers))])
-        return DDPMUNet(w.channels, chosen, w.inputs, w.answers)
+        c, sides = network_options.chosen(UNetChoices, w.config.options), _sides(w)
+        chosen = shape(
+            sides, w.config.width, c.multipliers or multipliers[: _levels(sides, len(multipliers))]
+        )
+        return DDPMUNet(w.channels, varied(chosen, sides, c), w.inputs, w.answers)
 
     return build
 
 
 def _song(network: Callable[..., nn.Module]) -> Callable[[Wanted], nn.Module]:
     def build(w: Wanted) -> nn.Module:
-        told = (augmentation.NAME,)
-        width = w.config.width
-        return network(w.channels, _sides(w), width, attributes=w.inputs, answers=w.answers, as_given=told)
+        told, sides = (augmentation.NAME,), _sides(w)
+        levels = len(w.config.options.get("multipliers", SONG_MULTIPLIERS))
+        parts = _song_parts(w, [max(sides) // 2**level for level in range(levels)])
+        return network(
+            w.channels, sides, w.config.width, attributes=w.inputs, answers=w.answers, as_given=told, **parts
+        )
 
     return build
 
 
 def _edm2(w: Wanted) -> nn.Module:
-    multipliers = (1, 2, 3, 4)[: _levels(_sides(w), 4)]
-    return MPUNet(
-        w.channels, _sides(w), w.config.width, multipliers, attributes=w.inputs or None, answers=w.answers
-    )
+    sides = _sides(w)
+    parts: dict[str, Any] = {"multipliers": (1, 2, 3, 4)[: _levels(sides, 4)]}
+    levels = len(w.config.options.get("multipliers", parts["multipliers"]))
+    parts |= _song_parts(w, [-(-max(sides) // 2**level) for level in range(levels)])
+    return MPUNet(w.channels, sides, w.config.width, attributes=w.inputs or None, answers=w.answers, **parts)
+
+
+def _song_parts(w: Wanted, there: Sequence[int]) -> dict[str, Any]:
+    """What was chosen, as the networks of Song and Karras call it; ``there`` are the sides of the levels."""
+    parts = dict(w.config.options)
+    if "attention" in parts:
+        check_sides(parts["attention"], there)
+        parts["attention_at"] = parts.pop("attention")
+    return parts
 
 
 def _transformer(w: Wanted) -> nn.Module:
-    return _dit(w, Pictures(4 if min(w.size) >= 64 else 2))
+    c = network_options.chosen(TransformerChoices, w.config.options)
+    return _dit(w, Pictures(c.patch or (4 if min(w.size) >= 64 else 2)))
 
 
 def _transformer_of_signals(w: Wanted) -> nn.Module:
-    return _dit(w, Sequences(math.ceil(w.size[0] / MOST_TOKENS)))
+    c = network_options.chosen(TransformerChoices, w.config.options)
+    return _dit(w, Sequences(c.patch or math.ceil(w.size[0] / MOST_TOKENS)))
 
 
 def _dit(w: Wanted, tokens: Tokens) -> nn.Module:
-    width = w.config.width
+    c, width = network_options.chosen(TransformerChoices, w.config.options), w.config.width
     depth = min(12, width // 32) if width <= 768 else 24 if width <= 1024 else 28
-    return DiT(w.channels, tokens, width, depth, width // 64, w.inputs, w.answers)
+    return DiT(w.channels, tokens, width, c.depth or depth, c.heads or width // 64, w.inputs, w.answers)
+
+
+def _annotated(w: Wanted) -> nn.Module:
+    parts = dict(w.config.options)
+    return AnnotatedUNet(
+        w.channels, _sides(w), w.config.width, attributes=w.inputs, answers=w.answers, **parts
+    )
+
+
+def _thesis(stage: Stage) -> Callable[[Wanted], nn.Module]:
+    return lambda w: ThesisUNet(
+        w.channels, _sides(w), w.config.width, stage=stage, attributes=w.inputs, answers=w.answers
+    )
 
 
 def _imported(w: Wanted) -> nn.Module:
@@ -135,10 +181,22 @@ def _imported(w: Wanted) -> nn.Module:
 IMPORTED = "imported"
 NETWORKS: Mapping[str, NetworkRow] = {
     "small": NetworkRow(
-        _small, 32, 16, 2.5e-3, of_signals=_small_of_signals, what="ours: the fast one for small pictures"
+        _small,
+        32,
+        16,
+        2.5e-3,
+        of_signals=_small_of_signals,
+        what="ours: the fast one for small pictures",
+        choices=SmallChoices,
     ),
     "ddpm": NetworkRow(
-        _ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)), 128, 32, 5e-4, True, what="Ho et al. 2020, as for CIFAR-10"
+        _ddpm_line(ddpm_unet.ddpm, (1, 2, 2, 2)),
+        128,
+        32,
+        5e-4,
+        True,
+        what="Ho et al. 2020, as for CIFAR-10",
+        choices=UNetChoices,
     ),
     "iddpm": NetworkRow(
         _ddpm_line(ddpm_unet.iddpm, (1, 2, 2, 2)),
@@ -147,6 +205,7 @@ NETWORKS: Mapping[str, NetworkRow] = {
         5e-4,
         True,
         what="Nichol & Dhariwal 2021: told the noise level in every block, four heads of attention",
+        choices=UNetChoices,
     ),
     "adm": NetworkRow(
         _ddpm_line(ddpm_unet.adm, (1, 2, 3, 4)),
@@ -155,12 +214,32 @@ NETWORKS: Mapping[str, NetworkRow] = {
         5e-4,
         True,
         what="Dhariwal & Nichol 2021: blocks that resample, heads of 64",
+        choices=UNetChoices,
     ),
-    "ddpmpp": NetworkRow(_song(ddpmpp), 128, 32, 5e-4, what="Song et al. 2021, as Karras et al. 2022 use it"),
+    "ddpmpp": NetworkRow(
+        _song(ddpmpp),
+        128,
+        32,
+        5e-4,
+        what="Song et al. 2021, as Karras et al. 2022 use it",
+        choices=SongChoices,
+    ),
     "ncsnpp": NetworkRow(
-        _song(ncsnpp), 128, 32, 5e-4, what="Song et al. 2021 with its filters, as Karras et al. 2022 use it"
+        _song(ncsnpp),
+        128,
+        32,
+        5e-4,
+        what="Song et al. 2021 with its filters, as Karras et al. 2022 use it",
+        choices=SongChoices,
     ),
-    "edm2": NetworkRow(_edm2, 128, 64, 5e-3, what="Karras et al. 2024: layers that keep magnitudes"),
+    "edm2": NetworkRow(
+        _edm2,
+        128,
+        64,
+        5e-3,
+        what="Karras et al. 2024: layers that keep magnitudes",
+        choices=SongChoices,
+    ),
     "transformer": NetworkRow(
         _transformer,
         384,
@@ -168,6 +247,7 @@ NETWORKS: Mapping[str, NetworkRow] = {
         3e-4,
         of_signals=_transformer_of_signals,
         what="Peebles & Xie 2023: a transformer on patches of the picture",
+        choices=TransformerChoices,
     ),
     "course": NetworkRow(
         lambda w: ContextUnet(w.channels, _sides(w), w.config.width, w.inputs, w.answers),
@@ -177,32 +257,37 @@ NETWORKS: Mapping[str, NetworkRow] = {
         what='the ContextUnet of "How Diffusion Models Work"',
     ),
     "annotated": NetworkRow(
-        lambda w: AnnotatedUNet(
-            w.channels, _sides(w), w.config.width, attributes=w.inputs, answers=w.answers
-        ),
+        _annotated,
         28,
         4,
         1e-3,
         True,
         what='the U-Net of "The Annotated Diffusion Model"',
+        choices=AnnotatedChoices,
     ),
     "thesis": NetworkRow(
-        lambda w: ThesisUNet(w.channels, _sides(w), w.config.width, attributes=w.inputs, answers=w.answers),
-        64,
-        16,
-        5e-4,
-        True,
-        what="the last of three U-Nets of a sprite thesis",
+        _thesis(FINAL), 64, 16, 5e-4, True, what="the last of three U-Nets of a sprite thesis"
+    ),
+    "thesis_attentive": NetworkRow(
+        _thesis(ATTENTIVE), 64, 16, 5e-4, True, what="the one before: with attention, without dropout"
+    ),
+    "thesis_vanilla": NetworkRow(
+        _thesis(VANILLA), 64, 16, 5e-4, what="the first: no attention, and told the bare noise level"
     ),
     IMPORTED: NetworkRow(_imported, 0, 1, 5e-4, True),
 }
 
 
 def build_network(wanted: Wanted) -> nn.Module:
-    """Return the untrained network. Raises UserError for an unknown name, or a size that it cannot have."""
+    """Return the untrained network. Raises UserError for an unknown name, a size that it cannot have, or
+    options that it has not.
+    """
     row = row_of(wanted.config.name)
+    wanted = replace(wanted, config=_with_options(wanted.config, wanted.config.options))
     if len(wanted.size) == 2:
         return row.build(wanted)
+    if wanted.config.name == "small" and "patch" in wanted.config.options:
+        raise UserError("patch is for pictures: these are signals.", about="network_options")
     if row.of_signals is None:
         names = " or ".join(name for name, row in NETWORKS.items() if row.of_signals)
         raise UserError(f"the network {wanted.config.name} is for pictures: for signals take {names}.")
@@ -221,18 +306,39 @@ def network_name(name: str) -> str:
     return known_name("network", name, [known for known in NETWORKS if known != IMPORTED], about="network")
 
 
+def network_choices(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was chosen about a network by name, read as its record asks.
+
+    Raises UserError for a network or names that are unknown, and for values that cannot be.
+    """
+    table = {known: row.choices for known, row in NETWORKS.items()}
+    return network_options.read_options(name if name == IMPORTED else network_name(name), given, table)
+
+
+def _with_options(config: NetworkConfig, given: Mapping[str, Any]) -> NetworkConfig:
+    """The config with these options; those of the small network are fields of it, too."""
+    options = network_choices(config.name, given)
+    return replace(config, options=options, **(options if config.name == "small" else {}))
+
+
 def choose_network(
-    name: str, size_of_model: str | None, wanted: Wanted, width: int | None = None
+    name: str,
+    size_of_model: str | None,
+    wanted: Wanted,
+    width: int | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> NetworkConfig:
     """Return the network of a name and a size for pictures of ``wanted.size``.
 
     The size is tiny, small, medium, large or a number of parameters such as 3M; None is the published one.
-    ``width`` says it outright. Raises UserError for anything else, and for pictures it cannot be built for.
+    ``width`` says it outright, ``options`` choose parts of it (``networks/variations.py``). Raises UserError
+    for anything else, and for pictures it cannot be built for.
     """
     name, parameters = check_asked(name, size_of_model, width)
     row = row_of(name)
     config = _for_size(wanted, parameters)
     config = replace(config, name=name, width=width or (config.width if name == "small" else row.width))
+    config = _with_options(config, options or {})
     if width is None and parameters is not None:
         config = replace(config, width=_nearest_width(row, config, parameters, wanted))
     parameters_of(replace(wanted, config=config))  # refuses what cannot be built

@@ -22,6 +22,7 @@ from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.model.choices import ADVERSARIAL, COLUMNS, HYBRID, LOSSES, row_in_words
+from fogcatcher.model.network_options import Values
 from fogcatcher.model.places import CONFIG
 from fogcatcher.networks.ddpm_unet import UNetShape
 from fogcatcher.training.fit import Plan
@@ -96,6 +97,8 @@ class NetworkConfig:
     """Of an imported one."""
     made_for: tuple[Annotated[int, Range(1, 65_536)], Annotated[int, Range(1, 65_536)]] | None = None
     """(height, width) by which attention stands in the small one; None is that of its own pictures."""
+    options: Values = field(default_factory=dict)
+    """What was chosen about it beside its width (``networks/variations.py``); the rest is as published."""
 
 
 @dataclass(frozen=True)

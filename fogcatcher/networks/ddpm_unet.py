@@ -35,6 +35,8 @@ from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
 
 Channels = Annotated[int, Range(1, 65_536)]
 ChannelsOrNone = Annotated[int, Range(0, 65_536)]
+Blocks = Annotated[int, Range(1, 16)]
+Share = Annotated[float, Range(0, 1)]
 Levels = Length(1, 16)
 
 
@@ -53,7 +55,7 @@ class UNetShape:
     blocks_down: Annotated[tuple[bool, ...], Levels]
     blocks_up: Annotated[tuple[bool, ...], Levels]
     """Whether the step out of a level, finer to coarser and back, is a residual block or a convolution."""
-    blocks: Annotated[int, Range(1, 16)] = 2
+    blocks: Blocks = 2
     """Residual blocks per level on the way down; one more on the way up."""
     dims: Annotated[int, Range(1, 3)] = 2
     frequencies: ChannelsOrNone = 0
@@ -71,7 +73,7 @@ class UNetShape:
     """In the levels; the middle always looks at every pair."""
     groups: Channels = 32
     eps: Annotated[float, Range(0, 1)] = 1e-5
-    dropout: Annotated[float, Range(0, 1)] = 0.0
+    dropout: Share = 0.0
     divisor: Annotated[float, Range(1e-3, 1e3)] = 1.0
     """What the sum of the two branches is divided by, in the levels."""
     middle: bool = True
@@ -292,7 +294,7 @@ def _skeleton(
     by_block: bool = False,
 ) -> UNetShape:
     """What the three papers share; ``attention`` names the sides at which it stands."""
-    attends = _attention(size, len(multipliers), attention)
+    attends = tuple(side in attention for side in sides_of(size, len(multipliers)))
     return UNetShape(
         widths=tuple(int(width * multiplier) for multiplier in multipliers),
         attention_down=attends,
@@ -310,8 +312,11 @@ def _told_by_adagn(shape: UNetShape) -> UNetShape:
     return replace(shape, cosine_first=True, frequency_shift=0.0, scale_shift=True)
 
 
-def _attention(size: Sequence[int], levels: int, sides: set[int]) -> tuple[bool, ...]:
-    """Say which levels attend: those whose longer side, rounded up to a power of 2, is one of ``sides``."""
+def sides_of(size: Sequence[int], levels: int) -> tuple[int, ...]:
+    """Return the side of each level, the finest first: the longer one, rounded up to a power of 2.
+
+    Raises UserError for a size that cannot be halved often enough.
+    """
     fits = legal_size(size, levels)
     if tuple(size) != fits:
         wrong, right = (" x ".join(str(side) for side in sides) for sides in (size, fits))
@@ -319,7 +324,7 @@ def _attention(size: Sequence[int], levels: int, sides: set[int]) -> tuple[bool,
             f"a U-Net of {levels} levels halves every side {levels - 1} times, which {wrong} does not allow: "
             f"use {right}, the nearest size, or fewer levels."
         )
-    return tuple(2 ** math.ceil(math.log2(max(size) >> level)) in sides for level in range(levels))
+    return tuple(2 ** math.ceil(math.log2(max(size) >> level)) for level in range(levels))
 
 
 def _openai_multipliers(size: Sequence[int]) -> tuple[float, ...]:

@@ -14,8 +14,9 @@ from fogcatcher.data.named_places import remember
 from fogcatcher.data.pictures.augmentation import kinds_in
 from fogcatcher.model.build import check_method
 from fogcatcher.model.choices import COLUMNS
-from fogcatcher.model.choose_network import check_asked
+from fogcatcher.model.choose_network import check_asked, network_choices
 from fogcatcher.model.config import Method, NetworkConfig, RunConfig
+from fogcatcher.model.network_options import in_words as options_in_words
 from fogcatcher.model.places import local_folder
 from fogcatcher.model.presets import PRESETS, RECIPES
 from fogcatcher.runs.setup import Setup
@@ -58,6 +59,12 @@ def network_name(setup: Setup) -> str:
     return recipe.network if recipe else NetworkConfig.name
 
 
+def check_network(setup: Setup) -> None:
+    """Raises UserError for a network, a size or options that could not be for any data."""
+    check_asked(network_name(setup), setup.size_of_model, setup.width)
+    network_choices(network_name(setup), setup.network_options)
+
+
 def augment_of(setup: Setup) -> str:
     """Return the augmentation that was asked for, or the preset's."""
     recipe = RECIPES.get(setup.preset)
@@ -66,7 +73,7 @@ def augment_of(setup: Setup) -> str:
 
 def check_names(setup: Setup) -> None:
     """Raises UserError for what could not be for any data, so that it is said before they are read."""
-    check_asked(network_name(setup), setup.size_of_model, setup.width)
+    check_network(setup)
     precision_on(best_device(), setup.precision)
     if augment_of(setup) != "auto":
         kinds_in(augment_of(setup))
@@ -91,6 +98,8 @@ def in_words(setup: Setup, config: RunConfig) -> list[str]:
     if config.method != Method():
         name = f"preset {setup.preset}" if config.method == PRESETS[setup.preset] else "method"
         said.append(f"{name}: {config.method.in_words}")
+    if config.network.options:
+        said.append(f"network {config.network.name}: {options_in_words(config.network.options)}")
     if setup.preset in RECIPES or setup.optimizer:
         plan = config.training
         average = "no average" if plan.ema_gamma is None else "averaged weights"

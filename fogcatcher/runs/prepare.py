@@ -244,7 +244,9 @@ def _with_network(
     if source and not is_network_chosen(setup):
         network = network_of(source.config)
     else:
-        network = choose_network(network_name(setup), setup.size_of_model, wanted, setup.width)
+        network = choose_network(
+            network_name(setup), setup.size_of_model, wanted, setup.width, setup.network_options
+        )
     plan = config.training
     parameters = parameters_of(replace(wanted, config=network))
     check_room(parameters, COPIES[best_device().type])

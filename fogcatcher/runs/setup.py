@@ -13,6 +13,7 @@ from fogcatcher.base.numbers import Seed, check_fields, check_value
 from fogcatcher.base.typed_json import Range
 from fogcatcher.data.conditions.asked import asked_for
 from fogcatcher.data.options import DataOptions
+from fogcatcher.model.network_options import Values
 
 Minutes = Annotated[float, Range(1e-6, 1e6)]
 Steps = Annotated[int, Range(1, 10**9)]
@@ -58,6 +59,8 @@ class Setup:
     """tiny, small, medium, large, or a number of parameters such as 3M; None is the network's own."""
     width: Width | None = None
     """Of the network, instead of a size."""
+    network_options: Values = field(default_factory=dict)
+    """Parts of the network, by name (``networks/variations.py``)."""
     batch_size: Batch | None = None
     """None is what suits the network."""
     precision: str = "auto"
@@ -85,13 +88,15 @@ class Choices(TypedDict, total=False):
     network: str
     size_of_model: str | None
     width: int | None
+    network_options: Values
     batch_size: int | None
     precision: str
 
 
 def is_network_chosen(setup: Setup) -> bool:
-    """Whether a network was asked for by name or by size."""
-    return setup.network != Setup.network or setup.size_of_model is not None or setup.width is not None
+    """Whether a network was asked for by name, by size or by a part of it."""
+    sized = setup.size_of_model is not None or setup.width is not None
+    return setup.network != Setup.network or sized or bool(setup.network_options)
 
 
 def default_folder(data: str) -> Path:

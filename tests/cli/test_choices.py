@@ -67,9 +67,10 @@ SETUP = Setup(
     learning_rate=0.002,
     optimizer="adam",
     start_from="none",
-    network="course",
+    network="ddpm",
     size_of_model="tiny",
     width=32,
+    network_options={"blocks": 1, "attention": (16, 8), "middle_attention": False, "dropout": 0.25},
     batch_size=6,
     precision="bfloat16",
 )
@@ -87,7 +88,9 @@ WORDS = [
     "--augment", "flip", "--seed", "11", "--preset", "flow", "--schedule", "ve", "--prediction", "v",
     "--times", "importance", "--loss", "huber", "--weighting", "min_snr", "--method-option", "sigma_max=40",
     "--method-option", "delta=0.5", "--learning-rate", "0.002", "--optimizer", "adam",
-    "--start-from", "none", "--network", "course",
+    "--start-from", "none", "--network", "ddpm", "--network-option", "blocks=1",
+    "--network-option", "attention=16,8", "--network-option", "middle_attention=no",
+    "--network-option", "dropout=0.25",
     "--size-of-model", "tiny", "--precision", "bfloat16", "--batch-size", "6",
 ]  # fmt: skip
 
@@ -177,6 +180,7 @@ def kept(run: Run) -> dict[str, Any]:
         "start_from": config.start.name if config.start else "none",
         "network": config.network.name,
         "width": config.network.width,
+        "network_options": config.network.options,
         "batch_size": plan.batch_size,
         "precision": plan.precision,
     }
