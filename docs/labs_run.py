@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import resource
 import sys
 import tempfile
 import time
@@ -32,9 +33,12 @@ MOST_SECONDS = 3600
 """Of one cell."""
 
 
-def execute(lab: Lab, *, quick: bool) -> tuple[NotebookNode, float]:
-    """Run one lab; return the executed notebook and the seconds. Raises CellExecutionError."""
-    notebook, started = lab.quick() if quick else lab.notebook, time.perf_counter()
+def execute(lab: Lab, *, quick: bool) -> tuple[NotebookNode, float, float]:
+    """Run one lab; return the executed notebook, the seconds, and those of the processor, which say what it
+    would take with nothing else to do. Raises CellExecutionError.
+    """
+    notebook = lab.quick() if quick else lab.notebook
+    started, worked = time.perf_counter(), _processor_seconds()
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         client = NotebookClient(
             notebook,
@@ -44,7 +48,13 @@ def execute(lab: Lab, *, quick: bool) -> tuple[NotebookNode, float]:
             extra_arguments=["--log-level=ERROR"],
         )
         client.execute(cwd=folder)
-    return notebook, time.perf_counter() - started
+    return notebook, time.perf_counter() - started, _processor_seconds() - worked
+
+
+def _processor_seconds() -> float:
+    """Of the kernels that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def keep(notebook: NotebookNode, name: str, folder: Path) -> None:
@@ -66,17 +76,20 @@ def remember(notebook: NotebookNode, lab: Lab) -> None:
 
 def run(labs: Sequence[Lab], *, quick: bool, out: Path | None, for_site: bool) -> bool:
     """Run labs one after the other and say how long each took; return whether all came to their end."""
+    all_seconds = all_worked = 0.0
     for lab in labs:
         try:
-            notebook, seconds = execute(lab, quick=quick)
+            notebook, seconds, worked = execute(lab, quick=quick)
         except CellExecutionError as error:
             print(f"{lab.name}: failed\n{error}", flush=True)
             return False
-        print(f"{lab.name}: {seconds:.0f} s", flush=True)
+        all_seconds, all_worked = all_seconds + seconds, all_worked + worked
+        print(f"{lab.name}: {seconds:.0f} s, {worked:.0f} s of the processor", flush=True)
         if out:
             keep(notebook, lab.name, out)
         if for_site:
             remember(notebook, lab)
+    print(f"{len(labs)} labs: {all_seconds:.0f} s, {all_worked:.0f} s of the processor", flush=True)
     return True
 
 
