@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any, Literal, TypeGuard
 
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.read_json import read_json
@@ -51,11 +51,14 @@ class Trend:
         return self.counts and self.change > 0
 
 
+Word = Literal["improving", "standing still", "memorising", "getting worse", "too short to tell"]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a run is doing, why one may say so, and what to do next."""
 
-    word: str
+    word: Word
     why: str
     advice: str = ""
 

@@ -15,8 +15,8 @@ from fogcatcher.base.errors import Message, UserError
 from fogcatcher.data.builtin import COUNT
 from fogcatcher.data.inspection import Findings, describe, inspect_dataset
 from fogcatcher.data.options import DataOptions
-from fogcatcher.data.pictures.sheets import sheet
-from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.data.pictures.sheets import to_image
+from fogcatcher.data.pictures.spec import Pictures, PictureSpec
 from fogcatcher.runs.forecast import forecast
 from fogcatcher.runs.prepare import prepare
 from fogcatcher.runs.setup import Setup
@@ -26,11 +26,9 @@ from fogcatcher.studio.workspace import BUILT_IN, PICTURES, Workspace, is_text
 
 MOST_PIXELS = 1.3e8
 """That are looked at before any training: 30,000 pictures of 64x64, 2,000 of 250x250; some minutes' work."""
-SHOWN = 8
-"""Pictures of a data set in a list."""
 MOST_COUNTED = 200_000
-SHEET = 64
-"""Pictures of the sheet of what a model will see."""
+SEEN = 24
+"""Pictures that are shown as a model will see them."""
 LONGEST_LIST = 500
 THUMBS = 8
 
@@ -116,7 +114,7 @@ class DataSets:
             raise UserError(f"these are {run.config.kind.name}: train on them with the command line.")
         found = inspect_dataset(run.dataset)
         rows = run.dataset.rows
-        chosen = rows[torch.linspace(0, len(rows) - 1, min(SHEET, len(rows))).round().long()]
+        chosen = rows[torch.linspace(0, len(rows) - 1, min(SEEN, len(rows))).round().long()]
         plan = forecast(run)
         report = {
             "lines": [line for line in describe(found) if line],
@@ -129,12 +127,17 @@ class DataSets:
                 {"file": file, "reason": reason}
                 for file, reason in list(found.skipped.items())[:LONGEST_LIST]
             ],
-            "sheet": data_url(sheet(chosen, SHOWN, zoom=max(1, 64 // max(found.width, found.height)))),
+            "seen": {"url": data_url(_strip(chosen)), "pictures": len(chosen)},
             "forecast": plan.rows(),
             "seconds_per_step": plan.seconds_per_step,
             "findings": found.to_json(),
         }
         return as_json(report)
+
+
+def _strip(pictures: Pictures) -> Image.Image:
+    """(N, C, H, W) beside each other, pixel by pixel and without gaps: the page enlarges them."""
+    return to_image(pictures.permute(1, 2, 0, 3).flatten(2)[None])
 
 
 def options_of(asked: Reading, **more: Any) -> DataOptions:  # noqa: ANN401 - fields of DataOptions

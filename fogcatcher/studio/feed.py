@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator
 
-from fogcatcher.studio.database import Database
+from fogcatcher.studio.database import PREVIEWS_KEPT, Database
 
 EVERY_SECONDS = 0.025
 RECENT = 1500
@@ -26,6 +27,8 @@ class Feed:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._recent = list[Event]()
+        self._previews = 0
+        """How many of them are previews: each may be some hundred kB, so they are not kept for long."""
         self._newest = self._database.last_event
         self._oldest = self._newest + 1
         """The first that is surely in ``_recent``."""
@@ -59,13 +62,24 @@ class Feed:
         rows = self._database.events(self._newest)
         for number, kind, data in rows:
             self._recent.append((number, kind, _encoded(number, kind, data)))
+            self._previews += kind == "preview"
             self._newest = number
         if rows:
-            if len(self._recent) > 2 * RECENT:
-                del self._recent[:-RECENT]
-                self._oldest = self._recent[0][0]
+            self._forget()
             self._wake()
         return bool(rows)
+
+    def _forget(self) -> None:
+        """Drop what is old, now and then."""
+        if self._previews > 2 * PREVIEWS_KEPT:
+            numbers = [number for number, kind, _ in self._recent if kind == "preview"]
+            last = numbers[-PREVIEWS_KEPT]
+            self._recent = [event for event in self._recent if event[1] != "preview" or event[0] >= last]
+            self._previews = PREVIEWS_KEPT
+        if len(self._recent) > 2 * RECENT:
+            del self._recent[:-RECENT]
+            self._oldest = self._recent[0][0]
+            self._previews = sum(kind == "preview" for _, kind, _ in self._recent)
 
     async def follow(self, after: int | None) -> AsyncIterator[bytes]:
         """Yield what a page is sent: a greeting, what it missed, and then whatever happens."""
@@ -96,7 +110,7 @@ class Feed:
         if last + 1 < self._oldest:
             rows = self._database.events(last, AT_ONCE)
             return [(number, kind, _encoded(number, kind, data)) for number, kind, data in rows]
-        start = max(0, len(self._recent) - (self._newest - last))
+        start = bisect_right(self._recent, last, key=lambda event: event[0])
         return self._recent[start : start + AT_ONCE]
 
 

@@ -19,12 +19,14 @@ from fogcatcher.model.model import SHIPPED
 from fogcatcher.model.privacy import last_name, public_conditions, public_config
 from fogcatcher.runs.log import CHECKS, METRICS, read_rows
 from fogcatcher.runs.record import INCIDENTS
-from fogcatcher.runs.summary import summary
+from fogcatcher.runs.summary import summary, verdict
 from fogcatcher.studio.to_json import as_json
 from fogcatcher.studio.workspace import NotThere, Workspace, shown
 
 OF_PROGRAM = "shipped."
 """Start of the id of a shipped model; a run's is the name of its folder."""
+FIRST = ("sprites", "base-32")
+"""Of the shipped ones: what people draw with, and what they start from."""
 LONGEST_CARD = 50_000
 CHECKPOINT = re.compile(r"step-(\d{1,12})\.safetensors")
 
@@ -92,6 +94,7 @@ class Models:
             "checks": read_rows(place.folder / CHECKS),
             "incidents": _incidents(place.folder),
             "summary": _summary(place.folder),
+            "verdict": verdict(read_rows(place.folder / CHECKS)).word if place.is_run else None,
         }
         return as_json({**self.row(place), **more})
 
@@ -125,7 +128,8 @@ def _shipped() -> list[Place]:
     folders = sorted(
         path for path in SHIPPED.iterdir() if (path / CONFIG).exists() and (path / WEIGHTS).exists()
     )
-    return [Place(OF_PROGRAM + folder.name, folder, folder.name, False) for folder in reversed(folders)]
+    folders.sort(key=lambda folder: FIRST.index(folder.name) if folder.name in FIRST else len(FIRST))
+    return [Place(OF_PROGRAM + folder.name, folder, folder.name, False) for folder in folders]
 
 
 def _signature(folder: Path) -> tuple[object, ...]:

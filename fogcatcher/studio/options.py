@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from fogcatcher.base.field_docs import field_docs
+from fogcatcher.base.read_json import read_json
 from fogcatcher.data.pictures.palettes import BUILT_IN, MOST_COLOURS
 from fogcatcher.diffusion.edits.inpainting import Inpaint, Way
 from fogcatcher.diffusion.sampling.table import SAMPLERS
@@ -35,10 +38,38 @@ METHODS = {
 }
 
 
-def all_options(runs: list[str], shipped: list[str]) -> dict[str, Any]:
-    """Return it as JSON; ``runs`` and ``shipped`` are the ids of models to start from."""
-    known = _of_library()
+Language = Literal["en", "es", "pt"]
+WORDS = Path(__file__).parent / "words"
+"""Tables of other languages: sentences of help, and sentences that are said; what they lack stays English."""
+
+
+def all_options(runs: list[str], shipped: list[str], language: Language = "en") -> dict[str, Any]:
+    """Return it as JSON; ``runs`` and ``shipped`` are the ids of models to start from.
+
+    ``said`` in it are sentences of the service, by the template that comes with each.
+    """
+    known = _in(language)
     return known | {"train": known["train"] | {"start_from": ["auto", "none", *shipped, *runs]}}
+
+
+@cache
+def _in(language: Language) -> dict[str, Any]:
+    if language == "en":
+        return _of_library() | {"said": {}}
+    table = read_json(WORDS / f"{language}.json", Mapping[str, Mapping[str, str]])
+    return _told(_of_library(), table["help"]) | {"said": table["said"]}
+
+
+def _told(tree: Any, table: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    """The same tree, with its help in the language of a table."""
+    if isinstance(tree, list):
+        return [_told(one, table) for one in tree]
+    if not isinstance(tree, dict):
+        return tree
+    return {
+        name: table.get(one, one) if name == "help" and isinstance(one, str) else _told(one, table)
+        for name, one in tree.items()
+    }
 
 
 @cache

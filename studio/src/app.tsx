@@ -17,7 +17,7 @@ import { JudgePage } from "./pages/judge";
 import { TrainPage } from "./pages/train";
 import { choose, chooseTheme, language, LANGUAGES, theme } from "./state/preferences";
 import { link, PAGES, route, type Page } from "./state/route";
-import { active, ended, online, state } from "./state/store";
+import { active, ended, loadOptions, online, state } from "./state/store";
 import { t, told } from "./words/words";
 
 const BODIES: Readonly<Record<Page, () => preact.JSX.Element | null>> = {
@@ -67,7 +67,10 @@ function Preferences() {
         <span class="read-only">{t("language")}</span>
         <select
           value={language.value}
-          onChange={(event) => choose(LANGUAGES.find((one) => one === event.currentTarget.value) ?? "en")}
+          onChange={(event) => {
+            choose(LANGUAGES.find((one) => one === event.currentTarget.value) ?? "en");
+            void loadOptions(); // help of samplers and networks, in that language
+          }}
         >
           {LANGUAGES.map((one) => (
             <option key={one} value={one} lang={one}>

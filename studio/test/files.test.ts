@@ -35,5 +35,8 @@ describe("marks of a chart", () => {
     expect(ticks(0, 0.37, false)).toEqual([0, 0.1, 0.2, 0.30000000000000004]);
     expect(ticks(0.02, 80, true)).toEqual([0.1, 1, 10]);
     expect(ticks(0.1, 0.6, true)).toEqual([0.1, 0.2, 0.5]);
+    // A narrow interval may hold no round power: then as without logarithms.
+    expect(ticks(0.11, 0.19, true)).toEqual(ticks(0.11, 0.19, false));
+    expect(ticks(0.11, 0.19, true).length).toBeGreaterThan(2);
   });
 });

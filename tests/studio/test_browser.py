@@ -305,7 +305,7 @@ def whole_story(visitor: Visitor, minutes: float) -> None:
 
 def test_from_an_empty_folder_to_an_atlas(browser, tmp_path):
     with service.serving(tmp_path) as client, visiting(browser, client) as visitor:
-        whole_story(visitor, minutes=0.25)
+        whole_story(visitor, minutes=0.7)
 
 
 @pytest.mark.slow
@@ -371,6 +371,19 @@ def test_a_training_begins_as_the_form_stands(browser, tmp_path):
             client.get("/api/jobs")[0]["request"]["minutes"]
             == client.get("/api/options")["train"]["minutes"]["default"]
         )
+
+
+@pytest.mark.parametrize("minutes", [0.5, 90.0])
+def test_minutes_can_be_typed_beyond_the_slider(browser, tmp_path, minutes):
+    with service.serving(tmp_path, workers=False) as client, visiting(browser, client) as visitor:
+        visitor.go("train")
+        field = visitor.page.get_by_role("spinbutton", name=visitor.words["train.minutes"])
+        field.fill(str(minutes))
+        visitor.page.keyboard.press("Tab")
+        assert float(field.input_value()) == minutes
+        visitor.button("train.go").click()
+        visitor.watch("() => fetch('/api/jobs').then(a => a.json()).then(jobs => jobs.length === 1)")
+        assert client.get("/api/jobs")[0]["request"]["minutes"] == minutes
 
 
 def test_the_page_is_small_and_asks_nothing_of_others():

@@ -45,8 +45,10 @@ class RungeKutta2(Step):
 
 @dataclass(frozen=True)
 class DPM2(Step):
-    """Second order, with the slope in sigma / alpha half-way in its logarithm. Crowson 2022, k-diffusion's
-    ``sample_dpm_2``; Karras et al. 2022, algorithm 3, takes it half-way in sigma / alpha itself.
+    """Second order, with the slope in sigma / alpha half-way in its logarithm.
+
+    Crowson 2022, k-diffusion's ``sample_dpm_2``; Karras et al. 2022, algorithm 3, takes it half-way in
+    sigma / alpha itself.
     """
 
     calls: ClassVar[int] = 2

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from fogcatcher.base.devices import best_device
 from fogcatcher.base.version import __version__
-from fogcatcher.studio.options import all_options
+from fogcatcher.studio.options import Language, all_options
 from fogcatcher.studio.routes.asks import Asks
 
-LANGUAGES = ("en", "es", "pt")
 router = APIRouter()
 
 
@@ -27,17 +26,17 @@ def state(studio: Asks) -> dict[str, Any]:
         "device": best_device().type,
         "cores": os.cpu_count() or 1,
         "jobs_running": studio.jobs.running,
-        "languages": list(LANGUAGES),
+        "languages": list(get_args(Language)),
     }
 
 
 @router.get("/api/options")
-def options(studio: Asks) -> dict[str, Any]:
-    """What can be chosen, with what is usual."""
+def options(studio: Asks, language: Language = "en") -> dict[str, Any]:
+    """What can be chosen, with what is usual, and help in a language."""
     places = studio.models.places()
-    return all_options(
-        [place.id for place in places if place.is_run], [place.id for place in places if not place.is_run]
-    )
+    runs = [place.id for place in places if place.is_run]
+    shipped = [place.id for place in places if not place.is_run]
+    return all_options(runs, shipped, language)
 
 
 @router.get("/api/events", response_class=StreamingResponse)

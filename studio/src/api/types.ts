@@ -43,6 +43,7 @@ export interface ModelDetails extends Model {
   config: Record<string, unknown>;
   incidents: string[];
   summary: string[];
+  verdict: string | null;
 }
 
 export interface LogRow {
@@ -97,7 +98,7 @@ export interface Inspection {
   columns: Column[];
   conditions: Condition[];
   skipped: { file: string; reason: string }[];
-  sheet: string | null;
+  seen: { url: string; pictures: number }; // side by side, as the model will see them
   forecast: Record<string, string>;
   findings: Findings;
 }
@@ -211,6 +212,7 @@ export interface Options {
   colours: { low: number; high: number };
   exports: Named[];
   zoom: Bound;
+  said: Record<string, string>; // sentences of the service in the language that was asked for
 }
 
 export interface State {

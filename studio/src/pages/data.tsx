@@ -7,7 +7,7 @@ import { Button, Empty, Field, Loading, More, Problem, Slider, Toggle } from "..
 import { Drop } from "../parts/drop";
 import { attempt, sentence } from "../parts/notices";
 import { UPLOADS, upload, uploading } from "../parts/uploading";
-import { Sheet } from "../pixels/sheet";
+import { Strip } from "../pixels/strip";
 import { Thumb } from "../pixels/thumb";
 import { go, link, route } from "../state/route";
 import { choiceOf, EVERYTHING, select, selection, toggled } from "../state/selection";
@@ -143,13 +143,11 @@ function Report({ name, found, busy }: { name: string; found: Inspection; busy: 
   return (
     <div class={busy ? "report busy" : "report"} aria-busy={busy}>
       <div class="report-main">
-        {found.sheet !== null && (
-          <section aria-labelledby="data-seen">
-            <h2 id="data-seen">{t("data.seen")}</h2>
-            <Sheet url={found.sheet} alt={t("data.seen")} limit={8} />
-            <p class="help">{t("data.seenWords", { width: found.size[0], height: found.size[1] })}</p>
-          </section>
-        )}
+        <section aria-labelledby="data-seen">
+          <h2 id="data-seen">{t("data.seen")}</h2>
+          <Strip url={found.seen.url} size={found.size} count={found.seen.pictures} alt={t("data.seen")} />
+          <p class="help">{t("data.seenWords", { width: found.size[0], height: found.size[1] })}</p>
+        </section>
         <section aria-labelledby="data-report">
           <h2 id="data-report">{t("data.report")}</h2>
           <ul class="words">

@@ -35,7 +35,7 @@ function Frame({ job, at, model, name }: { job: Job | undefined; at: number; mod
       {wide > 0 && url !== undefined ? (
         <Sprite url={url} size={model.size} zoom={zoom} alt={t("explain.guess", { name })} />
       ) : (
-        <div class="no-frame" />
+        <p class="no-frame small muted">{job === undefined ? t("explain.press") : t("stage.soon")}</p>
       )}
       <p class="small">
         <b>{name}</b>{" "}

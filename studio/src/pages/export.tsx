@@ -36,7 +36,7 @@ export function ExportPage() {
             return (
               <li key={format.name} class="card format">
                 <h3>{format.name}</h3>
-                <p lang="en">{format.help}</p>
+                <p>{format.help}</p>
                 <Button
                   icon="down"
                   busy={busy}

@@ -7,7 +7,7 @@ import { Emerging } from "../parts/emerging";
 import { Drop } from "../parts/drop";
 import { Tile } from "../parts/gallery";
 import { JobCard } from "../parts/job";
-import { about, Preview } from "../parts/model-picker";
+import { about, Preview, purpose } from "../parts/model-picker";
 import { UPLOADS, upload } from "../parts/uploading";
 import { Viewer } from "../parts/viewer";
 import { Thumb } from "../pixels/thumb";
@@ -69,6 +69,7 @@ const ModelCard = ({ model }: { model: Model }) => (
       <Preview model={model} wide />
     </a>
     <h3>{model.name}</h3>
+    {purpose(model) !== null && <p class="small">{purpose(model)}</p>}
     <p class="small muted">{about(model)}</p>
     <div class="row tight">
       <a class="button quiet" href={link("draw", { model: model.id })}>

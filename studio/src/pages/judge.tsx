@@ -8,7 +8,7 @@ import { useEstimate } from "../state/estimate";
 import { link, route } from "../state/route";
 import { jobs, models, unfinished } from "../state/store";
 import { begun, start } from "../state/work";
-import { ago, duration, figure, t } from "../words/words";
+import { ago, duration, figure, percent, t } from "../words/words";
 
 /** Figures as rows, whatever the judge calls them: numbers only, in the order that it gives. */
 function rows(figures: Record<string, unknown>): [string, number][] {
@@ -24,6 +24,24 @@ function rows(figures: Record<string, unknown>): [string, number][] {
 }
 
 const ROWS_SHOWN = 40;
+
+interface Judged {
+  told_apart?: { accuracy: number } | null;
+  memorisation?: { copied: number } | null;
+  followed?: { name: string; drawn: number | null; real: number | null }[];
+}
+
+/** What matters most of what was found about one model. */
+function inWords({ told_apart: told, memorisation, followed }: Judged): string[] {
+  const lines: string[] = [];
+  if (told != null) lines.push(t("judge.told", { share: percent(told.accuracy), even: percent(0.5) }));
+  if (typeof memorisation?.copied === "number")
+    lines.push(t("judge.copied", { share: percent(memorisation.copied) }));
+  for (const { name, drawn, real } of followed ?? [])
+    if (drawn !== null && real !== null)
+      lines.push(t("judge.followed", { name, share: percent(drawn), real: percent(real) }));
+  return lines;
+}
 
 export function JudgePage() {
   const asked = route.value.about["model"];
@@ -130,6 +148,16 @@ export function JudgePage() {
               </>
             )}
             <Wrong job={job} alert />
+            {Object.entries(job?.result?.figures ?? {}).map(([run, found], _, all) => (
+              <div key={run}>
+                {all.length > 1 && <h3>{run}</h3>}
+                <ul class="words">
+                  {inWords(found as Judged).map((line) => (
+                    <li key={line}>{line}</li>
+                  ))}
+                </ul>
+              </div>
+            ))}
             {typeof page === "string" && (
               <>
                 <iframe class="report-page" src={page} title={t("judge.report")} sandbox="" />

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { Model } from "../api/types";
 import { Button, Empty, Loading, More, Problem, Segments, Select, Slider, Text } from "../parts/controls";
-import { about, Preview } from "../parts/model-picker";
+import { about, Preview, purpose } from "../parts/model-picker";
 import { RunView } from "../parts/run";
 import { useEstimate } from "../state/estimate";
 import { pictureModels } from "../state/drawing";
@@ -44,7 +44,7 @@ function StartFrom({ value, onChange }: { value: string; onChange: (value: strin
     ...pictureModels.value.map((model) => ({
       value: model.id,
       name: model.name,
-      words: about(model),
+      words: purpose(model) ?? about(model),
       model,
     })),
     { value: "none", name: t("train.nothing"), words: t("train.nothingWords") },
@@ -105,8 +105,7 @@ function TrainForm() {
   const size = sizes.find(({ name }) => name === form.size);
   const sizeHelp =
     size === undefined ? t("train.sizeWords") : t("model.parameters", { n: number(size.parameters) });
-  const low = Math.max(choices.minutes.low ?? 0.2, 0.2);
-  const high = Math.min(choices.minutes.high ?? 240, 240);
+  const [low, high] = [choices.minutes.low ?? 0.1, choices.minutes.high ?? 1440];
   const begin = async (): Promise<void> => {
     const job = await start("train", request);
     if (job !== undefined) go("train", { job: String(job.id) });
@@ -151,14 +150,15 @@ function TrainForm() {
         <Slider
           label={t("train.minutes")}
           value={minutes}
-          low={minutes < 3 ? low : 1}
-          high={Math.max(60, Math.min(high, minutes))}
-          step={minutes < 3 ? 0.1 : 1}
+          low={Math.min(1, minutes)}
+          high={Math.max(60, minutes)}
+          step={minutes < 1 ? 0.1 : 1}
+          typed={[low, high]}
           text={(value) => duration(60 * value)}
-          onChange={(value) => set({ minutes: Math.max(low, Math.round(10 * value) / 10) })}
+          onChange={(value) => set({ minutes: value })}
         />
         <div class="row tight presets">
-          {[1, 5, 10, 30, 60].map((value) => (
+          {[1, 5, 10, 30, 60, 240].map((value) => (
             <Button
               key={value}
               tone="quiet"

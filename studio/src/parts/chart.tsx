@@ -24,14 +24,15 @@ const BOTTOM = 34;
 const TOP = 8;
 const RIGHT = 10;
 
-/** Round numbers within an interval: about `count` of them, or powers of ten. */
+/** Round numbers within an interval: about `count` of them, or powers of ten where it holds several. */
 export function ticks(low: number, high: number, log: boolean, count = 4): number[] {
   if (!(high > low)) return [low];
   if (log) {
     const found: number[] = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
       for (const times of high / low > 100 ? [1] : [1, 2, 5]) found.push(times * 10 ** power);
-    return found.filter((one) => one >= low * 0.999 && one <= high * 1.001);
+    const within = found.filter((one) => one >= low * 0.999 && one <= high * 1.001);
+    if (within.length > 1) return within;
   }
   const rough = (high - low) / count;
   const ten = 10 ** Math.floor(Math.log10(rough));

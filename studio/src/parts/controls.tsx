@@ -70,14 +70,18 @@ interface SliderProps {
   low: number;
   high: number;
   step?: number;
+  /** What may be typed, where that is more than the slider reaches. */
+  typed?: readonly [low: number, high: number];
   help?: string | undefined;
   text?: ((value: number) => string) | undefined;
   onChange: (value: number) => void;
 }
 
 /** A slider with the number beside it, which can be typed as well. */
-export function Slider({ label, value, low, high, step = 1, help, text, onChange }: SliderProps) {
+export function Slider(props: SliderProps) {
+  const { label, value, low, high, step = 1, help, text, onChange } = props;
   const told = text?.(value) ?? number(value, 2);
+  const [least, most] = props.typed ?? [low, high];
   return (
     <Field
       label={label}
@@ -87,16 +91,15 @@ export function Slider({ label, value, low, high, step = 1, help, text, onChange
           class="number"
           type="number"
           aria-label={label}
-          min={low}
-          max={high}
+          min={least}
+          max={most}
           step={step}
           value={value}
           onChange={(event) => {
-            const typed = event.currentTarget.valueAsNumber;
-            if (Number.isFinite(typed)) onChange(Math.min(high, Math.max(low, typed)));
-            event.currentTarget.value = String(
-              Number.isFinite(typed) ? Math.min(high, Math.max(low, typed)) : value,
-            );
+            const given = event.currentTarget.valueAsNumber;
+            const next = Number.isFinite(given) ? Math.min(most, Math.max(least, given)) : value;
+            if (next !== value) onChange(next);
+            event.currentTarget.value = String(next);
           }}
         />
       }

@@ -12,9 +12,8 @@ const said = (value: unknown): string =>
 /** The name of a job in the language of the page, made of what was asked. */
 export function titleOf(job: Job): string {
   const { request } = job;
-  const model = said(
-    request["model"] ?? request["resume"] ?? (request["models"] as unknown[] | undefined)?.[0],
-  );
+  const models = request["models"] as string[] | undefined;
+  const model = models?.join(" + ") ?? said(request["model"] ?? request["resume"]).replace(/^shipped\./, "");
   switch (job.kind) {
     case "train":
       return t("job.train", { name: said(request["name"] ?? request["data"]) || model });

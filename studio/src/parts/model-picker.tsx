@@ -17,6 +17,22 @@ export const about = (model: Model): string =>
         : []),
   ].join(" · ");
 
+/** What a model that came with the program is good for. */
+export function purpose(model: Model): string | null {
+  switch (model.id) {
+    case "shipped.sprites":
+      return t("model.sprites");
+    case "shipped.base-32":
+      return t("model.base");
+    case "shipped.course":
+      return t("model.course");
+    case "shipped.ddpm":
+      return t("model.ddpm");
+    default:
+      return null;
+  }
+}
+
 /** Some of its pictures: two by two beside a name, all eight where there is room. */
 export const Preview = ({ model, wide = false }: { model: Model; wide?: boolean }) => {
   const box = wide ? ([208, 112] as const) : ([64, 64] as const);

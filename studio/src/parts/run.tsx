@@ -114,6 +114,22 @@ function Copies({ checks }: { checks: readonly Check[] }) {
   );
 }
 
+/** What a run is doing, in a sentence, by the word of the library's verdict. */
+function verdictOf(word: string): string {
+  switch (word) {
+    case "improving":
+      return t("run.improving");
+    case "standing still":
+      return t("run.standing");
+    case "memorising":
+      return t("run.memorising");
+    case "getting worse":
+      return t("run.worse");
+    default:
+      return t("run.short");
+  }
+}
+
 /** Pictures of the weights as they are now, paused or not. */
 function Now({ model }: { model: Model }) {
   const place = `now ${model.id}`;
@@ -156,7 +172,14 @@ function GoOn({ model }: { model: Model }) {
     <div class="panel">
       <p>{model.state === "paused" ? t("run.pausedWords") : t("run.moreWords")}</p>
       {model.state !== "paused" && (
-        <Slider label={t("train.minutes")} value={minutes} low={1} high={120} onChange={setMinutes} />
+        <Slider
+          label={t("train.minutes")}
+          value={minutes}
+          low={1}
+          high={Math.max(120, minutes)}
+          typed={[0.1, 1440]}
+          onChange={setMinutes}
+        />
       )}
       <Button
         tone="main"
@@ -263,11 +286,14 @@ export function RunView({ model, job: given }: { model: Model | undefined; job: 
           {details !== null && details.summary.length > 0 && (
             <section aria-labelledby="run-words">
               <h2 id="run-words">{t("run.words")}</h2>
-              <ul class="words" lang="en">
-                {[...details.summary, ...details.incidents].map((line) => (
-                  <li key={line}>{line}</li>
-                ))}
-              </ul>
+              <p>{verdictOf(details.verdict ?? "")}</p>
+              <More title={t("found.words")}>
+                <ul class="words" lang="en">
+                  {[...details.summary, ...details.incidents].map((line) => (
+                    <li key={line}>{line}</li>
+                  ))}
+                </ul>
+              </More>
             </section>
           )}
         </div>

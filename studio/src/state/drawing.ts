@@ -69,8 +69,16 @@ export const pictureModels = computed(() =>
   (models.value ?? []).filter((model) => model.kind === "pictures"),
 );
 
+/** The newest of one's own that has learnt something, else the first that came with the program. */
+const usual = computed(
+  () =>
+    pictureModels.value
+      .filter((model) => model.source === "run" && model.step > 0 && model.state !== "training")
+      .sort((a, b) => b.created - a.created)[0] ?? pictureModels.value[0],
+);
+
 export const modelNamed = (id: string | null): Model | undefined =>
-  pictureModels.value.find((model) => model.id === id) ?? pictureModels.value[0];
+  pictureModels.value.find((model) => model.id === id) ?? usual.value;
 
 /** Only wishes that the model understands: another model may have been chosen since. */
 export function understood(wishes: Wishes, model: Model): Wishes {

@@ -4,6 +4,8 @@ import { computed, signal } from "@preact/signals";
 import { get, Refused, Unreachable } from "../api/client";
 import type { Kind } from "../api/events";
 import type { DataSet, Job, Model, Options, Picture, Preview, State, TrainingNews } from "../api/types";
+import { said } from "../words/words";
+import { language } from "./preferences";
 
 export const state = signal<State | null>(null);
 export const options = signal<Options | null>(null);
@@ -101,12 +103,17 @@ export const loadJobs = (): Promise<void> =>
     jobs.value = await get<Job[]>("/api/jobs");
   });
 
+/** What can be chosen, and what the service says, in the language of the page. */
+export const loadOptions = (): Promise<void> =>
+  quietly(async () => {
+    const found = await get<Options>(`/api/options?language=${language.value}`);
+    options.value = found;
+    said.value = found.said;
+  });
+
 export const loadAll = async (): Promise<void> => {
   await quietly(async () => {
-    [state.value, options.value] = await Promise.all([
-      get<State>("/api/state"),
-      get<Options>("/api/options"),
-    ]);
+    [state.value] = await Promise.all([get<State>("/api/state"), loadOptions()]);
     online.value = true;
   });
   await Promise.all([loadModels(), loadData(), loadPictures(), loadJobs()]);

@@ -1,5 +1,6 @@
 /** Words of the page in the language that is chosen; numbers, sizes and times as people of that language write them. */
 
+import { signal } from "@preact/signals";
 import { language, type Language } from "../state/preferences";
 import { en } from "./en";
 import { es } from "./es";
@@ -34,27 +35,20 @@ const fill = (text: string, values: Readonly<Record<string, string | number>>): 
     return typeof value === "number" ? number(value) : value;
   });
 
-/** A sentence of the service: what it is made of, by which the tables know it. */
+/** A sentence of the service: what it is made of, by which its table knows it. */
 export interface Said {
   template: string;
   values: Readonly<Record<string, string | number>>;
 }
 
-/** English sentence of the service -> its key. */
-const SAID = new Map(
-  (Object.entries(en) as [Key, string | Plural][]).flatMap(([key, text]) =>
-    typeof text === "string" && key.startsWith("said.") ? [[text, key] as const] : [],
-  ),
-);
+/** What the service says, in the language of the page: the sentence as it is in English -> the same here. */
+export const said = signal<Readonly<Record<string, string>>>({});
 
 /** A sentence of the service in the language of the page, or in English, marked as such, where no table has it. */
-export function told(said: Said | null | undefined, english: string): { words: string; lang?: "en" } {
+export function told(sentence: Said | null | undefined, english: string): { words: string; lang?: "en" } {
   if (language.value === "en") return { words: english };
-  const key = SAID.get(said?.template ?? "");
-  const text = key === undefined ? null : TABLES[language.value][key];
-  return typeof text === "string"
-    ? { words: fill(text, said?.values ?? {}) }
-    : { words: english, lang: "en" };
+  const text = said.value[sentence?.template ?? ""];
+  return text === undefined ? { words: english, lang: "en" } : { words: fill(text, sentence?.values ?? {}) };
 }
 
 const form = (n: number): "one" | "other" =>
