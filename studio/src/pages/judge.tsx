@@ -1,6 +1,7 @@
 /** How good a model is, in figures that stand beside what real pictures get. */
 
 import { useState } from "preact/hooks";
+import type { Model } from "../api/types";
 import { Bar, Button, Empty, Loading, Slider, Toggle } from "../parts/controls";
 import { Doing, Orders, StateMark, Wrong, titleOf } from "../parts/job";
 import { about, Preview } from "../parts/model-picker";
@@ -45,10 +46,15 @@ function inWords({ told_apart: told, memorisation, followed }: Judged): string[]
 
 export function JudgePage() {
   const asked = route.value.about["model"];
-  const [chosen, setChosen] = useState<readonly string[]>(asked === undefined ? [] : [asked]);
+  const [picked, setChosen] = useState<readonly string[] | null>(asked === undefined ? null : [asked]);
   const [quick, setQuick] = useState(true);
   const [count, setCount] = useState(200);
   const runs = (models.value ?? []).filter((model) => model.source === "run" && model.kind === "pictures");
+  const newest = runs.reduce<Model | undefined>(
+    (best, one) => (best === undefined || one.created > best.created ? one : best),
+    undefined,
+  );
+  const chosen = picked ?? (newest === undefined ? [] : [newest.id]);
   const wanted = runs.filter((model) => chosen.includes(model.id)).map((model) => model.id);
   const request = wanted.length === 0 ? null : { models: wanted, pictures: count, quick };
   const estimate = useEstimate("evaluate", request);

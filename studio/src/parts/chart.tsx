@@ -36,7 +36,7 @@ export function ticks(low: number, high: number, log: boolean, count = 4): numbe
   }
   const rough = (high - low) / count;
   const ten = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5, 10].find((times) => times * ten >= rough) ?? 10) * ten;
+  const step = ([1, 2, 5, 10].find((times) => times * ten >= 0.9 * rough) ?? 10) * ten;
   const found: number[] = [];
   for (let one = Math.ceil(low / step) * step; one <= high + step * 1e-9; one += step) found.push(one);
   return found;

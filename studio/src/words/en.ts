@@ -351,12 +351,12 @@ export const en = {
   "report.open": "Open in a tab of its own",
 
   "export.model": "The model",
-  "export.make": "Write",
+  "export.make": "Make the file",
   "export.pictures": "Pictures",
   "export.picturesWords":
     "Sheets, atlases for game engines, GIFs and zips are packed from the gallery: choose pictures, then take them home.",
   "export.toPictures": "To the gallery",
-  "export.made": "Written here",
+  "export.made": "Made here",
   "export.none": "Nothing yet.",
 
   "queue.title": "Work",

@@ -356,12 +356,12 @@ export const es: Table = {
   "report.open": "Abrir en su propia pestaña",
 
   "export.model": "El modelo",
-  "export.make": "Escribir",
+  "export.make": "Crear el archivo",
   "export.pictures": "Imágenes",
   "export.picturesWords":
     "Hojas, atlas para motores de juego, GIF y zip se empaquetan desde la galería: elige imágenes y llévatelas.",
   "export.toPictures": "A la galería",
-  "export.made": "Escrito aquí",
+  "export.made": "Creado aquí",
   "export.none": "Nada todavía.",
 
   "queue.title": "Trabajo",

@@ -356,12 +356,12 @@ export const pt: Table = {
   "report.open": "Abrir na sua própria aba",
 
   "export.model": "O modelo",
-  "export.make": "Escrever",
+  "export.make": "Criar o arquivo",
   "export.pictures": "Imagens",
   "export.picturesWords":
     "Folhas, atlas para motores de jogo, GIFs e zips são empacotados na galeria: escolha imagens e leve-as.",
   "export.toPictures": "À galeria",
-  "export.made": "Escrito aqui",
+  "export.made": "Criado aqui",
   "export.none": "Nada ainda.",
 
   "queue.title": "Trabalho",
