@@ -27,7 +27,7 @@ from fogcatcher.studio.workspace import BUILT_IN, PICTURES, Workspace, is_text
 MOST_PIXELS = 1.3e8
 """That are looked at before any training: 30,000 pictures of 64x64, 2,000 of 250x250; some minutes' work."""
 MOST_COUNTED = 200_000
-SEEN = 24
+SEEN = 20
 """Pictures that are shown as a model will see them."""
 LONGEST_LIST = 500
 THUMBS = 8

@@ -18,7 +18,7 @@ export function Strip({ url, size, count, alt, limit = 8 }: StripProps) {
   const zoom = zoomFor(size[0], room || size[0], limit);
   const [wide, tall] = size.map((side) => cssLength(side, zoom, ratio.value)) as [number, number];
   return (
-    <div ref={box} class="pictures" role="img" aria-label={alt}>
+    <div ref={box} class="pictures" role="group" aria-label={alt} tabIndex={0}>
       {Array.from({ length: count }, (_, place) => (
         <span key={place} class="sprite" style={{ width: `${wide}px`, height: `${tall}px` }}>
           <span
