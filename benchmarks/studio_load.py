@@ -90,15 +90,17 @@ async def page(number: int, port: int, until: float, seen: Seen) -> None:
         count += 1
         start = time.monotonic()
         try:
+            path = LISTS[count % len(LISTS)]
             if count % DRAW_EVERY == 0:
+                path = "/api/jobs"
                 request = {"model": "shipped.sprites", "seeds": [number], "settings": {"steps": 3}}
                 status, body = await ask(port, "POST", "/api/jobs", {"kind": "draw", "request": request})
                 if status == 201:
                     seen.asked.append(json.loads(body)["id"])
             else:
-                status, _ = await ask(port, "GET", LISTS[count % len(LISTS)])
+                status, body = await ask(port, "GET", path)
             if status not in (200, 201):
-                seen.errors.append(f"status {status}")
+                seen.errors.append(f"status {status} of {path}: {body[:200]!r}")
         except (OSError, ValueError, IndexError) as error:
             seen.errors.append(repr(error))
         seen.requests += 1
