@@ -41,7 +41,8 @@ pre { overflow: auto; max-height: 19rem; font-size: .78rem; line-height: 1.4; ma
   gap: 1rem 2rem }
 .numbers { width: auto } .numbers td, .numbers th { padding: .25rem 1.4rem .25rem 0; font-size: .88rem }
 .numbers td { font-variant-numeric: tabular-nums } .numbers th { font-weight: normal; color: var(--soft) }
-@media (max-width: 32rem) { .chart { width: 36rem; max-width: none } pre { max-height: 13rem } }
+@media (max-width: 32rem) { .chart { width: 36rem; max-width: none } pre { max-height: 13rem }
+  math { font-size: 1rem } .formula { padding: .3rem .2rem .3rem .6rem } }
 """
 
 

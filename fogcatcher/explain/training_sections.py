@@ -116,6 +116,14 @@ def _losses(side: TrainingSide) -> str:
     return numbers(head, rows)
 
 
+MEANT = {
+    "told one noise level": "Told one noise level: at every time the network hears the middle one of these.",
+    "without attention": "Without attention: its layers add nothing.",
+    "without averaging the weights": "Without averaging: the newest weights themselves, not their average.",
+}
+"""What is done where a part is left out, of those that do not say it by their name."""
+
+
 def parts_section(parts: Parts, show: Shown) -> Section:
     rows = [
         (
@@ -138,11 +146,7 @@ def parts_section(parts: Parts, show: Shown) -> Section:
             ),
             html.bullets(parts_seen(parts)),
             picture_table(head, rows),
-            sentence(
-                "Told one noise level: at every time the network hears the middle one of these. Without "
-                "attention: its layers add nothing. Without averaging: the newest weights themselves, "
-                "not their average."
-            ),
+            sentence(" ".join(MEANT[answer.part] for answer in parts.answers if answer.part in MEANT)),
         ],
         code(without_attention, told_one_level),
     )

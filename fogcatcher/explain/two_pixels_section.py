@@ -102,7 +102,7 @@ def scores_seen() -> list[str]:
         inwards = _within(score, -places)
         home = _within(score, nearest - places)
         said.append(
-            f"At t = {t:g} {inwards:.0%} of the arrows point to the middle and {home:.0%} to the nearest "
+            f"At t = {t:g}, {inwards:.0%} of the arrows point to the middle and {home:.0%} to the nearest "
             "picture, each to within 15 degrees."
         )
     return said

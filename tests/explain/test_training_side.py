@@ -6,6 +6,8 @@ import torch
 from fogcatcher.base.errors import UserError
 from fogcatcher.diffusion.randomness import SampleGenerator
 from fogcatcher.explain.parts import parts, told_one_level
+from fogcatcher.explain.shown import Shown
+from fogcatcher.explain.training_sections import parts_section
 from fogcatcher.explain.training_side import training_side
 from fogcatcher.model.kept_weights import kept_weights, model_at
 from tests.exact_models import STD, gaussian_model
@@ -72,6 +74,14 @@ def test_each_part_is_taken_away(tmp_path):
         torch.testing.assert_close(answers[name].x0_hat, x0_hat.float(), rtol=1e-4, atol=1e-4)
         error = ((X0 - x0_hat) ** 2).flatten(1).mean(1).sqrt()
         torch.testing.assert_close(answers[name].error.double(), error, rtol=1e-4, atol=1e-4)
+
+
+def test_only_parts_that_were_taken_away_are_explained(tmp_path):
+    """The network has no attention; weights before averaging are there only where a run kept them."""
+    for model, averaged in ((gaussian_model(lean=0.3), False), (run_with_kept_weights(tmp_path), True)):
+        said = parts_section(parts(model, X0, LEFT), Shown(model.config.pictures)).text
+        assert "the network hears the middle one" in said and "its layers add nothing" not in said
+        assert ("the newest weights themselves" in said) is averaged
 
 
 class Echo(torch.nn.Module):
