@@ -121,11 +121,20 @@ class Adversarial(_Latent):
     Xiao et al. 2022, equations 3 and 4 and section 4; R1 by Mescheder et al. 2018, in every ``r1_every``-th
     step as in their code. Each call lets the rival take one step and returns L_G; where no gradient is asked
     for, the rival stays as it is.
+
+    With ``paired`` each drawn step stands against a real one,
+
+        L_D = E softplus(D(x_s', x_t, t) - D(x_s, x_t, t)) + r1 / 2 E (|grad_{x_s} D|^2 + |grad_{x_s'} D|^2)
+        L_G = E softplus(D(x_s, x_t, t) - D(x_s', x_t, t))
+
+    so that no mode of the data can be left out at rest: Jolicoeur-Martineau 2018, "The Relativistic
+    Discriminator"; Huang et al. 2024, "The GAN is dead; long live the GAN!", equation 2 and section 2.2.
     """
 
     rival: Rival | None = None
     r1: float = 0.02
     r1_every: int = 15
+    paired: bool = False
 
     @property
     def memory(self) -> dict[str, Tensor]:
@@ -150,12 +159,14 @@ class Adversarial(_Latent):
             with torch.no_grad():
                 t, x_t, real, drawn = self._pair(picks, x0, cond, generator)
             self._known.learn(self._loss_of_rival(real, drawn, x_t, t, cond))
-        t, x_t, _, drawn = self._pair(picks, x0, cond, generator)
+        t, x_t, real, drawn = self._pair(picks, x0, cond, generator)
         weights = [weight for weight in critic.parameters() if weight.requires_grad]
         for weight in weights:
             weight.requires_grad_(False)
         try:
-            return F.softplus(-critic(drawn, x_t, t, cond)).mean()
+            taken = critic(drawn, x_t, t, cond)
+            against = critic(real, x_t, t, cond) if self.paired else 0.0
+            return F.softplus(against - taken).mean()
         finally:
             for weight in weights:
                 weight.requires_grad_(True)
@@ -177,13 +188,23 @@ class Adversarial(_Latent):
     ) -> Tensor:
         rival = self._known
         due = rival.steps % self.r1_every == 0
-        real = real.requires_grad_(due)
-        of_real = rival.critic(real, x_t, t, cond)
-        loss = F.softplus(-of_real).mean() + F.softplus(rival.critic(drawn, x_t, t, cond)).mean()
+        real, drawn = real.requires_grad_(due), drawn.requires_grad_(due and self.paired)
+        of_real, of_drawn = rival.critic(real, x_t, t, cond), rival.critic(drawn, x_t, t, cond)
+        if self.paired:
+            loss = F.softplus(of_drawn - of_real).mean()
+        else:
+            loss = F.softplus(-of_real).mean() + F.softplus(of_drawn).mean()
         if due:
-            (slope,) = torch.autograd.grad(of_real.sum(), real, create_graph=True)
-            loss = loss + self.r1 / 2 * slope.square().flatten(1).sum(1).mean()
+            loss = loss + self.r1 / 2 * _steepness(of_real, real)
+            if self.paired:
+                loss = loss + self.r1 / 2 * _steepness(of_drawn, drawn)
         return loss
+
+
+def _steepness(answers: Tensor, asked: Samples) -> Tensor:
+    """Mean of |grad|^2 of the answers, (B,), by what was asked, (B, ...): a scalar with a gradient."""
+    (slope,) = torch.autograd.grad(answers.sum(), asked, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean()
 
 
 def _noise(x0: Samples, generator: torch.Generator) -> Samples:

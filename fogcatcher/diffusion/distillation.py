@@ -22,7 +22,7 @@ from fogcatcher.diffusion.denoiser import DenoiserLike
 from fogcatcher.diffusion.objectives import Objective, TimeDistribution
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.schedules import Schedule
-from fogcatcher.diffusion.tensors import Condition, Samples, Times
+from fogcatcher.diffusion.tensors import Condition, Samples, Times, expand_to
 
 
 def ddim(process: Process, x_t: Samples, x0: Samples, t: Times, s: Times) -> Samples:
@@ -64,14 +64,19 @@ class Distillation(Objective):
     teacher: DenoiserLike
     fine: Times
     substeps: int
+    second_order: bool = False
+    """Whether the teacher goes by DPM-Solver++(2M), anew in each step of the student; else by DDIM, as a
+    teacher must that is a student itself."""
 
     @classmethod
-    def of(cls, teacher: DenoiserLike, fine: Times, substeps: int) -> Distillation:
+    def of(
+        cls, teacher: DenoiserLike, fine: Times, substeps: int, *, second_order: bool = False
+    ) -> Distillation:
         """Raises ValueError where ``fine`` does not part into steps of the student."""
         if substeps < 1 or len(fine) < 2 or (len(fine) - 1) % substeps:
             raise ValueError(f"{len(fine) - 1} steps are not whole steps of {substeps} each")
         times = GridTimes(cls.learned(fine, substeps))
-        return cls(times=times, teacher=teacher, fine=fine, substeps=substeps)
+        return cls(times=times, teacher=teacher, fine=fine, substeps=substeps, second_order=second_order)
 
     @staticmethod
     def learned(fine: Tensor, substeps: int) -> Tensor:
@@ -83,12 +88,24 @@ class Distillation(Objective):
         return (self.fine.to(t.device) - t.double()[:, None]).abs().argmin(1)
 
     def taught(self, x_t: Samples, place: Tensor, cond: Condition | None, steps: int = 1) -> Samples:
-        """Return x_t, (B, ...), after so many steps of the teacher from its place in ``fine``, (B,)."""
+        """Return x_t, (B, ...), after so many steps of the teacher from its place in ``fine``, (B,).
+
+            D = x0_hat + (h / previous h) / 2 (x0_hat - previous x0_hat),   h = lambda_s - lambda_t
+
+        and then DDIM's step with D for x0_hat, where it goes by the second order (Lu et al. 2022, "DPM-
+        Solver++", algorithm 2); the step to the data, whose h is infinite, takes x0_hat.
+        """
         fine = self.fine.to(place.device)
+        h = self.teacher.process.schedule.log_snr(fine).diff() / 2
+        previous: Samples | None = None
         for _ in range(steps):
             t, s = fine[place], fine[place + 1]
-            x_t = ddim(self.teacher.process, x_t, self.teacher(x_t, t, cond), t, s)
-            place = place + 1
+            d = x0_hat = self.teacher(x_t, t, cond)
+            if self.second_order and previous is not None:
+                share = torch.where(h[place].isfinite(), h[place] / h[place - 1] / 2, 0.0)
+                d = x0_hat + expand_to(share, x_t) * (x0_hat - previous)
+            x_t = ddim(self.teacher.process, x_t, d, t, s)
+            place, previous = place + 1, x0_hat
         return x_t
 
     def at(

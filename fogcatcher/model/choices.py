@@ -272,6 +272,7 @@ def _adversarial(
     r1: float,
     r1_every: float,
     critic_rate: float,
+    paired: float,
 ) -> Objective:
     """Without its rival, which is made for the data (``model/rival.py``)."""
     if weighting is not None or not isinstance(times, objectives.UniformTimes):
@@ -283,7 +284,11 @@ def _adversarial(
             about="times",
         )
     return adversarial.Adversarial(
-        replace(times, steps=int(calls)), steps=int(calls), r1=r1, r1_every=int(r1_every)
+        replace(times, steps=int(calls)),
+        steps=int(calls),
+        r1=r1,
+        r1_every=int(r1_every),
+        paired=bool(paired),
     )
 
 
@@ -314,6 +319,7 @@ LOSSES: Mapping[str, Choice[Objective]] = {
             r1=(0.02, 0, 1000, "weight of the critic's squared slope"),
             r1_every=(15, 1, 1000, "so many steps lie between two looks at the slope"),
             critic_rate=(1.25e-4, 1e-7, 1, "learning rate of the critic"),
+            paired=(0, 0, 1, "1 sets each drawn step against a real one, so that no mode is left out"),
         ),
     ),
 }

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import UserError
@@ -135,6 +135,8 @@ class Distilled:
     """Start of the SHA-256 of the teacher's weights."""
     licence: Annotated[str, Length(0, 100)]
     """Of the teacher's weights, as its card says."""
+    solver: Literal["ddim", "dpmpp_2m"] = "ddim"
+    """How the teacher goes from one of its times to the next."""
 
 
 @dataclass(frozen=True)

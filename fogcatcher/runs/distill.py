@@ -27,7 +27,9 @@ from fogcatcher.runs.setup import check_length, free_folder
 from fogcatcher.training.fit import Plan
 
 TEACHER_STEPS = 32
-"""Of a teacher that draws in any number of steps."""
+"""Of a teacher that draws in any number of steps, for methods that ask it for one of them at a time."""
+SUBSTEPS = 4
+"""Of such a teacher, by the second order, within each step of a student that learns all of them at once."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class DistillSetup:
     guidance: float | None = None
     """Of the teacher, which the student learns along; None is 1: as the data were."""
     teacher_steps: int | None = None
-    """None is 32, or those of a teacher that was distilled itself."""
+    """None is 32, four for each of the student's steps where it learns progressively, or those of a teacher
+    that was distilled itself."""
     minutes: float | None = None
     updates: int | None = None
     """Number of training steps, instead of a time."""
@@ -109,7 +112,8 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
         raise UserError(f"{setup.run} draws in its own {own} steps, each by chance: it cannot teach fewer.")
     method = USUAL if setup.method == "auto" else setup.method
     named("method", method, METHODS, about="method")
-    steps, of = setup.steps, setup.teacher_steps or (before.steps if before else TEACHER_STEPS)
+    steps, usual = setup.steps, SUBSTEPS * setup.steps if method == "progressive" else TEACHER_STEPS
+    of = setup.teacher_steps or (before.steps if before else usual)
     if before and (of != before.steps or steps >= before.steps):
         raise UserError(
             f"{setup.run} itself draws in {before.steps} steps: it can teach fewer, and takes no other "
@@ -137,6 +141,8 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
         name_of(teacher),
         teacher.hash,
         licence_of(teacher.folder),
+        # A student is right only where its own steps, of DDIM, lead.
+        "ddim" if before or method != "progressive" else "dpmpp_2m",
     )
 
 

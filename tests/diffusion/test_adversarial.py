@@ -1,6 +1,7 @@
 """Denoisers that draw x0: their scores and steps against laws known in closed form."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -124,6 +125,23 @@ def test_the_losses_of_a_critic_that_is_a_line_are_known():
     assert w == pytest.approx(3 - 1e-3, abs=2e-5)  # Adam's first step: the rate, downhill
     second = objective._loss_of_rival(real.clone(), drawn, drawn, t, None)
     assert second.item() < first.item() - 2.6  # no look at the slope
+
+
+def test_the_losses_of_pairs_are_known_and_those_of_equals_are_log_2():
+    objective = replace(adversarial(Line(), r1=0.2, r1_every=1), paired=True)
+    real, drawn = torch.full((8, 3), 0.1).double(), torch.full((8, 3), -0.2).double()
+    t = torch.full((8,), 0.5).double()
+    loss = objective._loss_of_rival(real.clone(), drawn.clone(), drawn, t, None)
+    # D(real) - D(drawn) = 3 * 0.9, and |grad|^2 = 27 at both.
+    assert loss.item() == pytest.approx(softplus(torch.tensor(-2.7)).item() + 2 * 0.1 * 27, rel=1e-6)
+    alike = objective._loss_of_rival(real.clone(), real.clone(), drawn, t, None)
+    assert alike.item() == pytest.approx(math.log(2) + 2 * 0.1 * 27, rel=1e-6)
+    x0 = torch.full((8, 1), MEAN).double()
+    certain = bell(MEAN, 1e-9)  # every answer is the data's, so every pair is one of equals but for noise
+    with torch.no_grad():
+        losses = [objective(certain, x0, None, generator(seed)).item() for seed in range(200)]
+    assert sum(losses) / 200 > math.log(2)  # softplus is convex: noise can but add
+    assert objective.rival is not None and objective.rival.steps == 0
 
 
 def test_a_rival_learns_only_while_gradients_are_asked_for_and_never_from_what_is_no_number():

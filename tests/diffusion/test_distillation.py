@@ -18,6 +18,7 @@ from fogcatcher.diffusion.exact import MixtureDenoiser, dataset_denoiser, gaussi
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.grids import NestedKarrasGrid, StraightGrid, UniformGrid
 from fogcatcher.diffusion.sampling.samplers import DDIM, sample
+from fogcatcher.diffusion.sampling.solvers import DPMpp2M
 from fogcatcher.diffusion.schedules import EDMSchedule
 from tests.every_schedule import SCHEDULES
 
@@ -66,6 +67,40 @@ def test_a_student_that_answers_the_target_goes_where_two_steps_of_the_teacher_g
         many = t.expand(16)
         x = ddim(process, x, objective.target(teacher, x, many, None), many, s.expand(16))
     assert torch.allclose(x, by_teacher.x, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_teacher_of_second_order_goes_as_dpmpp_2m_within_each_step(name):
+    """With one step of the student for all, and begun anew where the student has two."""
+    process = Process(SCHEDULES[name])
+    teacher, fine = mixture(process), StraightGrid()(process.schedule, 8)
+    x = process.prior(fine[0], torch.randn(16, 2, dtype=torch.float64, generator=generator()))
+    t = fine[:1].expand(16)
+    *_, whole = sample(teacher, x, fine, DPMpp2M(), generator())
+    one = Progressive.of(teacher, fine, 8, second_order=True).target(teacher, x, t, None)
+    assert torch.allclose(ddim(process, x, one, t, 0 * t), whole.x, atol=1e-8)
+    *_, half = sample(teacher, x, fine[:5], DPMpp2M(), generator())
+    first = Progressive.of(teacher, fine, 4, second_order=True).target(teacher, x, t, None)
+    assert torch.allclose(ddim(process, x, first, t, fine[4].expand(16)), half.x, atol=1e-8)
+    by_ddim = Progressive.of(teacher, fine, 8).target(teacher, x, t, None)
+    assert (by_ddim - one).abs().max() > 1e-3
+
+
+def test_the_second_order_comes_to_the_exact_path_of_a_gaussian_in_second_order():
+    """In log-SNR, in which it is even: twice the steps, a quarter of the error."""
+    process = Process(EDMSchedule())
+    teacher = gaussian_denoiser(process, MEAN, STD)
+    ends = process.schedule.t_from_log_snr(torch.tensor([-2.0, 2.0], dtype=torch.float64))
+    t = ends[:1].expand(32)
+    x_t = process.prior(t, torch.randn(32, 2, dtype=torch.float64, generator=generator()))
+    exact = gaussian_path(x_t, t, ends[1:].expand(32), process, MEAN, STD)
+    errors = []
+    for m in (64, 128, 256):
+        fine = process.schedule.t_from_log_snr(torch.linspace(-2, 2, m + 1, dtype=torch.float64))
+        objective = Progressive.of(teacher, fine, m, second_order=True)
+        place = torch.zeros(32, dtype=torch.long)
+        errors.append((objective.taught(x_t, place, None, m) - exact).square().mean().sqrt().item())
+    assert 3.7 < errors[0] / errors[1] < 4.4 and 3.8 < errors[1] / errors[2] < 4.2
 
 
 @pytest.mark.parametrize("kind", [Progressive, Consistency])

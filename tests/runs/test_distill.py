@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.diffusion.distillation import Progressive
 from fogcatcher.explain.comparing import Axis, Request, compare
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.reproduction import reproduce
@@ -75,10 +76,15 @@ def test_another_way_of_drawing_is_refused(places, choice, value):
         compare(Request(str(places[2])), [Axis(choice, [value])])
 
 
-def test_a_student_stopped_in_the_middle_goes_on_to_the_same_weights(places, tmp_path):
+@pytest.mark.parametrize("method", ["progressive", "consistency"])
+def test_a_student_stopped_in_the_middle_goes_on_to_the_same_weights(places, tmp_path, method):
     """Its teacher lies in its own folder: the first one may be gone."""
     data, teacher, student = places
-    run = prepare_distillation(student_of(teacher, tmp_path / "stopped", updates=6))
+    if method == "consistency":
+        student = tmp_path / "whole"
+        for _ in follow(prepare_distillation(student_of(teacher, student, updates=6, method=method))):
+            pass
+    run = prepare_distillation(student_of(teacher, tmp_path / "stopped", updates=6, method=method))
     steps = follow(run)
     for progress in steps:
         if progress.step == 3:
@@ -114,3 +120,17 @@ def test_a_student_teaches_another_one_of_half_its_steps(places, tmp_path):
     for _ in follow(prepare_distillation(setup)):
         pass
     assert calls(load(tmp_path / "one")) == [3]
+
+
+def test_a_progressive_student_learns_from_four_steps_of_second_order_for_each_of_its_own(places, tmp_path):
+    """Those of a student are DDIM's, for it is right nowhere else."""
+    _, teacher, student = places
+    for of, choices, expected in (
+        (teacher, {"steps": 2}, (8, "dpmpp_2m", True)),
+        (student, {"steps": 1}, (2, "ddim", False)),
+    ):
+        setup = DistillSetup(str(of), out=tmp_path / "new", method="progressive", updates=1, **choices)
+        run = prepare_distillation(setup)
+        few, objective = run.config.distilled, run.objective
+        assert few is not None and isinstance(objective, Progressive)
+        assert (few.teacher_steps, few.solver, objective.second_order) == expected
