@@ -250,6 +250,7 @@ def test_classify_says_and_writes_the_class_of_every_picture(tmp_path, capsys, t
     assert code == 0 and said.startswith(f"large.png  {answer}  (")
 
 
+@pytest.mark.slow
 def test_segment_writes_a_mask_for_every_picture(tmp_path, capsys, trained):
     _, run = trained
     examples = tmp_path / "examples"

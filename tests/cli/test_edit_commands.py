@@ -103,6 +103,7 @@ QUICKEST = ("--steps", "1", "--out", "out")
 
 
 @pytest.mark.parametrize("command", ["vary", "recolor", "inpaint", "interpolate"])
+@pytest.mark.slow
 def test_a_recipe_that_cannot_be_used_is_none(command, here, capsys):
     more = {"inpaint": ("--mask", "lower.png", "--method", "replace"), "interpolate": ("3", "--frames", "2")}
     count = ("-n", "1") if command != "interpolate" else ()

@@ -15,6 +15,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
 @pytest.mark.skipif(not SPRITES.exists(), reason=f"needs {SPRITES.name}: 4,078 tiles of a CC0 game")
+@pytest.mark.slow
 def test_a_real_folder_of_sprites(tmp_path):
     with zipfile.ZipFile(SPRITES) as archive:
         archive.extractall(tmp_path)
@@ -24,6 +25,7 @@ def test_a_real_folder_of_sprites(tmp_path):
 
 
 @pytest.mark.skipif(not SPRITES.exists(), reason=f"needs {SPRITES.name}: 4,078 tiles of a CC0 game")
+@pytest.mark.slow
 def test_near_twins_stay_on_one_side(tmp_path):
     """Drawings of one name (1,542 share theirs with another) never stand on both sides of the hold-out."""
     with zipfile.ZipFile(SPRITES) as archive:

@@ -98,6 +98,7 @@ def test_almost_all_sprites_differ(thousand: list[sprites.Sprite]) -> None:
 
 
 @pytest.mark.parametrize(("kind", "item"), PAIRS)
+@pytest.mark.slow
 def test_an_item_has_many_shapes_of_one_colour(kind: str, item: str) -> None:
     drawn = {sprites.draw(seed, kind, item, "green").pixels.tobytes() for seed in range(40)}
     assert len(drawn) >= 28

@@ -98,6 +98,7 @@ def test_a_model_that_knows_only_its_training_pictures_is_seen(run):
     assert learnt.kernel_distance < untrained.kernel_distance / 5
 
 
+@pytest.mark.slow
 def test_a_run_is_checked_and_keeps_its_best_weights(run, monkeypatch):
     """Checks of known figures: the second is best, and the fifth ends the run on request."""
     found = iter([0.5, 0.3, 0.4, 0.4, 0.4])

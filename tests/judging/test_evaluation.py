@@ -41,6 +41,7 @@ def by_name(comparison) -> dict:
     return {score.name: score for score in comparison.scores}
 
 
+@pytest.mark.slow
 def test_real_pictures_get_the_floor_and_nonsense_the_ceiling():
     """Fresh sprites by the same rules are as good as the other half; noise is as bad as noise."""
     real, generator = sprites(300), torch.Generator().manual_seed(0)
@@ -144,6 +145,7 @@ def run(tmp_path_factory) -> Path:
     return train(folder / "pictures.npz", folder / "run", steps=3, start_from="none")
 
 
+@pytest.mark.slow
 def test_evaluate_writes_figures_and_a_page(run, capsys):
     """A model that has learnt next to nothing: near the ceiling, no copies, and said so."""
     main(["evaluate", str(run), "--samples", "64", "--steps", "4", "--quick"])
@@ -163,6 +165,7 @@ def test_evaluate_writes_figures_and_a_page(run, capsys):
     assert "<script" not in words and "FID" not in words
 
 
+@pytest.mark.slow
 def test_pictures_of_any_program_are_judged_beside_a_run(run, tmp_path, capsys):
     """Fresh sprites by the same rules, saved as PNGs of another mode, and black squares."""
     for name in ("good", "bad"):
@@ -192,6 +195,7 @@ def test_pictures_of_any_program_are_judged_beside_a_run(run, tmp_path, capsys):
     [(1, (12, 12, 1)), (2, (9, 13, 3)), (20, (16, 10, 4)), (20, (33, 33, 1)), (3, (40, 24, 4))],
     ids=lambda value: str(value),
 )
+@pytest.mark.slow
 def test_any_number_of_pictures_of_any_size_without_a_network(tmp_path, monkeypatch, count, shape):
     """Every figure is there or says why it is not, and nothing asks for a connection."""
 

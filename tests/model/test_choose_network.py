@@ -53,6 +53,7 @@ def label_of(name: str) -> float:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_every_size_comes_back_or_the_nearest_legal_one_is_named(name):
     for size in MATRIX:
         try:
@@ -71,6 +72,7 @@ def test_every_size_comes_back_or_the_nearest_legal_one_is_named(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_the_same_twice_and_nearly_the_same_in_other_precisions(name):
     """Bit for bit in float32; channels-last, float32 and bfloat16 within their rounding of float64."""
     network, x = (
@@ -123,6 +125,7 @@ def test_a_run_of_every_network_goes_on_and_is_loaded(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["small", "course", "annotated", "thesis", "transformer"])
 @pytest.mark.parametrize("said", [*SIZES, "3M", "900k", "5000000"])
+@pytest.mark.slow
 def test_the_dial_gives_about_so_many_parameters(name, said):
     """No neighbouring width is nearer."""
     target = SIZES.get(said) or {"3M": 3e6, "900k": 9e5, "5000000": 5e6}[said]
@@ -170,6 +173,7 @@ def test_unknown_networks_are_named_with_the_known_ones():
         choose_network("small", None, wanted(), 20)
 
 
+@pytest.mark.slow
 def test_dropout_is_part_of_the_seed(tmp_path):
     """Two runs of one seed with dropout get the same losses, whatever was drawn from torch in between."""
     np.save(tmp_path / "data.npy", np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), np.uint8))

@@ -29,6 +29,7 @@ LAST_ASKS_LESS = {"heun", "heun_in_time", "dpm2", "dpm2_ancestral", "churn", "dp
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name not in ("ddpm_learned", "ddgan")])
+@pytest.mark.slow
 def test_every_sampler_asks_as_often_as_it_says(sampler):
     model = gaussian_model()
     settings = Settings(sampler, STEPS, 1.0, sampler_options=OPTIONS.get(sampler, {}))
@@ -93,6 +94,7 @@ def test_words_and_sums():
         ("vary", "RUN", "p.png", "-n", "3", "--strength", "1", "--out", "o"),
     ],
 )
+@pytest.mark.slow
 def test_commands_say_what_annealed_langevin_takes(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     model = random_model()

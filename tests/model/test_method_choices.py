@@ -91,6 +91,7 @@ def pairs() -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("base", ["default", "ddpm", "v_cosine"])
+@pytest.mark.slow
 def test_any_two_choices_train_or_are_refused(base: str):
     """Nothing but numbers comes of what is not refused, at the ends of time too."""
     refused, wrong = [], []

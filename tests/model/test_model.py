@@ -14,6 +14,7 @@ from tests.random_models import CONDITIONS, config, method_for, random_model, sa
 
 
 @pytest.mark.parametrize("sampler", [s for s in SAMPLERS if s != "annealed_langevin"])
+@pytest.mark.slow
 def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler):
     model = random_model(method_for(sampler))
     batch = model.sample(64, sampler=sampler, steps=4)

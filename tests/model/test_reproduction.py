@@ -75,6 +75,7 @@ QUICK = [s for s in SAMPLERS if s not in (*SLOW, "ddpm_learned", "ddgan")]
 
 
 @pytest.mark.parametrize("sampler", [*QUICK, *(pytest.param(s, marks=pytest.mark.slow) for s in SLOW)])
+@pytest.mark.slow
 def test_every_sampler_gives_the_same_picture_alone_as_in_its_batch(sampler, model, tmp_path):
     steps = 1 if sampler == "annealed_langevin" else 4
     wishes = [{"kind": "hero"}, MIX, {"kind": None}, {"kind": "spell"}, {}]
@@ -177,6 +178,7 @@ def test_previews_of_training_repeat_the_row_whose_weights_are_kept(tmp_path):
         reproduce(run / "samples" / "step-000000000.png")
 
 
+@pytest.mark.slow
 def test_averages_of_another_length_and_the_best_weights_are_found(tmp_path):
     run = train(save_pictures(tmp_path / "data"), "runs/r", steps=24, size_of_model="tiny")
     random = load(run)
@@ -242,6 +244,7 @@ def loaded_once(monkeypatch):
 
 
 @pytest.mark.usefixtures("loaded_once")
+@pytest.mark.slow
 def test_a_recipe_of_a_stranger_is_refused_or_harmless(model, tmp_path):
     path = model.sample(1, steps=1).save(tmp_path)[0]
     recipe = read_recipe(path) or {}
@@ -258,6 +261,7 @@ def test_a_recipe_of_a_stranger_is_refused_or_harmless(model, tmp_path):
 
 @pytest.mark.usefixtures("loaded_once")
 @pytest.mark.parametrize("edit", ["inpaint", "vary", "between"])
+@pytest.mark.slow
 def test_an_edit_of_a_stranger_is_refused_or_harmless(edit, model, tmp_path):
     picture, mask = model.sample(1, steps=1).pictures, torch.zeros(1, 1, 12, 10, dtype=torch.uint8)
     edits: Mapping[str, Any] = {
@@ -348,6 +352,7 @@ def test_bad_files_and_options_are_one_sentence_and_exit_code_2(tmp_path, model,
     ],
     ids=lambda command: command[0],
 )
+@pytest.mark.slow
 def test_changed_pictures_are_drawn_again_too(command, tmp_path, capsys):
     Image.fromarray(np.pad(np.full((8, 16), 255, np.uint8), ((8, 0), (0, 0)))).save("mask.png")
     main(["sample", "sprites", "--seeds", "2", "--steps", "4", "--out", "drawn"])

@@ -43,6 +43,7 @@ def test_a_seed_alone_is_that_seed_in_a_batch_of_64(sampler: str):
 
 
 @pytest.mark.parametrize("number", range(5), ids=sprites.KINDS)
+@pytest.mark.slow
 def test_each_kind_has_the_coverage_and_colours_of_its_kind(number: int):
     """Share of opaque pixels and mean colour of 32 drawings, against 500 drawn by rule."""
     kind = sprites.KINDS[number]

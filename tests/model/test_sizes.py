@@ -48,6 +48,7 @@ def drawn_with_a_mask(model: Model, known: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[1]}x{size[0]}")
+@pytest.mark.slow
 def test_two_steps_a_drawing_and_a_mask(tmp_path, size):
     pictures = np.random.default_rng(0).integers(0, 256, (6, *size, 3), np.uint8)
     np.save(tmp_path / "data.npy", pictures)

@@ -136,6 +136,7 @@ def test_classes_keep_their_columns_by_name(sources, tmp_path):
 
 
 @pytest.mark.parametrize("network", ["course", "thesis"])
+@pytest.mark.slow
 def test_networks_without_tables_of_classes_start_as_they_were(tmp_path, network):
     data = pictures(tmp_path / "data", side=16)
     first = run_of(data, tmp_path / "first", steps=1, network=network, width=16)
@@ -173,6 +174,7 @@ def test_what_cannot_be_started_from_is_refused_in_words(sources, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_started_from_a_model_goes_on_bit_for_bit_and_says_where_it_began(sources, tmp_path):
     data = pictures(tmp_path / "data")
     whole = run_of(data, tmp_path / "whole", steps=6, start_from=str(sources[4]))

@@ -130,6 +130,7 @@ def test_the_gradient_of_two_gaussians_is_the_formula():
     torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.slow
 def test_training_comes_near_the_bayes_rate_at_every_noise_level():
     """Two pictures +-mu under noise sigma: nobody is right more often than Phi(|mu| / sigma)."""
     generator = torch.Generator().manual_seed(1)

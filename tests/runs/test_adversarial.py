@@ -67,6 +67,7 @@ def test_a_new_rival_holds_both_equally_likely(places, tmp_path):
     assert first.loss == pytest.approx(math.log(2), abs=0.01)
 
 
+@pytest.mark.slow
 def test_stopped_in_the_middle_it_goes_on_to_the_same_weights_and_the_same_rival(places, tmp_path):
     data, whole = places
     steps = follow(prepare(setup_of(data, tmp_path / "stopped")))

@@ -102,6 +102,7 @@ def test_a_timed_run_given_again_by_its_steps_has_the_same_weights(few):
     assert weights(run.folder) == weights(again.folder)
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_for_so_many_steps_more(few):
     run = prepare(setup(few, "run", steps=20))
     list(follow(run))
@@ -111,6 +112,7 @@ def test_a_finished_run_goes_on_for_so_many_steps_more(few):
     assert more.state.step == 30
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_to_its_planned_end_whatever_is_asked(few):
     half = prepare(setup(few, "half", steps=20))
     steps = follow(half)

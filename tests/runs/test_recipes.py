@@ -100,6 +100,7 @@ def learnt(run) -> torch.Tensor:
     return torch.cat([times.losses, times.seen[:, None].double()], 1)
 
 
+@pytest.mark.slow
 def test_what_times_have_learnt_is_saved(data, tmp_path):
     """A run that was interrupted and went on has the losses and the memory of one that was not."""
     setup = Setup(data, tmp_path / "whole", steps=8, width=16, batch_size=8, **LEARNING)

@@ -226,6 +226,7 @@ def test_a_checkpoint_with_a_number_that_is_none_is_passed_over(tmp_path):
 
 
 @pytest.mark.usefixtures("blind")
+@pytest.mark.slow
 def test_keep_says_how_many_checkpoints_stay(tmp_path):
     run = small_run(tmp_path, 50)
     list(follow(run, checkpoint_seconds=0, keep=3))
@@ -263,6 +264,7 @@ def hungry_state(plan: Plan, most: int, error: Exception) -> TrainingState:
     ],
 )
 @pytest.mark.parametrize("draw", ["stratified", "antithetic", "independent"])
+@pytest.mark.slow
 def test_parts_of_a_batch_train_as_the_whole_batch(error, most, draw):
     plan = Plan(steps=3, batch_size=13, learning_rate=0.02)
     objective = Objective(LogNormalTimes(-0.8, 1.4, draw=draw))
@@ -278,6 +280,7 @@ def test_parts_of_a_batch_train_as_the_whole_batch(error, most, draw):
     assert parts.setbacks.micro_batch == {5: 4, 7: 7, 1: 1}[most]
 
 
+@pytest.mark.slow
 def test_what_fits_is_found_once_and_kept_with_the_checkpoint(tmp_path):
     plan, error = Plan(steps=4, batch_size=8), MemoryError()
     state = hungry_state(plan, 2, error)
@@ -302,6 +305,7 @@ def test_other_errors_are_not_taken_for_memory():
     assert state.setbacks.micro_batch is None and not is_out_of_memory(ValueError("out of memory"))
 
 
+@pytest.mark.slow
 def test_previews_draw_fewer_at_once_and_a_check_without_room_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr("fogcatcher.judging.checks.FEWEST", 0)
     monkeypatch.setattr("fogcatcher.judging.checks.CHECKS", 1)
@@ -406,6 +410,7 @@ class FullDisk:
         (errno.EIO, "input/output error"),
     ],
 )
+@pytest.mark.slow
 def test_what_keeps_a_run_from_writing_does_not_end_it_and_the_next_save_is_whole(
     tmp_path, monkeypatch, error, why
 ):
@@ -429,6 +434,7 @@ def test_what_keeps_a_run_from_writing_does_not_end_it_and_the_next_save_is_whol
 
 
 @pytest.mark.usefixtures("blind")
+@pytest.mark.slow
 def test_a_last_save_that_fails_is_one_sentence_and_what_was_saved_is_whole(tmp_path, monkeypatch, capsys):
     run = small_run(tmp_path, 25)
     disk = FullDisk(monkeypatch)
@@ -449,6 +455,7 @@ def test_a_last_save_that_fails_is_one_sentence_and_what_was_saved_is_whole(tmp_
 
 @pytest.mark.usefixtures("blind")
 @pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.slow
 def test_a_run_whose_folder_is_taken_away_is_made_anew(tmp_path, moved):
     run, elsewhere = small_run(tmp_path, 50), tmp_path / "elsewhere"
     steps = follow(run, checkpoint_seconds=0)

@@ -84,6 +84,7 @@ def test_a_broken_run_goes_on_and_ends_the_same(waves, run, tmp_path):
     assert both[0] == both[1]
 
 
+@pytest.mark.slow
 def test_inspecting_and_judging_speak_of_signals(waves, run, tmp_path, capsys):
     code, said, _ = fogcatcher("inspect", str(waves), "--kind", "signals", capsys=capsys)
     assert code == 0 and said.startswith("40 signals of 20 values, 2 channels\n")
@@ -101,6 +102,7 @@ def test_inspecting_and_judging_speak_of_signals(waves, run, tmp_path, capsys):
     assert report[0]["kind"] == "signals"
 
 
+@pytest.mark.slow
 def test_what_is_for_pictures_says_so_in_one_sentence(run, waves, tmp_path, capsys):
     Image.new("RGBA", (20, 20)).save(tmp_path / "a.png")
     picture, model, out = str(tmp_path / "a.png"), str(run), ["--out", str(tmp_path / "out")]

@@ -303,6 +303,7 @@ def whole_story(visitor: Visitor, minutes: float) -> None:
     the_rest(visitor)
 
 
+@pytest.mark.slow
 def test_from_an_empty_folder_to_an_atlas(browser, tmp_path):
     with service.serving(tmp_path) as client, visiting(browser, client) as visitor:
         whole_story(visitor, minutes=0.7)
@@ -318,6 +319,7 @@ def test_the_same_in_every_language_and_width(browser, tmp_path, language, width
         whole_story(visitor, minutes=0.7)
 
 
+@pytest.mark.slow
 def test_what_is_shown_are_the_bytes_on_disk_and_no_colour_is_added(browser, studio):
     result = studio.done(studio.job("draw", model="shipped.sprites", seeds=[4], settings={"steps": 6}))
     picture = result["pictures"][0]

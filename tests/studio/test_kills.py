@@ -74,6 +74,7 @@ def test_a_drawing_is_cancelled_within_a_step_and_leaves_nothing(studio):
     assert studio.get(f"/api/jobs/{number}")["result"] is None
 
 
+@pytest.mark.slow
 def test_a_training_pauses_goes_on_stops_and_is_cancelled(studio):
     def steps_seen(number, least):
         events = studio.events()
@@ -120,6 +121,7 @@ def test_what_waits_can_be_moved_cancelled_and_done_again(tmp_path):
         assert client.refused("POST", "/api/jobs/99/cancel")[0] == 404
 
 
+@pytest.mark.slow
 def test_a_second_studio_on_a_folder_says_so(tmp_path):
     with program(tmp_path) as (_, client):
         second = subprocess.run(

@@ -26,6 +26,7 @@ def alone(tmp_path_factory):
         yield client
 
 
+@pytest.mark.slow
 def test_no_request_is_a_fault_of_the_service(alone):
     description = alone.get("/api/openapi.json")
     chance, sent = random.Random(0), 0

@@ -248,6 +248,7 @@ def test_a_limit_holds_while_bytes_come_in(tmp_path):
         incoming.take(2)
 
 
+@pytest.mark.slow
 def test_pictures_become_a_data_set_that_can_be_looked_at_deleted_and_had_back(studio):
     colours = [(k * 20, 255 - k * 20, 7, 255) for k in range(12)]
     files = [(f"mine/{'warm' if k % 2 else 'cold'}/{k}.png", png(c)) for k, c in enumerate(colours)]
@@ -265,6 +266,7 @@ def test_pictures_become_a_data_set_that_can_be_looked_at_deleted_and_had_back(s
     assert studio.refused("POST", f"/api/bin/{undo}/restore")[0] == 404
 
 
+@pytest.mark.slow
 def test_a_class_may_be_called_anything(studio):
     """Only names of files are refused; what a table says is text."""
     table = b"file,label\n" + b"".join(b"%d.png,<b>bold</b>\n" % k for k in range(6))

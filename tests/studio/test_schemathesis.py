@@ -63,6 +63,7 @@ def send_to(client: Any, operation: Any, mode: Any, examples: int) -> int:
     return sent
 
 
+@pytest.mark.slow
 def test_no_request_that_schemathesis_makes_is_a_fault_of_the_service(alone):
     assert send(alone, 3) > 100
 

@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 
+import pytest
 from PIL import Image
 
 from fogcatcher.cli.main import main
@@ -64,6 +65,7 @@ def test_a_page_that_was_away_hears_what_it_missed(studio):
     lost.close()
 
 
+@pytest.mark.slow
 def test_a_training_appears_grows_and_goes_on_by_command(studio, monkeypatch, capsys):
     number = studio.job(
         "train", data="builtin", limit=60, steps=6, name="tiny", size_of_model="tiny", start_from="none"

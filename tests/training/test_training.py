@@ -171,6 +171,7 @@ def test_a_torn_checkpoint_is_passed_over_with_a_notice(tmp_path):
 
 
 @pytest.mark.parametrize("n", [1, 3, 20])
+@pytest.mark.slow
 def test_a_data_set_smaller_than_the_batch_trains_the_asked_steps(tmp_path, n):
     save_pictures(tmp_path / "data", n)
     run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=5, width=16))
@@ -207,6 +208,7 @@ def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+@pytest.mark.slow
 def test_being_asked_to_stop_saves_and_exits_with_0(tmp_path, number):
     save_pictures(tmp_path / "data", 20)
     run = tmp_path / "run"
@@ -225,6 +227,7 @@ def test_being_asked_to_stop_saves_and_exits_with_0(tmp_path, number):
     assert resume(run, str(tmp_path / "data")).state.step == reached
 
 
+@pytest.mark.slow
 def test_run_directory_says_what_it_is(tmp_path):
     save_pictures(tmp_path / "data", 20)
     run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=3, width=16))
@@ -250,6 +253,7 @@ def test_a_time_becomes_a_number_of_steps_before_the_run_starts(tmp_path):
     assert next(follow(run)).loss == next(follow(again)).loss
 
 
+@pytest.mark.slow
 def test_resuming_on_other_pictures_is_refused(tmp_path):
     save_pictures(tmp_path / "data", 4)
     list(follow(prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=2, width=16))))
@@ -259,6 +263,7 @@ def test_resuming_on_other_pictures_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("method", [name for name in PRESETS if name != "ddgan"])
+@pytest.mark.slow
 def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     """A new network answers zero: the loss is the mean square of the method's own target, about 1."""
     save_pictures(tmp_path / "data", 20)
@@ -285,6 +290,7 @@ def test_every_method_starts_at_the_loss_of_an_answer_of_zero(tmp_path, method):
     assert sum(losses[-5:]) / 5 < 0.9 * losses[0]
 
 
+@pytest.mark.slow
 def test_a_kill_while_a_preview_is_written_leaves_the_one_before(tmp_path, monkeypatch):
     """The disk takes half a picture, then the process dies: what was there is still whole."""
     save_pictures(tmp_path / "data", 4)

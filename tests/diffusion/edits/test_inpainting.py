@@ -84,6 +84,7 @@ def test_replacement_alone_heeds_the_known_too_little():
     assert x.mean().item() < 1.0  # the truth is 1.35
 
 
+@pytest.mark.slow
 def test_repaint_finds_the_true_mean_and_spread():
     x = second_coordinate(climbing(uniform(250), 10, 10), 4000)
     assert 1.27 < x.mean().item() < 1.37
@@ -122,6 +123,7 @@ def steps_for(sampler: str) -> int:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.slow
 def test_known_pixels_stay_to_the_byte(sampler, way):
     if sampler in ("annealed_langevin", "rk45", "predictor_corrector") and way != "replace":
         pytest.skip("many calls a step; the way is the same for all")
@@ -136,6 +138,7 @@ def test_known_pixels_stay_to_the_byte(sampler, way):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.slow
 def test_black_is_the_picture_and_white_a_plain_drawing(sampler):
     model, picture = small_model(method=method_for(sampler)), random_picture()
     black, white = torch.zeros_like(picture[:, :1]), torch.full_like(picture[:, :1], 255)

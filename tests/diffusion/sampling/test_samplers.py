@@ -107,6 +107,7 @@ def test_order_of_convergence(step: Step, errors: tuple[float, ...], order: floa
     ],
     ids=name,
 )
+@pytest.mark.slow
 def test_order_on_every_schedule(schedule: Schedule, step: Step, order: int):
     mean = torch.full((1,), 0.3, dtype=torch.float64)
     start = torch.full((1, 1), 0.9, dtype=torch.float64)
@@ -120,6 +121,7 @@ def test_order_on_every_schedule(schedule: Schedule, step: Step, order: int):
 
 @pytest.mark.parametrize("schedule", [*SCHEDULES[1:], BetaSchedule(cosine_betas(4000))], ids=name)
 @pytest.mark.parametrize("step", marked(SOLVERS), ids=name)
+@pytest.mark.slow
 def test_uniform_times_from_pure_noise_stay_close_to_the_exact_path(schedule: Schedule, step: Step):
     """Also from where no signal is left (alpha = 0, or 1e-5), with a mean that noise must not hide."""
     x = torch.tensor([[-1.2], [0.3], [1.5]], dtype=torch.float64)
@@ -215,6 +217,7 @@ def test_one_ancestral_step_has_the_variance_it_names(variance, expected):
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=name)
 @pytest.mark.parametrize("step", marked(STEPS), ids=name)
+@pytest.mark.slow
 def test_every_sampler_on_every_schedule_finds_both_modes(schedule: Schedule, step: Step):
     """Two narrow modes at -1 and 1 with shares 0.3 and 0.7."""
     means = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)

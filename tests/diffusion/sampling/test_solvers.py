@@ -264,6 +264,7 @@ def test_stochastic_samplers_reproduce_mean_and_covariance(schedule, step, times
     [CosineSchedule(), FlowSchedule(), VPSchedule(beta_max=60.0), EDMSchedule(1e7)],
     ids=lambda s: type(s).__name__,
 )
+@pytest.mark.slow
 def test_log_likelihood_is_the_exact_log_density(schedule: Schedule):
     """Schedules whose end is pure noise to 1e-7; the density of the mixture in closed form."""
     x0 = normal(12, seed=4)
@@ -333,6 +334,7 @@ def test_a_sample_that_has_landed_waits_for_the_others():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.slow
 def test_no_row_of_rk45_depends_on_another_at_any_tolerance(dtype):
     denoiser = mixture(VPSchedule())
     times = KarrasGrid()(VPSchedule(), 1)
@@ -376,6 +378,7 @@ def test_churn_does_not_pretend_to_raise_noise_beyond_the_schedule():
     assert asked[0] == pytest.approx(80 * math.sqrt(2))
 
 
+@pytest.mark.slow
 def test_inversion_comes_back():
     """Up and down again; the error falls with the steps and with the rounds."""
     schedule = CosineSchedule()

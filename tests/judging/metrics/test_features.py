@@ -132,6 +132,7 @@ def test_weights_are_small():
 # --- what they are for
 
 
+@pytest.mark.slow
 def test_what_a_sprite_shows_can_be_read_from_the_features():
     """A linear map learnt on 900 sprites names kind and main colour of 300 others."""
     drawn = draw_many(1200, seed=77)
@@ -166,6 +167,7 @@ def without_kinds(x: Tensor, u: float, g: torch.Generator) -> Tensor:
 
 
 @pytest.mark.parametrize("damage", [noisy, turned_to_green, with_holes, without_kinds])
+@pytest.mark.slow
 def test_the_distance_grows_with_damage(sprites: Tensor, damage):
     reference = gaussian(builtin()(sprites[:600]))
     found = []

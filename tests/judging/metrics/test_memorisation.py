@@ -113,6 +113,7 @@ def test_everything_a_perfect_memory_draws_is_a_copy(digits: Tensor):
     assert found.distances.max() < 0.02 * nearest(LOOK(held_out), LOOK(training)).distances.median()
 
 
+@pytest.mark.slow
 def test_at_most_one_in_a_hundred_real_pictures_counts_on_average(digits: Tensor):
     copied, nearer = [], []
     for seed in range(6):
@@ -151,6 +152,7 @@ def test_with_few_held_out_pictures_only_what_is_next_to_equal_counts(digits: Te
     assert found.is_copy.tolist() == [True] * 10 + [False] * 10
 
 
+@pytest.mark.slow
 def test_pictures_that_stand_fifty_times_in_the_set_come_up_too_often(digits: Tensor):
     often = digits[[3, 14, 15, 92, 65]].repeat_interleave(50, 0)
     training = torch.cat([digits[100:600], often])
