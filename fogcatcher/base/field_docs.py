@@ -6,10 +6,13 @@ import ast
 import inspect
 import textwrap
 
+from fogcatcher.base.parsing import PARSING
+
 
 def field_docs(record: type) -> dict[str, str]:
     """Return field -> the text below it, on one line; a field without any is left out."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(record))).body
+    with PARSING:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(record))).body
     assert isinstance(definition, ast.ClassDef)
     said = dict[str, str]()
     for field, below in zip(definition.body, definition.body[1:], strict=False):

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 
 from fogcatcher.base.errors import Message, UserError, unknown_name
+from fogcatcher.base.parsing import PARSING
 from fogcatcher.data.values import Value
 
 Test = Callable[[Mapping[str, Value]], object]
@@ -32,7 +33,8 @@ def parse(text: str, columns: list[str]) -> Test:
         )
     plain, names = _without_backquotes(text)
     try:
-        tree = ast.parse(plain.strip(), mode="eval")
+        with PARSING:
+            tree = ast.parse(plain.strip(), mode="eval")
         return _test(tree.body, text, {**{column: column for column in columns}, **names}, columns)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.parsing import PARSING
 
 PROJECT = Path(__file__).parents[2]
 OWN_FILE = re.compile(r"fogcatcher(/[a-z0-9_]{1,60}){1,6}\.py")
@@ -32,7 +33,9 @@ class SourceLines:
     def computing(self) -> str:
         """The code without its docstrings, which say in words what stands beside it on a page."""
         lines = self.code.splitlines()
-        for node in ast.walk(ast.parse(self.code)):
+        with PARSING:
+            tree = ast.parse(self.code)
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
                 said = node.body[0]
                 for i in range(said.lineno - 1, said.end_lineno or said.lineno):
@@ -46,7 +49,8 @@ def source_lines(thing: type | Callable[..., object]) -> SourceLines:
     file = inspect.getsourcefile(thing)
     if file is None:
         raise ValueError(f"{thing} has no source")
-    lines, first = inspect.getsourcelines(thing)
+    with PARSING:
+        lines, first = inspect.getsourcelines(thing)
     path = Path(file).resolve().relative_to(PROJECT.resolve()).as_posix()
     return SourceLines(thing.__qualname__, path, first, textwrap.dedent("".join(lines)))
 
@@ -60,7 +64,8 @@ def named_lines(path: str, name: str) -> SourceLines:
     if OWN_FILE.fullmatch(path) is None or not (PROJECT / path).is_file():
         raise missing
     text = (PROJECT / path).read_text(encoding="utf-8")
-    found: ast.AST = ast.parse(text)
+    with PARSING:
+        found: ast.AST = ast.parse(text)
     for part in name.split("."):
         inside = [node for node in ast.iter_child_nodes(found) if _name_of(node) == part]
         if not inside:
