@@ -28,6 +28,7 @@ from fogcatcher.base.lock import owner_of
 from fogcatcher.drawing.settings import settings_of
 from fogcatcher.model.drawing_files import Asked, draw_files
 from fogcatcher.model.model import load
+from fogcatcher.studio.database import Database, compact
 from fogcatcher.studio.jobs import LANES
 from fogcatcher.studio.worker import lane_folder
 from fogcatcher.studio.workspace import Workspace
@@ -137,6 +138,24 @@ def studio(root: Path) -> Iterator[tuple[int, int]]:
                 os.kill(owner.process, signal.SIGTERM)
 
 
+def done_before(root: Path, count: int) -> None:
+    """Make a workspace in which so many jobs were done; lists are as long as they get with as many as are kept."""
+    workspace = Workspace.at(root)
+    database = Database(workspace.hidden)
+    request, progress = {"model": "shipped.sprites", "seeds": [0]}, {"done": 3, "of": 3, "seconds_left": 0.0}
+    recipe = {"name": "sprites", "condition": {"kind": "food"}, "settings": dict.fromkeys("abcdefgh", 1.5)}
+    pictures = [{"id": f"drawings/none/{k}.png", "size": [16, 16], "recipe": recipe} for k in range(4)]
+    values = [compact(one) for one in (request, progress | {"text": None}, {"pictures": pictures})]
+    with database.change() as change:
+        for number in range(count):
+            change.execute(
+                "INSERT INTO jobs (kind, lane, title, state, place, created, started, ended, request, "
+                "progress, result) VALUES ('draw', 'short', 'draw', 'done', ?, 1, ?, 3, ?, ?, ?)",
+                (number, 1 + number / count, *values),
+            )
+    database.close()
+
+
 async def load_test(port: int, process: int, clients: int, seconds: float) -> None:
     seen = Seen()
     until = time.monotonic() + seconds
@@ -211,8 +230,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--count", type=int, default=64)
+    parser.add_argument("--done", type=int, default=0, help="jobs that were done before")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, studio(Path(name)) as (port, process):
+    with tempfile.TemporaryDirectory() as name:
+        done_before(Path(name), asked.done)
+        measure(Path(name), asked)
+
+
+def measure(root: Path, asked: argparse.Namespace) -> None:
+    with studio(root) as (port, process):
         cost(port, asked.rounds, asked.count)
         asyncio.run(load_test(port, process, asked.clients, asked.seconds))
 

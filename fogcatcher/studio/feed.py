@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from fogcatcher.studio.database import PREVIEWS_KEPT, Database
 
 EVERY_SECONDS = 0.025
-RECENT = 1500
+RECENT = 400
 """Events that are kept in memory, for pages that keep up."""
 AT_ONCE = 400
 BREATH_SECONDS = 10.0
