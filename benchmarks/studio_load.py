@@ -139,7 +139,7 @@ def studio(root: Path) -> Iterator[tuple[int, int]]:
 
 
 def done_before(root: Path, count: int) -> None:
-    """Make a workspace in which so many jobs were done; lists are as long as they get with as many as are kept."""
+    """Make a workspace in which so many jobs were done: lists are longest with as many as are kept."""
     workspace = Workspace.at(root)
     database = Database(workspace.hidden)
     request, progress = {"model": "shipped.sprites", "seeds": [0]}, {"done": 3, "of": 3, "seconds_left": 0.0}
