@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Job, Model } from "../src/api/types";
-import { formOf, PLAIN, requestOf, seedsFrom, understood } from "../src/state/drawing";
+import { formOf, PLAIN, requestOf, seedsFrom, seedsInTurn, understood } from "../src/state/drawing";
 import { read, link } from "../src/state/route";
 import { choiceOf, EVERYTHING, toggled, whereOf } from "../src/state/selection";
 import { active, apply, ended, jobs, previews, training, withPreview } from "../src/state/store";
@@ -97,7 +97,7 @@ describe("the form of a drawing", () => {
     expect(requestOf({ ...PLAIN, count: 2, seed: 5 }, model)).toEqual({
       model: "m",
       conditions: null,
-      seeds: [5, 6],
+      seeds: [5, 13], // the first hero, the first food
       settings: {},
       finish: {},
     });
@@ -134,6 +134,14 @@ describe("the form of a drawing", () => {
 
   it("counts seeds on from the first", () => {
     expect(seedsFrom(7, 3)).toEqual([7, 8, 9]);
+  });
+
+  it("takes one seed of each class after the other, and none twice", () => {
+    expect(seedsInTurn(0, 5, 3)).toEqual([0, 8, 16, 1, 9]);
+    expect(seedsInTurn(7, 3, 1)).toEqual([7, 8, 9]);
+    const many = seedsInTurn(0, 64, 5);
+    expect([...many].sort((a, b) => a - b).slice(0, 40)).toEqual(seedsFrom(0, 40));
+    expect(new Set(many).size).toBe(64);
   });
 });
 

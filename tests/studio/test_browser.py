@@ -163,6 +163,8 @@ def draw_the_first(visitor: Visitor) -> None:
     pictures = visitor.finished()
     shown = visitor.page.locator(".stage button.bare img")
     assert shown.count() == len(pictures) == 8
+    kinds = {picture["recipe"]["condition"]["kind"] for picture in pictures}
+    assert kinds == {"creature", "food", "hero", "side", "spell"}  # each in turn
     visitor.look("2-draw")
 
 

@@ -95,15 +95,30 @@ export function understood(wishes: Wishes, model: Model): Wishes {
 export const seedsFrom = (first: number, count: number): number[] =>
   Array.from({ length: count }, (_, place) => first + place);
 
+/** Seeds of one class that follow each other, where each is drawn in turn. */
+const SEEDS_OF_A_CLASS = 8;
+
+/** The same, so that even few pictures are of every class: one of each, then the next of each. */
+export function seedsInTurn(first: number, count: number, classes: number): number[] {
+  const round = SEEDS_OF_A_CLASS * classes;
+  return Array.from({ length: count }, (_, place) => {
+    const within = place % round;
+    const done = place - within;
+    return first + done + SEEDS_OF_A_CLASS * (within % classes) + Math.floor(within / classes);
+  });
+}
+
 /** What the service is asked for. Fields that were not touched are left out: the service has its own usual values. */
 export function requestOf(form: Drawing, model: Model): DrawRequest {
   const wishes = understood(form.wishes, model);
   const said = Object.keys(wishes).length > 0;
   const negative = understood(form.negative, model);
+  const classes = model.conditions.find((one) => one.type === "category")?.classes?.length ?? 1;
   return {
     model: model.id,
     conditions: said || !form.inTurn ? wishes : null,
-    seeds: seedsFrom(form.seed, form.count),
+    seeds:
+      said || !form.inTurn ? seedsFrom(form.seed, form.count) : seedsInTurn(form.seed, form.count, classes),
     settings: {
       ...(form.guidance === null ? {} : { guidance: form.guidance }),
       ...(form.steps === null ? {} : { steps: form.steps }),
