@@ -244,10 +244,10 @@ def test_run_directory_says_what_it_is(tmp_path):
 
 def test_a_time_becomes_a_number_of_steps_before_the_run_starts(tmp_path):
     save_pictures(tmp_path / "data", 20)
-    run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", minutes=0.1, width=16, batch_size=4))
+    run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", minutes=2, width=16, batch_size=4))
     steps = run.config.training.steps
     assert steps > 1 and run.state.step == 0 and not (tmp_path / "run").exists()
-    assert f"0.1 minutes are about {steps:,} steps" in " ".join(run.notes)
+    assert f"2 minutes are about {steps:,} steps" in " ".join(run.notes)
     # The timed steps left no trace: the first loss is that of a run of as many --steps.
     again = prepare(Setup(str(tmp_path / "data"), tmp_path / "again", steps=steps, width=16, batch_size=4))
     assert next(follow(run)).loss == next(follow(again)).loss
