@@ -317,6 +317,12 @@ def test_adaptive_integration_keeps_its_tolerance():
         integrate(lambda t, y: -y, y, *ends(0, 3), 1e-10, 1e-12, most=3)
 
 
+def test_what_float32_cannot_tell_apart_is_no_error():
+    y = torch.ones(2, 1)
+    found = integrate(lambda t, y: -y, y, *ends(0, 3), 1e-12, 1e-12, most=200)
+    torch.testing.assert_close(found, torch.full_like(y, math.exp(-3)), rtol=0, atol=1e-6)
+
+
 def test_a_sample_that_has_landed_waits_for_the_others():
     """cos(k t) each at its own pace, between ends of which rounding steps over some; alone as in a batch."""
     pace = torch.tensor([[0.0], [20.0]], dtype=torch.float64)
