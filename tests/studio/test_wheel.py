@@ -36,6 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_is_in_it_and_nobodys_sources_are(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "fogcatcher/studio/page/index.html" in names
+    assert {"fogcatcher/studio/words/es.json", "fogcatcher/shipped/sprites/thumb.png"} <= set(names)
     assert {Path(name).suffix for name in names if "studio/page/assets" in name} >= {".js", ".css"}
     assert not [name for name in names if "node_modules" in name or name.startswith(("tests/", "studio/"))]
     assert wheel.stat().st_size < LARGEST
@@ -71,7 +72,9 @@ def test_it_starts_the_studio_with_its_page(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     with started(sys.executable, tmp_path, PYTHONPATH=str(tmp_path / "installed")) as link:
         name, code = code_of(link)
+        told = json.load(urllib.request.urlopen(urljoin(link, "/api/options?language=es"), timeout=60))
     assert code == zipfile.ZipFile(wheel).read(name)
+    assert told["said"]["there is no such file in the workspace."].startswith("no hay")
 
 
 MOST_MORE = 15
