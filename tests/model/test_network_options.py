@@ -10,6 +10,7 @@ import pytest
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.field_docs import field_docs
 from fogcatcher.base.typed_json import Length, Range, typed_fields
+from fogcatcher.cli.arguments import parse_values
 from fogcatcher.model.choose_network import (
     IMPORTED,
     NETWORKS,
@@ -178,6 +179,13 @@ def test_a_run_is_trained_resumed_and_loaded_with_them(pictures: str, tmp_path, 
     assert "ignored: --network-option blocks=2 (the run has blocks=1, attention=8, resample=no)" in said
     run = resume(tmp_path / "run", pictures, steps=1)
     assert len(list(follow(run))) == 1
+
+
+def test_what_is_typed_is_read_by_its_form():
+    typed = ("a=none", "b=yes", "c=No", "d=16,8", "e=3", "f=0.5", "g=1,0.5")
+    values = parse_values(typed, "--network-option", "blocks=3")
+    assert values == {"a": (), "b": True, "c": False, "d": (16, 8), "e": 3, "f": 0.5, "g": (1, 0.5)}
+    assert [type(values[name]) for name in "bef"] == [bool, int, float]
 
 
 @pytest.mark.parametrize(
