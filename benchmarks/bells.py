@@ -29,6 +29,7 @@ from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.grids import UniformGrid
 from fogcatcher.diffusion.sampling.samplers import DDGAN, sample
 from fogcatcher.diffusion.schedules import VPSchedule
+from fogcatcher.diffusion.tensors import Condition
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.fit import Plan, TrainingState, fit
 
@@ -68,7 +69,7 @@ class Generator(nn.Module):
 class Told(LatentDenoiser):
     """Tells its network the step beside the latent."""
 
-    def forward(self, x_t: Tensor, t: Tensor, cond: dict[str, Tensor] | None = None) -> Tensor:
+    def forward(self, x_t: Tensor, t: Tensor, cond: Condition | None = None) -> Tensor:
         return super().forward(x_t, t, {**(cond or {}), "step": which(t)})
 
 

@@ -125,11 +125,11 @@ def test_a_student_teaches_another_one_of_half_its_steps(places, tmp_path):
 def test_a_progressive_student_learns_from_four_steps_of_second_order_for_each_of_its_own(places, tmp_path):
     """Those of a student are DDIM's, for it is right nowhere else."""
     _, teacher, student = places
-    for of, choices, expected in (
-        (teacher, {"steps": 2}, (8, "dpmpp_2m", True)),
-        (student, {"steps": 1}, (2, "ddim", False)),
+    for of, steps, expected in (
+        (teacher, 2, (8, "dpmpp_2m", True)),
+        (student, 1, (2, "ddim", False)),
     ):
-        setup = DistillSetup(str(of), out=tmp_path / "new", method="progressive", updates=1, **choices)
+        setup = DistillSetup(str(of), out=tmp_path / "new", steps=steps, method="progressive", updates=1)
         run = prepare_distillation(setup)
         few, objective = run.config.distilled, run.objective
         assert few is not None and isinstance(objective, Progressive)
