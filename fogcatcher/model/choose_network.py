@@ -117,7 +117,7 @@ def _ddpm_line(
 def _song(network: Callable[..., nn.Module]) -> Callable[[Wanted], nn.Module]:
     def build(w: Wanted) -> nn.Module:
         told, sides = (augmentation.NAME,), _sides(w)
-        levels = len(w.config.options.get("multipliers", SONG_MULTIPLIERS))
+        levels = len(_chosen(w).get("multipliers", SONG_MULTIPLIERS))
         parts = _song_parts(w, [max(sides) // 2**level for level in range(levels)])
         return network(
             w.channels, sides, w.config.width, attributes=w.inputs, answers=w.answers, as_given=told, **parts
@@ -129,14 +129,19 @@ def _song(network: Callable[..., nn.Module]) -> Callable[[Wanted], nn.Module]:
 def _edm2(w: Wanted) -> nn.Module:
     sides = _sides(w)
     parts: dict[str, Any] = {"multipliers": (1, 2, 3, 4)[: _levels(sides, 4)]}
-    levels = len(w.config.options.get("multipliers", parts["multipliers"]))
+    levels = len(_chosen(w).get("multipliers", parts["multipliers"]))
     parts |= _song_parts(w, [-(-max(sides) // 2**level) for level in range(levels)])
     return MPUNet(w.channels, sides, w.config.width, attributes=w.inputs or None, answers=w.answers, **parts)
 
 
+def _chosen(w: Wanted) -> dict[str, Any]:
+    """What was chosen by name, which ``build_network`` has read: every value is of its record's type."""
+    return dict(w.config.options)
+
+
 def _song_parts(w: Wanted, there: Sequence[int]) -> dict[str, Any]:
     """What was chosen, as the networks of Song and Karras call it; ``there`` are the sides of the levels."""
-    parts = dict(w.config.options)
+    parts = _chosen(w)
     if "attention" in parts:
         check_sides(parts["attention"], there)
         parts["attention_at"] = parts.pop("attention")
@@ -160,7 +165,7 @@ def _dit(w: Wanted, tokens: Tokens) -> nn.Module:
 
 
 def _annotated(w: Wanted) -> nn.Module:
-    parts = dict(w.config.options)
+    parts = _chosen(w)
     return AnnotatedUNet(
         w.channels, _sides(w), w.config.width, attributes=w.inputs, answers=w.answers, **parts
     )

@@ -60,7 +60,9 @@ def test_every_command_is_one_that_the_program_takes(command: str):
     found = parsed(command)
     if isinstance(found, Train):
         setup = found.setup()
-        method_of(setup), plan_of(setup), check_network(setup)
+        method_of(setup)
+        plan_of(setup)
+        check_network(setup)
 
 
 @pytest.fixture

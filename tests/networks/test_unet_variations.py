@@ -110,9 +110,9 @@ def test_rescaled_sums_start_as_the_input_over_the_root_of_two():
     x, embedding = torch.randn(1, 64, 4, 4), torch.randn(1, EMBEDDING)
     for rescaled, expected in ((False, x), (True, x / math.sqrt(2))):
         net = network(rescaled=rescaled)
-        block = net.down[0].block
+        block, attention = parts(net, ResidualBlock)[0], parts(net, SelfAttention)[0]
         assert torch.allclose(block(x, embedding), expected)
-        assert torch.allclose(net.down[0].attention(x), expected)
+        assert torch.allclose(attention(x), expected)
         assert all(part.divisor == block.divisor for part in parts(net, ResidualBlock))
 
 
