@@ -210,6 +210,11 @@ def test_strays_are_islands_of_few_pixels_and_the_largest_stays(most: int):
                 np.testing.assert_array_equal(after[:, y, x], expected)
         removed += len(gone)
     assert removed > 20
+    # Where all islands are that small, the largest stays all the same.
+    small = torch.zeros(1, 4, 9, 9, dtype=torch.uint8)
+    small[:, :, 0, :2], small[:, :, 5, 5] = 255, 255
+    kept = Finish(strays=5)(small)
+    assert kept[:, :, 0, :2].equal(small[:, :, 0, :2]) and not kept[:, :, 5, 5].any()
     opaque = noise(2, 3, 8, 8)
     assert Finish(strays=9)(opaque) is opaque
 

@@ -115,6 +115,8 @@ def test_a_costly_recipe_asks_before_it_is_drawn(tmp_path, monkeypatch, capsys):
     path = model.sample(1, steps=1).save(tmp_path / "o")[0]
     wild = {**(read_recipe(path) or {}), "steps": 10_000, "sampler": "annealed_langevin"}
     rewrite(path, wild | {"sampler_options": {"inner": 1000}})
+    drawn = []
+    monkeypatch.setattr(reproduction, "_draw", lambda *given: drawn.append(given) or 1 / 0)
     said = refused("reproduce", str(path), capsys=capsys)
     assert "10,010,000 network calls" in said or "20,020,000 network calls" in said
     assert "add --yes if you want that" in said
@@ -124,8 +126,6 @@ def test_a_costly_recipe_asks_before_it_is_drawn(tmp_path, monkeypatch, capsys):
     for answer in ("n", "", "maybe"):
         monkeypatch.setattr("builtins.input", lambda asked, answer=answer: answer)
         assert "nothing was drawn" in fogcatcher("reproduce", str(path), capsys=capsys)[2]
-    drawn = []
-    monkeypatch.setattr(reproduction, "_draw", lambda *given: drawn.append(given) or 1 / 0)
     monkeypatch.setattr("builtins.input", lambda asked: "y")
     with pytest.raises(ZeroDivisionError):
         fogcatcher("reproduce", str(path), capsys=capsys)
