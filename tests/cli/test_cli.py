@@ -97,6 +97,7 @@ def test_dry_run_writes_nothing(tmp_path, capsys, trained):
     assert code == 0 and "images/s" in said and "nothing was written" in said and not out.exists()
 
 
+@pytest.mark.slow
 def test_inspect_says_what_is_there(tmp_path, capsys):
     data = save_pictures(tmp_path / "data")
     (data / "a" / "broken.png").write_text("x")
@@ -202,6 +203,7 @@ def test_every_command_shows_an_example(command, capsys):
     assert code == 0 and f"fogcatcher {command}" in said and "Example:" in said
 
 
+@pytest.mark.slow
 def test_what_classify_and_segment_refuse(tmp_path, capsys, trained):
     data, run = trained
     plain = save_pictures(tmp_path / "plain")

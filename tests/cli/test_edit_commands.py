@@ -150,6 +150,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("line", "says"), MISTAKES, ids=[line for line, _ in MISTAKES])
+@pytest.mark.slow
 def test_mistakes_are_one_sentence_and_exit_code_2(line, says, here, capsys):
     Image.new("L", (16, 16), 90).save("grey.png")
     assert says in refused(*line.split(), "--steps", "2", capsys=capsys)
@@ -178,6 +179,7 @@ EVERY_EDIT = {
 
 
 @pytest.mark.parametrize("command", EVERY_EDIT)
+@pytest.mark.slow
 def test_every_edit_is_finished_as_drawings_are(command, here, capsys):
     asked = (command, "runs/rgba", *EVERY_EDIT[command], "--steps", "1", "--out", "out", "--atlas", *FINISHED)
     code, out, _ = fogcatcher(*asked, capsys=capsys)

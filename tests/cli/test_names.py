@@ -101,6 +101,7 @@ def test_exports_into_folders_with_such_names(to, tmp_path, capsys):
     assert said.startswith("written: ") and (tmp_path / ODD / "out").exists()
 
 
+@pytest.mark.slow
 def test_members_of_an_archive_with_such_names(tmp_path, capsys):
     fill(tmp_path / "set")
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:

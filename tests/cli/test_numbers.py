@@ -244,6 +244,7 @@ assert json.loads(json.dumps(drawn.recipes))[1]["seed"] == 5
 """
 
 
+@pytest.mark.slow
 def test_numbers_of_numpy_are_numbers():
     done = subprocess.run([sys.executable, "-c", NUMPY], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -50,6 +50,7 @@ def mine(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.slow
 def test_no_command_replaces_what_it_did_not_write(command, place, capsys):
     words, names = [command, *COMMANDS[command][0].split(), "--out", "o"], COMMANDS[command][1].split()
     for name in names:

@@ -154,6 +154,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.__name__)
+@pytest.mark.slow
 def test_every_setting_arrives_on_every_route(route: Callable[[Chosen], Told], chosen):
     recipe = json.loads(json.dumps(route(chosen)))
     told = recipe | recipe.get("steering", {})

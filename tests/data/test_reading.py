@@ -209,6 +209,7 @@ def test_a_large_set_is_read_once(tmp_path, monkeypatch):
         read_dataset(tmp_path / "a.npz")
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_made_again(tmp_path):
     pictures = np.random.default_rng(1).integers(0, 256, (CACHE_FROM, 8, 8), np.uint8)
     np.save(tmp_path / "a.npy", pictures)
@@ -221,6 +222,7 @@ def test_a_damaged_cache_is_made_again(tmp_path):
 
 
 @pytest.mark.parametrize("trouble", ["a file", "below a file", "read-only", "full", "no home"])
+@pytest.mark.slow
 def test_without_a_cache_a_large_set_is_read_all_the_same(trouble, tmp_path, monkeypatch):
     pictures = np.random.default_rng(2).integers(0, 256, (CACHE_FROM, 8, 8), np.uint8)
     np.save(tmp_path / "a.npy", pictures)

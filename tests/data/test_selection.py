@@ -74,6 +74,7 @@ def test_anything_else_is_refused_with_a_sentence(text: str):
 
 
 @given(st.text(max_size=60))
+@pytest.mark.slow
 def test_no_text_does_more_than_fail(text: str):
     with contextlib.suppress(UserError):
         parse(text, list(ROW))(ROW)
@@ -85,6 +86,7 @@ def test_unknown_columns_are_named():
 
 
 @given(st.integers(-9, 9), st.integers(-9, 9), st.integers(-9, 9))
+@pytest.mark.slow
 def test_comparisons_agree_with_python(a: int, b: int, c: int):
     text = f"{a} < x <= {b} or x != {c} and not x > {a}"
     expected = eval(compile(ast.parse(text, mode="eval"), "", "eval"), {"x": 3})

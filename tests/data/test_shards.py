@@ -33,6 +33,7 @@ def labels_by_grey(dataset) -> dict[int, object]:
 
 
 @pytest.mark.parametrize("given", ["folder", "pattern"])
+@pytest.mark.slow
 def test_shards_are_one_data_set_and_read_as_webdataset_reads_them(tmp_path, given):
     for shard in range(3):
         numbers = range(10 * shard, 10 * shard + 10)

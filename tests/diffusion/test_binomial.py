@@ -209,6 +209,7 @@ def test_the_bound_lies_below_the_probability_that_the_reverse_chain_gives():
 @pytest.mark.parametrize(
     ("steps", "terms", "copies", "calls"), [(50, None, 500, 4), (6, None, 500, 20), (6, 3, 20, 300)]
 )
+@pytest.mark.slow
 def test_the_estimate_is_right_on_average(steps: int, terms: int | None, copies: int, calls: int):
     process, denoiser = exact(20, steps)
     x0, generator = heartbeats(20).repeat(copies, 1), torch.Generator().manual_seed(0)

@@ -105,6 +105,7 @@ def test_the_ancestral_form_shifts_the_mean_by_s_times_variance_times_gradient()
         torch.testing.assert_close(shifted, mean + s * std**2 * g)
 
 
+@pytest.mark.slow
 def test_ancestral_sampling_draws_from_the_conditional_distribution():
     """Only at infinitely small steps is the form exact: 1,000 of them leave less than can be seen."""
     process, n = Process(SCHEDULES["ddpm"]), 4000

@@ -41,6 +41,7 @@ def test_all_pairs_round_trip(source, target, rates):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES.keys())
+@pytest.mark.slow
 def test_all_pairs_round_trip_on_every_schedule_wherever_they_are_defined(schedule: Schedule):
     """At 50 times from end to end. Undefined are, and only they:
 

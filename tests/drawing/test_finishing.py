@@ -149,6 +149,7 @@ def test_gifs_of_single_pictures_end_at_the_picture_with_its_transparency(tmp_pa
         assert (shown == np.asarray(image)).all() and (shown[..., 3] == 0).any()
 
 
+@pytest.mark.slow
 def test_a_run_knows_the_colours_it_was_trained_on(tmp_path, capsys):
     colours = [(10 * i, 0, 200) for i in range(6)]
     (tmp_path / "data").mkdir()

@@ -304,6 +304,7 @@ def test_what_no_scheduler_can_say_is_one_sentence(changes, sentence, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["unet/config.json", "scheduler/scheduler_config.json"])
+@pytest.mark.slow
 def test_strange_configs_are_read_or_are_one_sentence(name, tmp_path):
     file, chance = saved(tmp_path) / name, random.Random(name)
     tree, refused = json.loads(file.read_text(encoding="utf-8")), 0

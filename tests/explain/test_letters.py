@@ -71,6 +71,7 @@ def test_every_erratum_has_its_test_here():
     assert len(named) == 5 and all(name in globals() for name in named)
 
 
+@pytest.mark.slow
 def test_the_drift_of_the_flow():
     """For pictures N(0, 0.25) the score is -x / v: v' = 2 v (f + g^2 / (2 v)) is the variance of q(x_t)."""
     schedule, v0, n = VPSchedule(), 0.25, 4000

@@ -131,6 +131,7 @@ def test_a_run_is_checked_and_keeps_its_best_weights(run, monkeypatch):
     steps.close()
 
 
+@pytest.mark.slow
 def test_a_run_without_checks_has_no_best_weights(tmp_path):
     np.savez(tmp_path / "pictures.npz", pictures=sprites(4).permute(0, 2, 3, 1).numpy())
     list(follow(prepare(Setup(str(tmp_path / "pictures.npz"), tmp_path / "run", steps=1))))
@@ -138,6 +139,7 @@ def test_a_run_without_checks_has_no_best_weights(tmp_path):
         load(tmp_path / "run", best=True)
 
 
+@pytest.mark.slow
 def test_checks_are_printed_and_stand_in_the_report(run, capsys):
     rows = [check(step, 1 / step).to_json() for step in (140, 280)]
     folder = run.folder

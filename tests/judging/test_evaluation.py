@@ -69,6 +69,7 @@ def test_frechet_of_few_pictures_is_given_when_forced():
     assert few.scores == () and "too few to compare" in few.refused
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_value_and_shrink():
     """One picture's first pixels, Gaussian-like: the interval lies around the value."""
     generator = torch.Generator().manual_seed(0)

@@ -50,6 +50,7 @@ def test_every_sampler_asks_as_often_as_it_says(sampler):
         assert said == STEPS * 4
 
 
+@pytest.mark.slow
 def test_edits_and_guidance_are_counted():
     model = gaussian_model(channels=4)
     picture, mask = model.sample(1, steps=1).rows, torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
@@ -109,6 +110,7 @@ def test_commands_say_what_annealed_langevin_takes(words, tmp_path, monkeypatch,
     assert "in all" not in fogcatcher(*plain, capsys=capsys)[1]
 
 
+@pytest.mark.slow
 def test_a_costly_recipe_asks_before_it_is_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     model = load(save(random_model(), tmp_path / "runs" / "first"))

@@ -90,6 +90,7 @@ def test_every_sampler_gives_the_same_picture_alone_as_in_its_batch(sampler, mod
     assert found.pixels == np.prod(found.image.size)
 
 
+@pytest.mark.slow
 def test_finished_pictures_sheets_and_atlases(model, tmp_path):
     for number, finish in enumerate((Finish(zoom=3), Finish(PICO8.hex), Finish(GAMEBOY.hex, True, 2))):
         draw = model.sample(11, MIX, steps=2, sampler="ddim", eta=0.5, limit="dynamic").finished(finish)
@@ -164,6 +165,7 @@ def test_fields_of_settings_that_come_later_are_taken_from_the_recipe(model, tmp
 # --- where the weights are ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_previews_of_training_repeat_the_row_whose_weights_are_kept(tmp_path):
     run = train(save_pictures(tmp_path / "data"), "runs/r", steps=3, size_of_model="tiny")
     last = reproduce(run / "samples" / "step-000000003.png")
@@ -363,6 +365,7 @@ def test_changed_pictures_are_drawn_again_too(command, tmp_path, capsys):
         assert reproduce(file).different == 0, file
 
 
+@pytest.mark.slow
 def test_the_way_between_two_pictures_is_drawn_again_too(tmp_path, capsys):
     main(["sample", "sprites", "--seeds", "2,9", "--steps", "4", "--out", "drawn"])
     for ends in (("2", "9"), ("drawn/00002.png", "9")):

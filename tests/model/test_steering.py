@@ -127,6 +127,7 @@ def test_what_each_choice_does_to_an_answer(steerable):
 
 
 @pytest.mark.parametrize("preset", ["default", "ddpm", "iddpm", "v_cosine", "flow"])
+@pytest.mark.slow
 def test_all_of_it_draws_with_every_schedule_and_a_mix(tmp_path, preset):
     """A mix as a mapping and as it is typed; nothing turns infinite where the signal ends."""
     model = random_model(tmp_path, preset)

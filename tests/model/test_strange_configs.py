@@ -87,6 +87,7 @@ def wildly_read(folder: Path, name: str, cases: int) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_strange_configs_load_or_are_one_sentence(run, tmp_path):
     assert 40 < wildly_read(run, "config.json", 60) < 60
     imported = saved(tmp_path / "imported", NetworkConfig(IMPORTED, shape=SHAPE))

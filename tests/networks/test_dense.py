@@ -1,5 +1,6 @@
 """The network of the lessons: its size, and that it learns what is known exactly."""
 
+import pytest
 import torch
 
 from fogcatcher.diffusion.denoiser import Denoiser, EDMPreconditioning
@@ -33,6 +34,7 @@ def test_saying_nothing_is_a_row_of_zeros_and_a_class_is_heard():
         assert (network(x, label, {"digit": torch.eye(3)[:2]}) - plain).abs().max() > 0.01
 
 
+@pytest.mark.slow
 def test_it_learns_the_exact_denoiser_of_two_points():
     """Data at -1 and 1 in both pixels: the best guess is known, and 200 steps bring the network near it."""
     process, points = Process(EDMSchedule()), torch.tensor([[-1.0, -1.0], [1.0, 1.0]])

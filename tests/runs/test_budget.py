@@ -92,6 +92,7 @@ def weights(folder: Path) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 def test_a_timed_run_given_again_by_its_steps_has_the_same_weights(few):
     run = prepare(setup(few, "timed", minutes=0.12))
     list(follow(run))
@@ -127,6 +128,7 @@ def test_an_interrupted_run_goes_to_its_planned_end_whatever_is_asked(few):
     assert weights(half.folder) == weights(whole.folder)
 
 
+@pytest.mark.slow
 def test_going_on_asks_for_a_length_that_can_be(few):
     run = prepare(setup(few, "run", steps=2))
     list(follow(run))

@@ -77,6 +77,7 @@ def test_another_way_of_drawing_is_refused(places, choice, value):
 
 
 @pytest.mark.parametrize("method", ["progressive", "consistency"])
+@pytest.mark.slow
 def test_a_student_stopped_in_the_middle_goes_on_to_the_same_weights(places, tmp_path, method):
     """Its teacher lies in its own folder: the first one may be gone."""
     data, teacher, student = places

@@ -82,6 +82,7 @@ def checkpoints(run: Run) -> list[int]:
 
 @pytest.mark.usefixtures("blind")
 @pytest.mark.parametrize(("factor", "why"), [(NAN, "the loss is nan"), (INF, "the loss is inf")])
+@pytest.mark.slow
 def test_a_step_without_a_finite_loss_changes_nothing_and_names_its_files(tmp_path, factor, why):
     run = small_run(tmp_path, 4)
     sabotage(run, {3: factor})
@@ -147,6 +148,7 @@ def test_batch_norm_forgets_a_batch_that_did_not_count():
 
 
 @pytest.mark.usefixtures("blind")
+@pytest.mark.slow
 def test_five_in_a_row_go_back_to_the_newest_checkpoint_at_half_the_rate(tmp_path):
     """Steps 23 ... 27 fail, the checkpoint of 20 is taken up, and its steps are done again."""
     run = small_run(tmp_path, 30)
@@ -164,6 +166,7 @@ def test_five_in_a_row_go_back_to_the_newest_checkpoint_at_half_the_rate(tmp_pat
 
 
 @pytest.mark.usefixtures("blind")
+@pytest.mark.slow
 def test_after_three_returns_training_stops_with_a_diagnosis(tmp_path):
     run = small_run(tmp_path, 30)
     sabotage(run, dict.fromkeys(range(11, 1000), NAN))
@@ -175,6 +178,7 @@ def test_after_three_returns_training_stops_with_a_diagnosis(tmp_path):
 
 
 @pytest.mark.usefixtures("blind")
+@pytest.mark.slow
 def test_a_weight_that_is_no_number_is_never_saved_and_the_run_recovers(tmp_path):
     run = small_run(tmp_path, 30)
     steps = follow(run, checkpoint_seconds=0)
@@ -195,6 +199,7 @@ def test_a_weight_that_is_no_number_is_never_saved_and_the_run_recovers(tmp_path
 
 
 @pytest.mark.usefixtures("blind")
+@pytest.mark.slow
 def test_a_weight_lost_in_the_last_step_is_no_last_save(tmp_path):
     """Nothing comes after it to notice: the run goes back as well."""
     run = small_run(tmp_path, 12)

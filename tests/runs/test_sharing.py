@@ -54,6 +54,7 @@ def test_a_live_run_is_neither_resumed_nor_begun_again(data, tmp_path, capsys):
     assert owner_of(folder) is None and not (folder / ".fogcatcher.lock").exists()
 
 
+@pytest.mark.slow
 def test_what_another_trained_meanwhile_is_not_undone(data, tmp_path):
     """Made ready at step 12; before it starts, another process goes on to step 30."""
     folder = tmp_path / "run"

@@ -68,6 +68,7 @@ def test_the_signal_of_a_seed_does_not_depend_on_the_others(run):
     assert torch.allclose(alone.rows[0], among.rows[1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_broken_run_goes_on_and_ends_the_same(waves, run, tmp_path):
     def stop(progress):
         if progress.step == 3:

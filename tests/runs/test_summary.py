@@ -247,6 +247,7 @@ def test_smoothing_takes_the_middle_of_near_points():
     assert around(points[:3], max) == points[:3]
 
 
+@pytest.mark.slow
 def test_plot_writes_a_picture_and_says_how_it_went(tmp_path, capsys, monkeypatch):
     write(tmp_path, metrics(), checks(FALLING))
     main(["plot", str(tmp_path)])

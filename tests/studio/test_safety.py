@@ -199,6 +199,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.slow
 def test_hostile_uploads_are_refused_in_words_and_leave_nothing(studio, kind):
     make, reason = HOSTILE[kind]
     files, before = make(), everything(studio)

@@ -16,6 +16,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_drawing_is_to_the_byte_what_the_command_line_draws(studio, tmp_path, monkeypatch):
     request = {"conditions": {"kind": "food"}, "seeds": [7, 3], "settings": {"steps": 4, "guidance": 3.0}}
     number = studio.job("draw", model="shipped.sprites", **request)

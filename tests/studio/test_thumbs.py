@@ -44,6 +44,7 @@ def test_every_shipped_model_has_them(tmp_path):
         assert Image.open(io.BytesIO(thumb_of(place))).size[0] % 4 == 0
 
 
+@pytest.mark.slow
 def test_of_a_run_they_are_those_of_its_newest_step(tmp_path):
     save_pictures(tmp_path / "data", 12)
     setup = Setup(str(tmp_path / "data"), tmp_path / "run", steps=2, size_of_model="tiny", start_from="none")

@@ -68,6 +68,7 @@ def code_of(link: str) -> tuple[str, bytes]:
     return f"fogcatcher/studio/page/{script.removeprefix('./')}", code
 
 
+@pytest.mark.slow
 def test_it_starts_the_studio_with_its_page(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
     with started(sys.executable, tmp_path, PYTHONPATH=str(tmp_path / "installed")) as link:

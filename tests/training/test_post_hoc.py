@@ -351,6 +351,7 @@ def test_mistakes_are_one_sentence(tmp_path):
         reconstruct(tmp_path / "a", 0.1)
 
 
+@pytest.mark.slow
 def test_a_run_draws_with_an_average_of_another_length(tmp_path, capsys):
     folder = tmp_path / "run"
     run = prepare(Setup(str(save_pictures(tmp_path / "data")), folder, steps=12, size_of_model="tiny"))

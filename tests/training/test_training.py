@@ -242,6 +242,7 @@ def test_run_directory_says_what_it_is(tmp_path):
     assert not list((tmp_path / "run").rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_a_time_becomes_a_number_of_steps_before_the_run_starts(tmp_path):
     save_pictures(tmp_path / "data", 20)
     run = prepare(Setup(str(tmp_path / "data"), tmp_path / "run", minutes=2, width=16, batch_size=4))

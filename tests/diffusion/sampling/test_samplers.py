@@ -188,6 +188,7 @@ def test_ddim_on_unit_gaussian_data(step, grid, steps, ratio):
         ("small", 1000, 0.99107), ("small", 250, 0.96609), ("small", 50, 0.85506), ("small", 10, 0.52079),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_ancestral_output_variance(variance, steps, expected):
     """Strided linear-beta steps on N(0, 1) data. The map is linear, so its variance is a sum of squares."""
     schedule = BetaSchedule(linear_betas(1000))

@@ -83,6 +83,7 @@ def measured_order(step: Step, counts: tuple[int, ...]) -> float:
     [(DDIM(), 1), (Heun(), 2), (DPMpp2M(), 2), (DPMpp2M(form="heun"), 2), (DPM2(), 2), (DPMpp3S(), 3)],
     ids=name,
 )
+@pytest.mark.slow
 def test_order_of_convergence_between_two_numbers_of_steps(step: Step, order: int):
     """The quick case of the next."""
     assert measured_order(step, (60, 120)) == pytest.approx(order, abs=0.15)

@@ -57,6 +57,7 @@ def test_tiles_change_nothing(generator, monkeypatch):
     assert mmd2(y, x) == pytest.approx(whole, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_spread_over_subsets_is_the_error_of_the_whole(generator):
     """With sets too small for subsets of 1000, the std tells how far ``mmd2`` lies from the truth."""
     errors, spreads = [], []

@@ -126,6 +126,7 @@ def test_at_most_one_in_a_hundred_real_pictures_counts_on_average(digits: Tensor
     assert np.mean(nearer) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.slow
 def test_fresh_sprites_are_no_copies(sprites: Tensor):
     found = measured(sprites[600:], sprites[:300], sprites[300:600])
     assert found.copied <= 0.03
@@ -167,6 +168,7 @@ def test_as_near_to_both_is_no_sign(digits: Tensor):
     assert measured(digits[:50], digits[100:200], digits[100:200]).nearer == 0.5
 
 
+@pytest.mark.slow
 def test_copies_are_told_apart_where_the_data_repeat_themselves(digits: Tensor):
     """One in ten held-out pictures stands in the training set too: such a share is no sign, more of it is."""
     training, held_out = digits[:400], torch.cat([digits[:30], digits[400:670]])
