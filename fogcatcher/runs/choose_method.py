@@ -10,7 +10,6 @@ from fogcatcher.base.errors import named
 from fogcatcher.data.conditions import sentences
 from fogcatcher.data.conditions.column_types import Controls
 from fogcatcher.data.conditions.conditions import Tags
-from fogcatcher.data.named_places import remember
 from fogcatcher.data.pictures.augmentation import kinds_in
 from fogcatcher.model.build import check_method
 from fogcatcher.model.choices import COLUMNS
@@ -59,12 +58,6 @@ def network_name(setup: Setup) -> str:
     return recipe.network if recipe else NetworkConfig.name
 
 
-def check_network(setup: Setup) -> None:
-    """Raises UserError for a network, a size or options that could not be for any data."""
-    check_asked(network_name(setup), setup.size_of_model, setup.width)
-    network_choices(network_name(setup), setup.network_options)
-
-
 def augment_of(setup: Setup) -> str:
     """Return the augmentation that was asked for, or the preset's."""
     recipe = RECIPES.get(setup.preset)
@@ -73,14 +66,14 @@ def augment_of(setup: Setup) -> str:
 
 def check_names(setup: Setup) -> None:
     """Raises UserError for what could not be for any data, so that it is said before they are read."""
-    check_network(setup)
+    check_asked(network_name(setup), setup.size_of_model, setup.width)
+    network_choices(network_name(setup), setup.network_options)
     precision_on(best_device(), setup.precision)
     if augment_of(setup) != "auto":
         kinds_in(augment_of(setup))
     if setup.start_from not in ("auto", "none"):
         local_folder(setup.start_from)
     if setup.text_encoder is not None:
-        remember(setup.text_encoder)
         sentences.width(setup.text_encoder)
 
 

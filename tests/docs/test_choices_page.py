@@ -16,7 +16,7 @@ import fogcatcher
 from fogcatcher.cli.main import Command
 from fogcatcher.cli.train import Train
 from fogcatcher.data import sprites
-from fogcatcher.runs.choose_method import check_network, method_of, plan_of
+from fogcatcher.runs.choose_method import check_names, method_of, plan_of
 from lab_notebooks import DOCS
 from tests.commands import fogcatcher as typed
 
@@ -62,7 +62,7 @@ def test_every_command_is_one_that_the_program_takes(command: str):
         setup = found.setup()
         method_of(setup)
         plan_of(setup)
-        check_network(setup)
+        check_names(setup)
 
 
 @pytest.fixture
