@@ -16,8 +16,8 @@ class DataArguments:
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA", help_behavior_hint="")]
     """Folder of pictures, zip or tar archive, .npy or .npz arrays, folder of IDX files or of tar shards,
-    'train-{000..012}.tar' (in quotes), saved Hugging Face data set, hub:NAME, or "sprites", the built-in
-    set."""
+    'train-{000..012}.tar' (in quotes), saved Hugging Face data set, hub:NAME, or a built-in set: "sprites",
+    "scenes"."""
     kind: Annotated[str, tyro.conf.arg(metavar="KIND")] = DataOptions.kind
     """What the data are: pictures, signals (numbers in .npy, .npz and .csv files), or auto."""
     size: Annotated[str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="")] = None

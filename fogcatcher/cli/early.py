@@ -8,12 +8,12 @@ from pathlib import Path
 from fogcatcher.base.errors import UserError, known_name
 from fogcatcher.cli.data_arguments import DataArguments
 from fogcatcher.cli.settings_arguments import SettingsArguments
+from fogcatcher.data.options import BUILT_IN
 from fogcatcher.diffusion.sampling.table import SAMPLERS
 from fogcatcher.model.places import local_folder
 
 ELSEWHERE = (":", "{", "*", "?", "[")
 """Signs of data that are no plain path: of the Hub, or a pattern of shards."""
-BUILT_IN = "sprites"
 
 
 def check_early(command: object) -> None:
@@ -36,6 +36,6 @@ def _runs_of(command: object) -> Iterator[str]:
 
 
 def _check_data(data: str) -> None:
-    plain = data != BUILT_IN and not any(sign in data for sign in ELSEWHERE)
+    plain = data not in BUILT_IN and not any(sign in data for sign in ELSEWHERE)
     if plain and not Path(data).exists():
         raise UserError(f"there is no folder {data}: check the spelling, or give the full path.")

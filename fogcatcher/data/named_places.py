@@ -15,7 +15,7 @@ from fogcatcher.base.disk import write_text
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.printable import printable
 from fogcatcher.base.read_json import read_json
-from fogcatcher.data import builtin
+from fogcatcher.data.builtin import is_built_in
 from fogcatcher.data.hub import PREFIX
 from fogcatcher.data.pictures.store import cache_folder
 
@@ -58,7 +58,7 @@ def data_named(path: str, folder: str = "") -> str:
     Raises UserError unless a person has named that place.
     """
     path = folder if folder and Path(folder).exists() else path
-    if path != builtin.NAME or Path(path).exists():
+    if not is_built_in(path):
         check_named(path, "the data")
     return path
 

@@ -11,6 +11,8 @@ from fogcatcher.base.numbers import check_fields
 from fogcatcher.base.typed_json import Range
 from fogcatcher.data.texts import text_codec
 
+BUILT_IN = ("sprites", "scenes")
+"""Names of the sets of pictures that ``data/builtin.py`` draws by rule."""
 ALPHA = ("keep", "drop", "composite")
 UNMATCHED = ("error", "use")
 Fit = Literal["pad", "crop"]

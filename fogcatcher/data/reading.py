@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fogcatcher.base.disk import why_not_written
 from fogcatcher.base.errors import Message, UserError, from_json, to_json
-from fogcatcher.data import builtin
+from fogcatcher.data.builtin import is_built_in, open_built_in
 from fogcatcher.data.labels import Labels
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.backdrop import Rgba, prepared
@@ -110,7 +110,8 @@ class Dataset:
 def read_dataset(
     path: str | Path, options: DataOptions | None = None, progress: Reading | None = None
 ) -> Dataset:
-    """Read a folder, an archive, arrays, IDX files, a Hugging Face data set ("hub:NAME"), or "sprites".
+    """Read a folder, an archive, arrays, IDX files, a Hugging Face data set ("hub:NAME"), or a
+    built-in set ("sprites", "scenes").
 
     Large sets are kept decoded in the user's cache, so the second start takes no time. Raises UserError
     when nothing can be read, or more than ``options.max_bad`` of the pictures are bad.
@@ -184,10 +185,8 @@ def check_bad(dataset: Dataset, max_bad: float, kind: str = "pictures") -> None:
 
 
 def _source(path: str | Path, options: DataOptions) -> Source:
-    """The built-in sprites for "sprites" where no such folder exists; else what lies at the path."""
-    if str(path) == builtin.NAME and not Path(path).exists():
-        return builtin.sprite_source()
-    return open_source(path, options)
+    """The built-in pictures of that name where no such folder exists; else what lies at the path."""
+    return open_built_in(str(path)) if is_built_in(path) else open_source(path, options)
 
 
 def _key(source: Source, options: DataOptions) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fogcatcher.data.sprites.creatures import CREATURES
-from fogcatcher.data.sprites.dice import Dice
+from fogcatcher.data.sprites.dice import Dice, seed_of_place
 from fogcatcher.data.sprites.foods import FOODS
 from fogcatcher.data.sprites.heroes import HEROES
 from fogcatcher.data.sprites.item import Item
@@ -84,13 +84,7 @@ def draw_many(n: int, seed: int = 0) -> list[Sprite]:
     """``n`` sprites, the kinds in turn; sprite i depends on ``seed`` and i alone."""
     if n < 0 or seed < 0:
         raise ValueError(f"n and seed must be 0 or more, not {n} and {seed}")
-    return [draw(_derived(seed, i), KINDS[i % len(KINDS)]) for i in range(n)]
-
-
-def _derived(seed: int, index: int) -> int:
-    """A 63-bit seed for one place in a set, unlike its neighbours'."""
-    word = np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0]
-    return int(word) >> 1
+    return [draw(seed_of_place(seed, i), KINDS[i % len(KINDS)]) for i in range(n)]
 
 
 def _kind_of(item: str) -> str:

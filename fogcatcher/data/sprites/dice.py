@@ -31,3 +31,9 @@ class Dice:
     def pick(self, choices: Sequence[T]) -> T:
         """One of the choices, each as likely."""
         return choices[self.below(len(choices))]
+
+
+def seed_of_place(seed: int, index: int) -> int:
+    """Return a 63-bit seed for one place in a set of pictures, unlike its neighbours'."""
+    word = np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0]
+    return int(word) >> 1
