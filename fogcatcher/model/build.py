@@ -50,7 +50,7 @@ from fogcatcher.model.choices import (
 )
 from fogcatcher.model.choose_network import Wanted, build_network, row_of
 from fogcatcher.model.config import Method, RunConfig
-from fogcatcher.networks.embeddings import Vector, Words
+from fogcatcher.networks.embeddings import Form, Vector, Words
 
 GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
     "karras": lambda steps: KarrasGrid(),
@@ -171,9 +171,9 @@ def warnings_of(method: Method) -> list[str]:
     ]
 
 
-def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Vector | Words]:
+def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Form]:
     """What the network is told besides the noise level, and in which form."""
-    inputs: dict[str, Vector | Words] = {
+    inputs: dict[str, Form] = {
         a.name: Words(a.vocabulary) if isinstance(a, Text) else Vector(a.features, a.length)
         for a in conditions.attributes
     }

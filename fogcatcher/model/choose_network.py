@@ -20,7 +20,7 @@ from fogcatcher.networks import ddpm_unet
 from fogcatcher.networks.annotated_unet import AnnotatedUNet
 from fogcatcher.networks.context_unet import ContextUnet
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
-from fogcatcher.networks.embeddings import Vector, Words
+from fogcatcher.networks.embeddings import Form, Vector
 from fogcatcher.networks.magnitude_preserving import MPUNet
 from fogcatcher.networks.song_unet import ddpmpp, ncsnpp
 from fogcatcher.networks.thesis_unet import ATTENTIVE, FINAL, VANILLA, Stage, ThesisUNet
@@ -44,6 +44,8 @@ MOST_STEPS_OF_WIDTH = 128
 MOST_PARAMETERS = 1e10
 MOST_TOKENS = 32
 """So many parts a transformer cuts a signal into at most; all of them look at each other."""
+CROSS_ATTENTION = "cross_attention"
+"""The name of the choice in ``networks/variations.py``."""
 SONG_MULTIPLIERS = (2, 2, 2)
 """Of the levels of DDPM++ and NCSN++, whatever the pictures."""
 LONG_SIGNAL = 128
@@ -58,7 +60,7 @@ class Wanted:
     channels: int
     size: tuple[int, ...]
     """(height, width) of pictures, (length,) of signals."""
-    inputs: Mapping[str, Vector | Words]
+    inputs: Mapping[str, Form]
     answers: int = 1
 
 
@@ -85,11 +87,25 @@ class NetworkRow:
 
 def _small(w: Wanted) -> nn.Module:
     c = w.config
-    return UNet(w.channels, c.made_for or _sides(w), _widths(c), c.blocks, c.patch, w.inputs, w.answers)
+    return UNet(
+        w.channels,
+        c.made_for or _sides(w),
+        _widths(c),
+        c.blocks,
+        c.patch,
+        w.inputs,
+        w.answers,
+        cross_attention=_looks_at_words(w),
+    )
 
 
 def _small_of_signals(w: Wanted) -> nn.Module:
-    return SignalUNet(w.channels, w.size[0], _widths(w.config), w.config.blocks, w.inputs, w.answers)
+    c = w.config
+    return SignalUNet(w.channels, w.size[0], _widths(c), c.blocks, w.inputs, w.answers, _looks_at_words(w))
+
+
+def _looks_at_words(w: Wanted) -> bool:
+    return bool(w.config.options.get(CROSS_ATTENTION))
 
 
 def _widths(config: NetworkConfig) -> list[int]:
@@ -161,7 +177,8 @@ def _transformer_of_signals(w: Wanted) -> nn.Module:
 def _dit(w: Wanted, tokens: Tokens) -> nn.Module:
     c, width = network_options.chosen(TransformerChoices, w.config.options), w.config.width
     depth = min(12, width // 32) if width <= 768 else 24 if width <= 1024 else 28
-    return DiT(w.channels, tokens, width, c.depth or depth, c.heads or width // 64, w.inputs, w.answers)
+    heads = c.heads or width // 64
+    return DiT(w.channels, tokens, width, c.depth or depth, heads, w.inputs, w.answers, _looks_at_words(w))
 
 
 def _annotated(w: Wanted) -> nn.Module:
@@ -323,7 +340,20 @@ def network_choices(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _with_options(config: NetworkConfig, given: Mapping[str, Any]) -> NetworkConfig:
     """The config with these options; those of the small network are fields of it, too."""
     options = network_choices(config.name, given)
-    return replace(config, options=options, **(options if config.name == "small" else {}))
+    fields = {name: value for name, value in options.items() if hasattr(config, name)}
+    return replace(config, options=options, **(fields if config.name == "small" else {}))
+
+
+def looking_at_words(config: NetworkConfig, inputs: Mapping[str, Form]) -> NetworkConfig:
+    """Return the network of a new run: where it is told sequences and can look at them one by one, it does.
+
+    What was chosen about it stays so. Configs from before cross-attention name no choice, and pool.
+    """
+    choices = row_of(config.name).choices
+    can = choices is not None and CROSS_ATTENTION in network_options.options_of(choices)
+    if not can or CROSS_ATTENTION in config.options or all(isinstance(f, Vector) for f in inputs.values()):
+        return config
+    return replace(config, options={**config.options, CROSS_ATTENTION: True})
 
 
 def choose_network(
@@ -343,7 +373,7 @@ def choose_network(
     row = row_of(name)
     config = _for_size(wanted, parameters)
     config = replace(config, name=name, width=width or (config.width if name == "small" else row.width))
-    config = _with_options(config, options or {})
+    config = looking_at_words(_with_options(config, options or {}), wanted.inputs)
     if width is None and parameters is not None:
         config = replace(config, width=_nearest_width(row, config, parameters, wanted))
     parameters_of(replace(wanted, config=config))  # refuses what cannot be built

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.context_unet import require_multiples
-from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form
 
 GROUPS = 4
 HEADS, HEAD_CHANNELS = 4, 32
@@ -40,7 +40,7 @@ class AnnotatedUNet(nn.Module):
         size: tuple[int, int] = (28, 28),
         dim: int = 28,
         multipliers: Sequence[int] = (1, 2, 4),
-        attributes: Mapping[str, Vector | Words] | None = None,
+        attributes: Mapping[str, Form] | None = None,
         answers: int = 1,
     ) -> None:
         super().__init__()

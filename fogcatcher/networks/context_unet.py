@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
-from fogcatcher.networks.embeddings import Vector, Words, WordsEmbedding
+from fogcatcher.networks.embeddings import Form, Vector, sequence_reader
 
 GROUPS = 8
 WORDS_WIDTH = 32
@@ -39,7 +39,7 @@ class ContextUnet(nn.Module):
         channels: int,
         size: tuple[int, int],
         features: int = 64,
-        attributes: Mapping[str, Vector | Words] | None = None,
+        attributes: Mapping[str, Form] | None = None,
         answers: int = 1,
     ) -> None:
         super().__init__()
@@ -92,15 +92,15 @@ class ContextVector(nn.Module):
     single 1.
     """
 
-    def __init__(self, attributes: Mapping[str, Vector | Words]) -> None:
+    def __init__(self, attributes: Mapping[str, Form]) -> None:
         super().__init__()
         self.widths = {
-            name: WORDS_WIDTH if isinstance(kind, Words) else kind.features
+            name: kind.features if isinstance(kind, Vector) else WORDS_WIDTH
             for name, kind in attributes.items()
         }
         self.width = sum(self.widths.values()) or 1
         self.readers = nn.ModuleList(
-            WordsEmbedding(WORDS_WIDTH, kind.vocabulary) if isinstance(kind, Words) else nn.Identity()
+            nn.Identity() if isinstance(kind, Vector) else sequence_reader(kind, WORDS_WIDTH)
             for kind in attributes.values()
         )
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.blocks import ResidualBlock, conv, halved, zeroed
-from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding, Vector, Words
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, NoiseEmbedding
 
 
 class PairCritic(nn.Module):
@@ -23,9 +23,7 @@ class PairCritic(nn.Module):
     with Projection Discriminator", equation 4. Before training it holds both equally likely.
     """
 
-    def __init__(
-        self, channels: int, width: int, levels: int, attributes: Mapping[str, Vector | Words]
-    ) -> None:
+    def __init__(self, channels: int, width: int, levels: int, attributes: Mapping[str, Form]) -> None:
         super().__init__()
         e, self.multiple = 4 * width, 2 ** (levels - 1)
         self.noise, self.condition = NoiseEmbedding(e), ConditionEmbedding(e, attributes)

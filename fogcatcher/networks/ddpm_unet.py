@@ -17,6 +17,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.base.typed_json import Length, Range
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.blocks import (
+    CrossAttention,
     Downsample,
     LinearAttention,
     Norm,
@@ -31,7 +32,7 @@ from fogcatcher.networks.blocks import (
     halved,
     zeroed,
 )
-from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, Said
 
 Channels = Annotated[int, Range(1, 65_536)]
 ChannelsOrNone = Annotated[int, Range(0, 65_536)]
@@ -87,6 +88,8 @@ class UNetShape:
     """Whether the convolutions between two norms have standardised weights."""
     recentred: bool = False
     """Whether the network sees 2 x - 1 instead of x."""
+    cross_attention: bool = False
+    """Whether words are looked at one by one wherever self-attention stands."""
 
 
 class DDPMUNet(nn.Module):
@@ -103,7 +106,7 @@ class DDPMUNet(nn.Module):
         self,
         channels: int,
         shape: UNetShape,
-        attributes: Mapping[str, Vector | Words] | None = None,
+        attributes: Mapping[str, Form] | None = None,
         answers: int = 1,
         checkpointed: bool = False,
     ) -> None:
@@ -116,7 +119,7 @@ class DDPMUNet(nn.Module):
         self.embedding = s.embedding or 4 * frequencies
         self.norm: Norm = partial(group_norm, groups=s.groups, eps=s.eps)
         self.time = TimeEmbedding(frequencies, self.embedding, s.cosine_first, s.frequency_shift)
-        self.condition = ConditionEmbedding(self.embedding, attributes or {})
+        self.condition = ConditionEmbedding(self.embedding, attributes or {}, s.cross_attention)
 
         w = s.widths[0]
         self.enter, skips = conv(s.dims, channels, w), [w]
@@ -163,17 +166,33 @@ class DDPMUNet(nn.Module):
 
     def _stage(self, inputs: int, outputs: int, attends: bool) -> Stage:
         block, s = self._block(inputs, outputs), self.shape
-        if attends and s.linear_attention:
-            return Stage(block, LinearAttention(outputs, s.heads, s.dims, self.norm))
-        return Stage(block, self._attention(outputs, self.norm, s.divisor) if attends else nn.Identity())
+        if not attends:
+            return Stage(block)
+        if s.linear_attention:
+            attention: nn.Module = LinearAttention(outputs, s.heads, s.dims, self.norm)
+        else:
+            attention = self._attention(outputs, self.norm, s.divisor)
+        return Stage(block, attention, self._words(outputs))
+
+    def _words(self, channels: int) -> CrossAttention | None:
+        """What looks at words beside self-attention, in as many heads."""
+        if not self.condition.one_by_one:
+            return None
+        wanted = min(self.shape.head_channels, channels)
+        heads = channels // wanted if wanted else self.shape.heads
+        return CrossAttention(channels, self.embedding, heads, self.shape.dims, self.norm)
 
     def _middle(self, w: int, attends: bool) -> Stage:
         s = self.shape
         norm: Norm = (
             partial(group_norm, groups=s.middle_groups, eps=s.eps) if s.middle_groups else nn.Identity
         )
-        attention = self._attention(w, norm, s.middle_divisor) if attends else nn.Identity()
-        return Stage(self._block(w, w, divisor=s.middle_divisor), attention)
+        block = self._block(w, w, divisor=s.middle_divisor)
+        return (
+            Stage(block, self._attention(w, norm, s.middle_divisor), self._words(w))
+            if attends
+            else Stage(block)
+        )
 
     def _halving(self, w: int, block: bool) -> Resized:
         s = self.shape
@@ -192,33 +211,37 @@ class DDPMUNet(nn.Module):
         if tuple(x.shape[2:]) != fits:
             raise ValueError(f"sides of {tuple(x.shape[2:])} cannot be halved often enough; {fits} can")
         embedding = self.time(noise_label)
+        said = self.condition.said(cond, embedding)
         embedding = F.silu(embedding + self.condition(cond, embedding))
         h = self.enter(2 * x - 1 if self.shape.recentred else x)
         skips = [h]
         for layer in self.down:
-            skips.append(h := self._run(layer, h, embedding))
+            skips.append(h := self._run(layer, h, embedding, said))
         for layer in self.middle:
-            h = self._run(layer, h, embedding)
+            h = self._run(layer, h, embedding, said)
         for layer in self.up:
             h = h if isinstance(layer, Resized) else torch.cat([h, skips.pop()], dim=1)
-            h = self._run(layer, h, embedding)
+            h = self._run(layer, h, embedding, said)
         return self.exit(h)
 
-    def _run(self, layer: nn.Module, h: Tensor, embedding: Tensor) -> Tensor:
+    def _run(self, layer: nn.Module, h: Tensor, embedding: Tensor, said: Said | None) -> Tensor:
         if self.checkpointed and torch.is_grad_enabled():
-            return checkpoint(layer, h, embedding, use_reentrant=False)
-        return layer(h, embedding)
+            return checkpoint(layer, h, embedding, said, use_reentrant=False)
+        return layer(h, embedding, said)
 
 
 class Stage(nn.Module):
     """A residual block on h and, on the way up, on what came down beside it; then attention."""
 
-    def __init__(self, block: ResidualBlock, attention: nn.Module) -> None:
+    def __init__(
+        self, block: ResidualBlock, attention: nn.Module | None = None, words: CrossAttention | None = None
+    ) -> None:
         super().__init__()
-        self.block, self.attention = block, attention
+        self.block, self.attention, self.words = block, attention or nn.Identity(), words
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
-        return self.attention(self.block(h, embedding))
+    def forward(self, h: Tensor, embedding: Tensor, said: Said | None = None) -> Tensor:
+        h = self.attention(self.block(h, embedding))
+        return h if self.words is None or said is None else self.words(h, *said)
 
 
 class Resized(nn.Module):
@@ -228,7 +251,7 @@ class Resized(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, h: Tensor, embedding: Tensor, said: Said | None = None) -> Tensor:
         return self.layer(h, embedding) if isinstance(self.layer, ResidualBlock) else self.layer(h)
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
-from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding, Vector, Words
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, NoiseEmbedding
 
 
 class Dense(nn.Module):
@@ -25,7 +25,7 @@ class Dense(nn.Module):
         shape: Sequence[int],
         width: int = 256,
         blocks: int = 3,
-        attributes: Mapping[str, Vector | Words] | None = None,
+        attributes: Mapping[str, Form] | None = None,
         answers: int = 1,
     ) -> None:
         super().__init__()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -47,33 +49,59 @@ class Words:
     vocabulary: int
 
 
+@dataclass(frozen=True)
+class Vectors:
+    """An attribute that comes as some vectors one after another, (B, count * width), zeros where none is."""
+
+    count: int
+    width: int
+
+
+Form = Vector | Words | Vectors
+"""How an attribute comes. Words and vectors are sequences: a network may hear them one by one."""
+
 START = 0.5
 """Standard deviation of what a condition adds before training, in each channel."""
+
+
+class Said(NamedTuple):
+    """The words of each sample, or the vectors that it is told one by one."""
+
+    tokens: Tensor
+    """(B, L, width)."""
+    present: Tensor
+    """(B, L) truth values: which of them there are."""
 
 
 class ConditionEmbedding(nn.Module):
     """The sum of one learned embedding per attribute: attribute -> (B, features) gives (B, width).
 
-    A row of zeros, "not said", embeds to zero; fractions mix classes; attributes add up.
+    A row of zeros, "not said", embeds to zero; fractions mix classes; attributes add up. Of a sequence it is
+    the mean. With ``one_by_one`` sequences are also heard word by word: ``said`` gives them, after one
+    learned vector that means no word, so that a place that no word concerns has something else to look at.
     """
 
-    def __init__(self, width: int, attributes: Mapping[str, Vector | Words]) -> None:
+    def __init__(self, width: int, attributes: Mapping[str, Form], one_by_one: bool = False) -> None:
         super().__init__()
         self.tables = nn.ModuleDict(
             {
-                table_name(name): WordsEmbedding(width, kind.vocabulary)
-                if isinstance(kind, Words)
-                else nn.Linear(kind.features, width, bias=False)
-                for name, kind in attributes.items()
+                table_name(name): nn.Linear(form.features, width, bias=False)
+                if isinstance(form, Vector)
+                else sequence_reader(form, width)
+                for name, form in attributes.items()
             }
         )
+        sequences = [name for name, form in attributes.items() if not isinstance(form, Vector)]
+        self.one_by_one = sequences if one_by_one else []
+        if self.one_by_one:
+            self.no_word = nn.Parameter(START * torch.randn(width))
 
-        for name, kind in attributes.items():
+        for name, form in attributes.items():
             table = self.tables[table_name(name)]
-            if isinstance(kind, Vector) and isinstance(table, nn.Linear):
+            if isinstance(form, Vector) and isinstance(table, nn.Linear):
                 # As loud from the first step as the noise level; the usual start shrinks with the number of
                 # classes, and a network that hardly hears a condition is slow to follow it.
-                nn.init.normal_(table.weight, std=START / kind.length)
+                nn.init.normal_(table.weight, std=START / form.length)
 
     def forward(self, cond: Condition | None, like: Tensor) -> Tensor:
         """Raises KeyError for an attribute that the network was not built with."""
@@ -82,17 +110,65 @@ class ConditionEmbedding(nn.Module):
             embedding = embedding + self.tables[table_name(name)](rows.to(like))
         return embedding
 
+    def said(self, cond: Condition | None, like: Tensor) -> Said | None:
+        """Return what is heard one by one, with tokens of the type of ``like``; None where nothing is.
+
+        A sample without any word has nothing present, not even the vector that means none.
+        """
+        heard = [
+            self.tables[table_name(name)].each((cond or {})[name].to(like))
+            for name in self.one_by_one
+            if name in (cond or {})
+        ]
+        if not heard:
+            return None
+        first = self.no_word.to(like).expand(like.shape[0], 1, -1)
+        present = torch.cat([part.present for part in heard], 1)
+        return Said(
+            torch.cat([first, *(part.tokens for part in heard)], 1),
+            torch.cat([present.any(1, keepdim=True), present], 1),
+        )
+
+
+def sequence_reader(form: Words | Vectors, width: int) -> SequenceReader:
+    """Return the layer that hears a sequence, as vectors of ``width``."""
+    if isinstance(form, Words):
+        return WordsEmbedding(width, form.vocabulary)
+    return VectorsEmbedding(width, form.width)
+
 
 def table_name(name: str) -> str:
     """A name for torch's module tree, which parts names by dots."""
     return f"of_{name.replace('.', '%2E')}"
 
 
-class WordsEmbedding(nn.Module):
-    """A small text encoder: words and their places, one layer of attention, the mean over all words.
+class SequenceReader(nn.Module, ABC):
+    """Hears a sequence: (B, features) gives (B, width), the mean over all that is there, or all one by one.
 
-    (B, L) word numbers give (B, width); no words give zero.
+    Nothing there gives zero.
     """
+
+    @abstractmethod
+    def read(self, rows: Tensor) -> Said:
+        """Return what is there, before the last layer, which is linear."""
+
+    @abstractmethod
+    def last(self, tokens: Tensor) -> Tensor:
+        """Return (..., width): the last layer."""
+
+    def each(self, rows: Tensor) -> Said:
+        """Return what is there, one by one: tokens (B, L, width)."""
+        tokens, present = self.read(rows)
+        return Said(self.last(tokens), present)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        tokens, present = self.read(rows)
+        count = present.sum(1, keepdim=True).clamp(min=1)
+        return self.last((tokens * present[..., None]).sum(1) / count)
+
+
+class WordsEmbedding(SequenceReader):
+    """A small text encoder: words and their places, one layer of attention over (B, L) word numbers."""
 
     CHANNELS, HEADS, LONGEST = 64, 4, 64
 
@@ -105,14 +181,31 @@ class WordsEmbedding(nn.Module):
         self.mix = nn.Linear(self.CHANNELS, self.CHANNELS)
         self.out = nn.Linear(self.CHANNELS, width, bias=False)
 
-    def forward(self, numbers: Tensor) -> Tensor:
-        present = numbers > 0
-        h = self.words(numbers.long()) + self.places[: numbers.shape[1]]
+    def read(self, rows: Tensor) -> Said:
+        present = rows > 0
+        h = self.words(rows.long()) + self.places[: rows.shape[1]]
         b, length, c = h.shape
         q, k, v = self.qkv(self.norm(h)).reshape(b, length, 3, self.HEADS, -1).permute(2, 0, 3, 1, 4)
-        # Padding is not looked at; where all is padding, the answer is thrown away below.
+        # Padding is not looked at; where all is padding, the answer is thrown away.
         seen = present | ~present.any(1, keepdim=True)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None, None, :])
-        h = F.silu(h + self.mix(mixed.transpose(1, 2).reshape(b, length, c)))
-        count = present.sum(1, keepdim=True).clamp(min=1)
-        return self.out((h * present[..., None]).sum(1) / count)
+        return Said(F.silu(h + self.mix(mixed.transpose(1, 2).reshape(b, length, c))), present)
+
+    def last(self, tokens: Tensor) -> Tensor:
+        return self.out(tokens)
+
+
+class VectorsEmbedding(SequenceReader):
+    """The vectors of a text encoder that stays as it is, each of ``features``, at about unit variance."""
+
+    def __init__(self, width: int, features: int) -> None:
+        super().__init__()
+        self.features = features
+        self.out = nn.Linear(features, width, bias=False)
+
+    def read(self, rows: Tensor) -> Said:
+        tokens = rows.unflatten(1, (-1, self.features))
+        return Said(F.layer_norm(tokens, (self.features,)), (tokens != 0).any(2))
+
+    def last(self, tokens: Tensor) -> Tensor:
+        return self.out(tokens)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fogcatcher.diffusion.tensors import Condition, PerSample, Samples, Times
 from fogcatcher.networks.blocks import Resample, doubled, halved
-from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, Vector
 
 EPSILON = 1e-4
 SILU_MAGNITUDE = 0.596
@@ -128,7 +128,7 @@ class MPWords(nn.Module):
 class MPConditionEmbedding(ConditionEmbedding):
     """The sum over attributes, of magnitude 1 when each of them is said."""
 
-    def __init__(self, width: int, attributes: Mapping[str, Vector | Words]) -> None:
+    def __init__(self, width: int, attributes: Mapping[str, Form]) -> None:
         super().__init__(width, attributes)
         for key, kind in zip(list(self.tables), attributes.values(), strict=True):
             words = self.tables[key]
@@ -207,7 +207,7 @@ class MPUNet(nn.Module):
         blocks: int = 3,
         attention_at: Sequence[int] = (16, 8),
         dropout: float = 0.0,
-        attributes: Mapping[str, Vector | Words] | None = None,
+        attributes: Mapping[str, Form] | None = None,
         answers: int = 1,
     ) -> None:
         super().__init__()

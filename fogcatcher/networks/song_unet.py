@@ -26,7 +26,7 @@ from fogcatcher.networks.blocks import (
     sinusoids,
     zeroed,
 )
-from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, Vector
 
 BOX, BINOMIAL = (1, 1), (1, 3, 3, 1)
 FOURIER_SCALE = 16.0
@@ -58,7 +58,7 @@ class SongUNet(nn.Module):
         embedding: Literal["positional", "fourier"] = "positional",
         taps: Sequence[int] = BOX,
         encoder: Literal["standard", "residual"] = "standard",
-        attributes: Mapping[str, Vector | Words] | None = None,
+        attributes: Mapping[str, Form] | None = None,
         answers: int = 1,
         as_given: Collection[str] = (),
     ) -> None:
@@ -129,7 +129,7 @@ class NoiseLevel(nn.Module):
         self,
         width: int,
         kind: Literal["positional", "fourier"],
-        attributes: Mapping[str, Vector | Words],
+        attributes: Mapping[str, Form],
         as_given: Collection[str],
     ) -> None:
         super().__init__()

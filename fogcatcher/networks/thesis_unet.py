@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.annotated_unet import Sinusoid
 from fogcatcher.networks.context_unet import ContextVector, require_multiples
-from fogcatcher.networks.embeddings import Vector, Words
+from fogcatcher.networks.embeddings import Form
 
 EPS = 1e-3
 """Of every normalisation, as in Keras."""
@@ -67,7 +67,7 @@ class ThesisUNet(nn.Module):
         width: int = 64,
         multipliers: Sequence[int] = (1, 2, 2, 4),
         stage: Stage = FINAL,
-        attributes: Mapping[str, Vector | Words] | None = None,
+        attributes: Mapping[str, Form] | None = None,
         answers: int = 1,
     ) -> None:
         super().__init__()

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
-from fogcatcher.networks.embeddings import ConditionEmbedding, NoiseEmbedding, Vector, Words
+from fogcatcher.networks.blocks import CrossAttention
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, NoiseEmbedding, Said
 
 NOISE_FEATURES = 256
 MLP_RATIO = 4
@@ -122,8 +123,9 @@ class DiT(nn.Module):
     ``tokens`` says what the data are: ``Pictures(patch)``, ``Sequences(patch)`` or ``Points()``; any size.
     Every block starts as the identity, and the network as zero. The published shapes are, as (width,
     depth, heads): S (384, 12, 6), B (768, 12, 12), L (1024, 24, 16), XL (1152, 28, 16). The class table has
-    no row for "no class", because a row of zeros says that. ``attributes`` names the conditions, and
-    ``answers`` is how many times the channels of the input it returns.
+    no row for "no class", because a row of zeros says that. ``attributes`` names the conditions;
+    with ``cross_attention`` every block also looks at words one by one. ``answers`` is how many times the
+    channels of the input it returns.
 
     Raises UserError for a width that does not divide into heads and into the four parts of a position.
     """
@@ -135,8 +137,9 @@ class DiT(nn.Module):
         width: int = 384,
         depth: int = 12,
         heads: int = 6,
-        attributes: Mapping[str, Vector | Words] | None = None,
+        attributes: Mapping[str, Form] | None = None,
         answers: int = 1,
+        cross_attention: bool = False,
     ) -> None:
         super().__init__()
         if width % heads or width % 4:
@@ -146,9 +149,10 @@ class DiT(nn.Module):
             )
         self.tokens, self.width = tokens, width
         self.noise = NoiseEmbedding(width, NOISE_FEATURES)
-        self.condition = ConditionEmbedding(width, attributes or {})
+        self.condition = ConditionEmbedding(width, attributes or {}, cross_attention)
+        listens = bool(self.condition.one_by_one)
         self.enter = nn.Linear(tokens.features(channels), width)
-        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, heads, listens) for _ in range(depth))
         self.modulate = nn.Linear(width, 2 * width)
         self.exit = nn.Linear(width, answers * tokens.features(channels))
         for layer in (self.enter, self.modulate, self.exit):
@@ -171,6 +175,7 @@ class DiT(nn.Module):
         others may hold any finite numbers: nobody looks at them, and the answer for them is 0.
         """
         embedding = self.noise(noise_label)
+        said = self.condition.said(cond, embedding)
         embedding = F.silu(embedding + self.condition(cond, embedding))
         seen = None
         if present is not None:
@@ -178,7 +183,7 @@ class DiT(nn.Module):
             seen = (present | ~present.any(1, keepdim=True))[:, None, None, :]
         h = self.embed(x)
         for block in self.blocks:
-            h = block(h, embedding, seen)
+            h = block(h, embedding, seen, said)
         shift, scale = self.modulate(embedding)[:, None].chunk(2, dim=-1)
         answer = self.exit(_adapt(h, shift, scale))
         if present is not None:
@@ -192,10 +197,12 @@ class Block(nn.Module):
         x <- x + gate1 Attention(LN(x) (1 + scale1) + shift1)
         x <- x + gate2 MLP(LN(x) (1 + scale2) + shift2)
 
-    The six vectors are linear in the embedding and start at zero.
+    The six vectors are linear in the embedding and start at zero. One that ``listens`` looks at words between
+    the two, x <- x + CrossAttention(LN(x)), which starts at zero, too (Chen et al. 2023, "PixArt-alpha",
+    section 2.3).
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, listens: bool = False) -> None:
         super().__init__()
         self.modulate = nn.Linear(width, 6 * width)
         self.attention = Attention(width, heads)
@@ -209,10 +216,15 @@ class Block(nn.Module):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.modulate.weight)
+        self.words = CrossAttention(width, width, heads, dims=1, norm=OfEachPlace) if listens else None
 
-    def forward(self, x: Tensor, embedding: Tensor, seen: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, embedding: Tensor, seen: Tensor | None = None, said: Said | None = None
+    ) -> Tensor:
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(embedding)[:, None].chunk(6, dim=-1)
         x = x + gate1 * self.attention(_adapt(x, shift1, scale1), seen)
+        if self.words is not None and said is not None:
+            x = self.words(x.transpose(1, 2), *said).transpose(1, 2)
         return x + gate2 * self.mlp(_adapt(x, shift2, scale2))
 
 
@@ -228,6 +240,13 @@ class Attention(nn.Module):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class OfEachPlace(nn.LayerNorm):
+    """The norm of each place by itself: (B, C, N) -> (B, C, N)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.transpose(1, 2)).transpose(1, 2)
 
 
 def _adapt(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

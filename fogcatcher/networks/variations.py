@@ -52,6 +52,8 @@ class UNetChoices:
     """Whether convolutions between two norms have standardised weights."""
     dropout: Share | None = None
     """Share of the features that is dropped in training."""
+    cross_attention: bool | None = None
+    """Whether places look at each word of a text where attention stands; else it is one vector for all."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class TransformerChoices:
     """Heads of each attention."""
     patch: Patch | None = None
     """Side of the patch that is one token; of signals so many values."""
+    cross_attention: bool | None = None
+    """Whether places look at each word of a text in every block; else it is one vector for all."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,8 @@ class SmallChoices:
     """Residual blocks per level, on the way down and again on the way up."""
     patch: Patch | None = None
     """Side of the blocks of pixels that become channels at the input."""
+    cross_attention: bool | None = None
+    """Whether places look at each word of a text where attention stands; else it is one vector for all."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def varied(shape: UNetShape, size: Sequence[int], choices: UNetChoices) -> UNetS
     """
     c, levels = choices, len(shape.widths)
     said = {name: getattr(c, name) for name in ("blocks", "middle_attention", "scale_shift", "standardise")}
-    said |= {name: getattr(c, name) for name in ("linear_attention", "dropout")}
+    said |= {name: getattr(c, name) for name in ("linear_attention", "dropout", "cross_attention")}
     shape = replace(shape, **{name: value for name, value in said.items() if value is not None})
     if c.attention is not None:
         there = sides_of(size, levels)

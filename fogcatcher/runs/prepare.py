@@ -26,6 +26,7 @@ from fogcatcher.model.choose_network import (
     LARGE_BATCH_FROM,
     choose_network,
     learning_rate_of,
+    looking_at_words,
     parameters_of,
 )
 from fogcatcher.model.config import (
@@ -242,7 +243,7 @@ def _with_network(
     """The config with the network that was asked for, and the learning rate and batch that suit it."""
     wanted, recipe = wanted_of(config, conditions), RECIPES.get(setup.preset)
     if source and not is_network_chosen(setup):
-        network = network_of(source.config)
+        network = looking_at_words(network_of(source.config), wanted.inputs)
     else:
         network = choose_network(
             network_name(setup), setup.size_of_model, wanted, setup.width, setup.network_options

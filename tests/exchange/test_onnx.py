@@ -72,12 +72,14 @@ class Tiny(nn.Module):
         return self.leave(F.silu(self.enter(x) + told[..., None, None]))
 
 
-def random_model(preset: str, channels: int, conditions: ConditionSpec, tiny: bool = True) -> Model:
+def random_model(
+    preset: str, channels: int, conditions: ConditionSpec, tiny: bool = True, looks: bool = False
+) -> Model:
     """A model with no weight zero, whose conditions say much."""
     config = RunConfig(
         PictureSpec(11, 10, channels, hard_alpha=True, sigma_data=0.7),
         PRESETS[preset],
-        NetworkConfig(width=16, levels=2),
+        NetworkConfig(width=16, levels=2, options={"cross_attention": True} if looks else {}),
         Plan(steps=10),
         DataConfig("/home/somebody/pictures", (), 1, "0"),
     )
@@ -94,6 +96,7 @@ def random_model(preset: str, channels: int, conditions: ConditionSpec, tiny: bo
 
 CASES = {
     "default": lambda: random_model("default", 4, KINDS, tiny=False),
+    "words": lambda: random_model("default", 4, KINDS, tiny=False, looks=True),
     "ddpm": lambda: random_model("ddpm", 1, ConditionSpec()),
     "flow": lambda: random_model("flow", 3, NAMES),
 }

@@ -98,13 +98,14 @@ def unet(shape: UNetShape, attributes=None, answers: int = 1) -> DDPMUNet:
     return network.eval()
 
 
-def config(pictures: PictureSpec, method: Method) -> RunConfig:
-    network = NetworkConfig(width=16, levels=1)
+def config(pictures: PictureSpec, method: Method, looks: bool = False) -> RunConfig:
+    network = NetworkConfig(width=16, levels=1, options={"cross_attention": True} if looks else {})
     return RunConfig(pictures, method, network, Plan(steps=10), DataConfig("/home/somebody", (), 12, "0"))
 
 
 def model(pictures: PictureSpec, method: Method, *attributes, scale: float = 0.1) -> Model:
-    conditions, settings = ConditionSpec(attributes), config(pictures, method)
+    looks = any(isinstance(attribute, Text) for attribute in attributes)
+    conditions, settings = ConditionSpec(attributes), config(pictures, method, looks)
     denoiser = build_denoiser(settings, conditions)
     moved(denoiser, scale)
     return Model(denoiser, settings, conditions)
@@ -128,8 +129,15 @@ RGB = model(
 STUDENT = replace(RGBA.config, distilled=Distilled("consistency", 3, "straight", 6, 1.0, "rgba", "0", ""))
 # The same network, as one that draws in three steps.
 FEW = Model(RGBA.denoiser, STUDENT, RGBA.conditions)
+WORDS = model(
+    PictureSpec(12, 10, 3, hard_alpha=False, sigma_data=0.5),
+    PRESETS["default"],
+    Text("caption", ("red", "blue", "dragon", "hat")),
+    scale=0.3,
+)
 MODELS = {
     "rgba": RGBA,
+    "words": WORDS,
     "few": FEW,
     "grey": GREY,
     "rgb": RGB,
@@ -148,6 +156,8 @@ DRAWINGS: dict[str, tuple[str, object, object, list[int]]] = {
     "steps of its own": ("few", {"kind": "food"}, 1.0, [0, 7]),
     "nothing to ask": ("grey", None, 2.0, [0, 1, 2]),
     "two conditions": ("rgb", {"kind": "hero", "size": 4.5}, 2.5, [3, 4]),
+    "words": ("words", {"caption": "a red dragon"}, 2.0, [0, 1, 7]),
+    "words and silence": ("words", [{"caption": "blue hat"}, {}], 3.0, [3, 4]),
     "a scale each": ("rgb", {"kind": "hero", "size": 4.5}, {"kind": 2.5, "size": 0.5}, [3, 4]),
 }
 UNETS: dict[str, dict] = {
