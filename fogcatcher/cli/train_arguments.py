@@ -37,7 +37,7 @@ class TrainArguments(DataArguments):
     text_encoder: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = (
         Setup.text_encoder
     )
-    """Folder of a sentence-embedding model for columns of text. Default: a small one is trained along."""
+    """Folder of a text encoder (BERT, CLIP, T5) for texts. Default: a small one is trained along."""
     augment: Annotated[str, tyro.conf.arg(metavar="KINDS")] = Setup.augment
     """Make more of few pictures: shift, flip, flip-vertical, turn, hue, joined by commas; none; or auto (for
     few pictures: shift, and flip if the set allows it). The network is told, so nothing of it leaks."""

@@ -283,6 +283,7 @@ def encode(attribute: Mapping[str, Any], wish: Any) -> Tensor:  # noqa: ANN401 -
         "colour": _colour,
         "text": _text,
         "sentence": _sentence,
+        "encoded_text": _encoded_text,
     }
     return torch.tensor(kinds[attribute["type"]](attribute, wish, zeros), dtype=torch.float32)
 
@@ -348,3 +349,14 @@ def _sentence(a: Mapping[str, Any], wish: Any, zeros: list[float]) -> list[float
     if isinstance(wish, str) or len(wish) != len(zeros):
         raise ValueError(f"{a['name']} takes the {len(zeros)} numbers that its sentence encoder gives.")
     return [float(number) * math.sqrt(len(zeros)) for number in wish]
+
+
+def _encoded_text(a: Mapping[str, Any], wish: Any, zeros: list[float]) -> list[float]:  # noqa: ANN401
+    """The vectors of the tokens, (L, width), by the encoder that the model was trained with."""
+    if isinstance(wish, str) or not 0 < len(wish) <= a["count"] or any(len(v) != a["width"] for v in wish):
+        raise ValueError(
+            f"{a['name']} takes at most {a['count']} vectors of {a['width']} numbers: the last layer of "
+            "its text encoder."
+        )
+    said = [float(number) for vector in wish for number in vector]
+    return [*said, *zeros][: len(zeros)]

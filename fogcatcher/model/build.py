@@ -9,7 +9,8 @@ from dataclasses import replace
 import torch
 
 from fogcatcher.base.errors import UserError, known_name, named, unknown_name
-from fogcatcher.data.conditions.conditions import ConditionSpec, Text
+from fogcatcher.data.conditions.conditions import Attribute, ConditionSpec, Text
+from fogcatcher.data.conditions.encoded import EncodedText
 from fogcatcher.data.pictures import augmentation
 from fogcatcher.diffusion.denoiser import (
     LATENT,
@@ -50,7 +51,7 @@ from fogcatcher.model.choices import (
 )
 from fogcatcher.model.choose_network import Wanted, build_network, row_of
 from fogcatcher.model.config import Method, RunConfig
-from fogcatcher.networks.embeddings import Form, Vector, Words
+from fogcatcher.networks.embeddings import Form, Vector, Vectors, Words
 
 GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
     "karras": lambda steps: KarrasGrid(),
@@ -171,12 +172,18 @@ def warnings_of(method: Method) -> list[str]:
     ]
 
 
+def _form(attribute: Attribute) -> Form:
+    match attribute:
+        case Text():
+            return Words(attribute.vocabulary)
+        case EncodedText():
+            return Vectors(attribute.count, attribute.width)
+    return Vector(attribute.features, attribute.length)
+
+
 def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Form]:
     """What the network is told besides the noise level, and in which form."""
-    inputs: dict[str, Form] = {
-        a.name: Words(a.vocabulary) if isinstance(a, Text) else Vector(a.features, a.length)
-        for a in conditions.attributes
-    }
+    inputs: dict[str, Form] = {a.name: _form(a) for a in conditions.attributes}
     if config.method.latents:
         inputs[LATENT] = Vector(config.method.latents, math.sqrt(config.method.latents))
     if config.augmentation:

@@ -16,10 +16,10 @@ from fogcatcher.data.conditions.conditions import (
     Category,
     ConditionSpec,
     Number,
-    Sentence,
     Tags,
     Text,
 )
+from fogcatcher.data.conditions.encoded import Encoded
 from fogcatcher.model.config import Method, RunConfig, Start
 from fogcatcher.model.privacy import last_name
 
@@ -82,7 +82,7 @@ def _front_matter(facts: Mapping[str, Any]) -> str:
 def _what_can_be_asked(attributes: Sequence[Attribute]) -> str:
     if not attributes:
         return ""
-    shown = [replace(a, encoder=last_name(a.encoder)) if isinstance(a, Sentence) else a for a in attributes]
+    shown = [replace(a, encoder=last_name(a.encoder)) if isinstance(a, Encoded) else a for a in attributes]
     lines = [f"- {_text(in_words(attribute))}{_names(attribute)}" for attribute in shown]
     return "## What can be asked\n\n" + "\n".join(lines)
 

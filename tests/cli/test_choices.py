@@ -13,7 +13,7 @@ import tyro
 from fogcatcher.base.errors import UserError
 from fogcatcher.cli.drift import ignored
 from fogcatcher.cli.train import Train
-from fogcatcher.data.conditions.conditions import Sentence
+from fogcatcher.data.conditions.encoded import EncodedText
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.model.choices import COLUMNS
@@ -169,7 +169,7 @@ def kept(run: Run) -> dict[str, Any]:
         "steps": plan.steps,
         "options": config.data.options,
         "conditions": config.data.conditions,
-        "text_encoder": [a.encoder for a in run.conditions.attributes if isinstance(a, Sentence)],
+        "text_encoder": [a.encoder for a in run.conditions.attributes if isinstance(a, EncodedText)],
         "augment": config.augmentation,
         "seed": plan.seed,
         "preset": replace(config.method, options={}),
@@ -195,7 +195,8 @@ def runs(monkeypatch) -> list[Run]:
     monkeypatch.setattr("fogcatcher.runs.prepare.time_step", lambda *arguments: 1.0)
     monkeypatch.setattr(f"{sentences}.width", lambda folder: 3)
     monkeypatch.setattr(f"{sentences}.fingerprint", lambda folder: "0")
-    monkeypatch.setattr(f"{sentences}.embed", lambda folder, texts: torch.zeros(len(texts), 3))
+    monkeypatch.setattr(f"{sentences}.tokens", lambda folder, text: [0, 1])
+    monkeypatch.setattr(f"{sentences}.each_token", lambda folder, text, most, padded: torch.zeros(2, 3))
     return prepared
 
 
@@ -215,6 +216,7 @@ def test_every_choice_is_in_the_config_of_the_run(runs: list[Run], tmp_path):
     train(**asked)
     train(asked["data"], minutes=3, size_of_model="tiny")
     in_full = {"text_encoder": ["sentences"], "augment": Augmentation(flip=True), "preset": METHOD}
+    in_full["network_options"] = {**SETUP.network_options, "cross_attention": True}  # as there is a text
     assert kept(runs[0]) == asked | in_full
     # 3 minutes are 180 steps of a second, less 5% for checkpoints and the time of reading; tiny is width 16.
     assert 140 < runs[1].config.training.steps <= 171 and runs[1].config.network.width == 16

@@ -25,6 +25,7 @@ from fogcatcher.data.conditions.conditions import (
     Tags,
     Text,
 )
+from fogcatcher.data.conditions.encoded import EncodedText
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.denoiser import (
     Denoiser,
@@ -69,6 +70,7 @@ pytestmark = [
 KIND = Category("kind", ("hero", "food", "spell"))
 SIZE = Number("size", 1.0, 5.0)
 SAID = Sentence("said", "/home/somebody/encoder", 4, "0")
+HEARD = EncodedText("heard", "/home/somebody/encoder", 4, "0", 3)
 ASKABLE = ConditionSpec(
     (
         KIND,
@@ -77,6 +79,7 @@ ASKABLE = ConditionSpec(
         Colour("colour"),
         Text("caption", ("red", "ice")),
         SAID,
+        HEARD,
     )
 )
 STEPS = 6
@@ -198,6 +201,7 @@ WISHES: dict[str, list] = {
     "colour": ["#20c0ff", "teal", [255, 1, 9], "black", None],
     "caption": ["Red ice, red plum!", None, "ice " * 40],
     "said": [None],
+    "heard": [None],
 }
 
 ELSEWHERE = """

@@ -15,7 +15,6 @@ from fogcatcher.data.conditions.conditions import (
     Colour,
     ConditionSpec,
     Number,
-    Sentence,
     Tags,
     Text,
     class_name,
@@ -23,6 +22,7 @@ from fogcatcher.data.conditions.conditions import (
     tags_of,
     words_of,
 )
+from fogcatcher.data.conditions.encoded import Encoded, EncodedText
 from fogcatcher.data.selection import Columns, usual_label
 from fogcatcher.data.values import USUAL_LABELS, Value
 
@@ -65,11 +65,17 @@ def choose_controls(columns: Columns, asked: Sequence[str] = (), text_encoder: s
     else:
         chosen, dropout = _usual(usable, bool(asked)), {}
     if text_encoder is not None:
-        chosen = [Sentence.of(a.name, text_encoder) if isinstance(a, Text) else a for a in chosen]
+        chosen = [_encoded(a, columns[a.name], text_encoder) if isinstance(a, Text) else a for a in chosen]
     # With one attribute the general dropout is enough; several must also be learnt one without another.
     for attribute in chosen:
         dropout.setdefault(attribute.name, 0.25 if len(chosen) > 1 else 0.0)
     return Controls(ConditionSpec(tuple(chosen)), dropout, _notes(columns, found, chosen))
+
+
+def _encoded(attribute: Text, values: Sequence[Value], text_encoder: str) -> EncodedText:
+    """The same column as an encoder of this machine reads it."""
+    texts = {str(value) for value in values if value is not None}
+    return EncodedText.of(attribute.name, text_encoder, sorted(texts))
 
 
 def _usual(usable: Mapping[str, Attribute], everything: bool) -> list[Attribute]:
@@ -128,7 +134,7 @@ def in_words(attribute: Attribute, values: Sequence[Value] = ()) -> str:
             said = f"{name} (number, {low:g} to {high:g})"
         case Text(name, words):
             said = f"{name} (text, {len(words)} words)"
-        case Sentence(name, encoder):
+        case Encoded(name, encoder):
             said = f"{name} (text, by {encoder})"
         case _:
             said = f"{attribute.name} ({attribute.kind})"

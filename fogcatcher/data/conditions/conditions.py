@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -14,12 +13,13 @@ from PIL import ImageColor
 from torch import Tensor
 
 from fogcatcher.base.errors import Message, UserError, known_name, unknown_name
+from fogcatcher.base.memory import free_bytes
 from fogcatcher.base.numbers import number
 from fogcatcher.base.oklab import oklab_from_srgb, srgb_from_oklab
 from fogcatcher.base.printable import printable
-from fogcatcher.base.typed_json import AnyFinite, Length, Range, shown, typed, typed_fields
-from fogcatcher.data.conditions import sentences
-from fogcatcher.data.named_places import check_named, remember
+from fogcatcher.base.typed_json import AnyFinite, Length, shown, typed, typed_fields
+from fogcatcher.data.conditions.attribute import Attribute
+from fogcatcher.data.conditions.encoded import EncodedText, Sentence
 from fogcatcher.data.values import Value, Wish
 
 WAVES = 8
@@ -31,40 +31,6 @@ MOST_ATTRIBUTES = 1000
 """A list of conditions.json is no longer; training with as many would take forever."""
 Names = Annotated[tuple[str, ...], Length(1, 100_000)]
 TAG_SEPARATORS = re.compile(r"\s*[;|,]\s*")
-
-
-@dataclass(frozen=True)
-class Attribute(ABC):
-    """What a model knows about one property. Asked for nothing, every attribute encodes to zeros."""
-
-    name: str
-    kind: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def features(self) -> int:
-        """How many numbers encode one value."""
-
-    @property
-    def length(self) -> float:
-        """About how long the code of a value is."""
-        return 1.0
-
-    @abstractmethod
-    def encode(self, wish: Wish) -> Tensor:
-        """Return (features,) float32; zeros for None. Raises UserError for what cannot be asked."""
-
-    def clean(self, wish: Wish) -> Wish:
-        """Return a wish typed on the command line in the form that recipes keep; checked."""
-        self.encode(wish)
-        return wish
-
-    def between(self, a: Wish, b: Wish, u: float) -> Wish:
-        """Return the wish at the share ``u`` of the way from a to b; of what does not mix, the nearer."""
-        return a if u < 0.5 else b
-
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "type": self.kind}
 
 
 @dataclass(frozen=True)
@@ -325,50 +291,14 @@ class Text(Attribute):
         return {**super().to_json(), "words": list(self.words)}
 
 
-@dataclass(frozen=True)
-class Sentence(Attribute):
-    """Text as the vector of a sentence-embedding model in a folder of this machine."""
-
-    kind: ClassVar[str] = "sentence"
-    encoder: str
-    """The folder of the model; it is needed to draw, too."""
-    width: Annotated[int, Range(1, 65_536)]
-    weights: str
-    """The start of the hash of its weights: another encoder would mean something else by the same words."""
-
-    @staticmethod
-    def of(name: str, encoder: str) -> Sentence:
-        """Raises UserError where the encoder cannot be used."""
-        remember(encoder)
-        return Sentence(name, encoder, sentences.width(encoder), sentences.fingerprint(encoder))
-
-    @property
-    def features(self) -> int:
-        return self.width
-
-    @property
-    def length(self) -> float:
-        return math.sqrt(self.width)
-
-    def encode(self, wish: Wish) -> Tensor:
-        if wish is None:
-            return torch.zeros(self.width)
-        check_named(self.encoder, "the text encoder")
-        if sentences.fingerprint(self.encoder) != self.weights:
-            raise UserError(f"{self.encoder} is not the text encoder that this model was trained with.")
-        # Vectors of length 1 have small entries; these are about as large as those of the other attributes.
-        return sentences.embed(self.encoder, [str(wish)])[0] * math.sqrt(self.width)
-
-    def to_json(self) -> dict[str, Any]:
-        return {**super().to_json(), "encoder": self.encoder, "width": self.width, "weights": self.weights}
-
-
 def words_of(value: object) -> list[str]:
     """Return the words of a text, in small letters."""
     return re.findall(r"[^\W_]+", "" if value is None else str(value).lower())
 
 
-_KINDS: Mapping[str, type[Attribute]] = {a.kind: a for a in (Category, Tags, Number, Colour, Text, Sentence)}
+_KINDS: Mapping[str, type[Attribute]] = {
+    a.kind: a for a in (Category, Tags, Number, Colour, Text, Sentence, EncodedText)
+}
 
 
 @dataclass(frozen=True)
@@ -401,9 +331,18 @@ class ConditionSpec:
         return {a.name: torch.stack([a.encode(wish.get(a.name)) for wish in wishes]) for a in self.attributes}
 
     def encode_pictures(self, columns: Mapping[str, Sequence[Value]]) -> dict[str, Tensor]:
-        """Return attribute -> (N, features) of a data set's columns; missing values are zeros."""
+        """Return attribute -> (N, features) of a data set's columns; missing values are zeros.
+
+        Raises UserError where memory does not hold them.
+        """
         encoded = {}
         for a in self.attributes:
+            needed, free = 4 * a.features * len(columns[a.name]), free_bytes()
+            if needed > free:
+                raise UserError(
+                    f"{a.name} takes {needed / 1e9:,.1f} GB of memory as {a.features:,} numbers for each of "
+                    f"{len(columns[a.name]):,} samples, and {free / 1e9:,.1f} GB are free: train on fewer."
+                )
             encode = a.encode_picture if isinstance(a, Tags) else a.encode
             # Most values occur many times: each is encoded once.
             known = {repr(value): encode(value) for value in columns[a.name]}

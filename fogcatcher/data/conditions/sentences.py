@@ -1,4 +1,4 @@
-"""Texts as vectors, by a sentence-embedding model that lies on this machine (extra ``text``)."""
+"""Texts as vectors, by a text encoder that lies on this machine and learns nothing more (extra ``text``)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.tensor_files import file_hash
 
+KEPT_TEXTS = 512
+"""So many texts are remembered with their vectors: a sheet asks for the same one many times."""
+WITHOUT_PICTURES = {"clip": "CLIPTextModel", "clip_text_model": "CLIPTextModel", "t5": "T5EncoderModel"}
+"""Type of a model -> the class of transformers that is the part of it that reads texts."""
+
 
 def embed(folder: str, texts: Sequence[str]) -> Tensor:
     """Return one vector of length 1 per text, (N, width): the mean over the words of the model's last layer.
@@ -21,16 +26,29 @@ def embed(folder: str, texts: Sequence[str]) -> Tensor:
     ``folder`` holds a transformer as Hugging Face saves it (config.json, model.safetensors, the tokenizer).
     Nothing is fetched, and no code of the folder is run. Raises UserError where it cannot be used.
     """
+    means = torch.stack([each_token(folder, text, 128).mean(0) for text in texts])
+    return torch.nn.functional.normalize(means, dim=1)
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def each_token(folder: str, text: str, most: int, padded: bool = False) -> Tensor:
+    """Return the model's last layer at each token of a text, also those around it: (L, width).
+
+    L is at most ``most``; of texts ``padded`` it is ``most``, and the tokens that fill them up are read like
+    the others. Raises as ``embed``.
+    """
     tokenizer, model = _load(folder)
-    vectors = []
-    for text in texts:
-        tokens = tokenizer([text], return_tensors="pt", truncation=True, max_length=128)
-        with torch.no_grad():
-            words = model(**tokens).last_hidden_state
-        present = tokens["attention_mask"][..., None].to(words)
-        mean = (words * present).sum(1) / present.sum(1)
-        vectors.append(torch.nn.functional.normalize(mean, dim=1)[0].float())
-    return torch.stack(vectors)
+    filled = "max_length" if padded else "do_not_pad"
+    found = tokenizer([text], return_tensors="pt", truncation=True, max_length=most, padding=filled)
+    ids = found["input_ids"]
+    mask = None if padded else found["attention_mask"]
+    with torch.no_grad():
+        return model(input_ids=ids, attention_mask=mask).last_hidden_state[0].float()
+
+
+def tokens(folder: str, text: str) -> list[int]:
+    """Return the numbers of all tokens of a text."""
+    return _load(folder)[0]([text])["input_ids"][0]
 
 
 def width(folder: str) -> int:
@@ -43,6 +61,13 @@ def fingerprint(folder: str) -> str:
     weights = Path(folder) / "model.safetensors"
     if not weights.is_file():
         raise UserError(f"{folder} is no text encoder: it has no model.safetensors.")
+    facts = weights.stat()
+    return _hash_of(weights, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=8)
+def _hash_of(weights: Path, changed: int, size: int) -> str:
+    """Of the file as it was when it had this date and size: large files are read once, not for every text."""
     return file_hash(weights)
 
 
@@ -50,15 +75,17 @@ def fingerprint(folder: str) -> str:
 def _load(folder: str) -> tuple[Any, Any]:
     fingerprint(folder)
     try:
-        from transformers import AutoModel, AutoTokenizer
+        import transformers
     except ImportError as error:
         raise UserError(
             "a text encoder needs the 'transformers' library: pip install 'fogcatcher[text]'."
         ) from error
     here = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **here)
-        return tokenizer, AutoModel.from_pretrained(folder, use_safetensors=True, **here).eval()
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **here)
+        kind = transformers.AutoConfig.from_pretrained(folder, **here).model_type
+        reader = getattr(transformers, WITHOUT_PICTURES.get(kind, "AutoModel"))
+        return tokenizer, reader.from_pretrained(folder, use_safetensors=True, **here).eval()
     except Exception as error:  # the library raises many kinds
         said = in_one_line(error)
         raise UserError(f"{folder} cannot be used as a text encoder ({said}).") from error

@@ -34,6 +34,7 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "number": {"low": AnyFinite, "high": AnyFinite},
     "colour": {},
     "sentence": {},
+    "encoded_text": {},
 }
 """Type of an attribute -> what encoding it takes, as ``data/conditions/conditions.py`` writes it."""
 FIELDS: Mapping[str, Any] = {

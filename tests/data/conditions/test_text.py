@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.tensor_files import file_hash
 from fogcatcher.data.conditions.conditions import ConditionSpec, Sentence, Text
+from fogcatcher.data.conditions.encoded import SPARE_TOKENS, EncodedText
 from fogcatcher.data.named_places import allow
 from fogcatcher.diffusion.guidance import ClassifierFree
 from fogcatcher.model.build import build_denoiser
@@ -78,16 +80,22 @@ def test_words_are_learnt_from_pictures(tmp_path):
         assert (drawn.argmax(1) == channel).all()
 
 
-@pytest.fixture
-def encoder(tmp_path) -> str:
+def words_of_eight(folder: Path) -> None:
+    """A tokenizer of eight tokens: [PAD] 0, [CLS] 2, [SEP] 3, red 5, dragon 6, hat 7."""
     transformers = pytest.importorskip("transformers", reason="needs the extra 'text'")
-    folder = tmp_path / "encoder"
-    folder.mkdir()
     (folder / "vocab.txt").write_text(
         "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "dragon", "hat"])
     )
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
     transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+
+
+@pytest.fixture
+def encoder(tmp_path) -> str:
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'text'")
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    words_of_eight(folder)
     torch.manual_seed(0)
     config = transformers.BertConfig(
         vocab_size=8, hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
@@ -99,7 +107,8 @@ def encoder(tmp_path) -> str:
 def test_a_sentence_model_of_this_machine(encoder: str):
     from transformers import BertModel
 
-    attribute = Sentence.of("text", encoder)
+    allow(encoder)
+    attribute = Sentence("text", encoder, 12, file_hash(Path(encoder) / "model.safetensors"))
     with torch.no_grad():
         ids = torch.tensor([[2, 5, 6, 3]])  # [CLS] red dragon [SEP]
         mean = BertModel.from_pretrained(encoder).eval()(ids).last_hidden_state[0].mean(0)
@@ -117,7 +126,7 @@ def test_another_encoder_is_refused(encoder: str, tmp_path):
     with pytest.raises(UserError, match="not the text encoder that this model was trained with"):
         attribute.encode("red")
     with pytest.raises(UserError, match=r"no text encoder: it has no model.safetensors"):
-        Sentence.of("text", str(tmp_path / "nowhere"))
+        EncodedText.of("text", str(tmp_path / "nowhere"), ["red"])
 
 
 @pytest.mark.parametrize(("count", "length"), [(2, 1.0), (300, 1.0), (384, 384**0.5)])
@@ -194,3 +203,69 @@ def test_a_text_model_goes_on_bit_for_bit_and_is_guided(tmp_path):
         cond, negative = (model.denoiser(x, t, said) for said in (one, other))
         guided = ClassifierFree(model.denoiser, 3.0, other)(x, t, one)
     torch.testing.assert_close(guided, negative + 3 * (cond - negative), atol=1e-4, rtol=1e-4)
+
+
+def test_a_text_as_the_vectors_of_its_tokens(encoder: str):
+    from transformers import BertModel
+
+    attribute = EncodedText.of("text", encoder, ["red dragon", "red hat red"])
+    assert (attribute.count, attribute.width, attribute.features) == (5 + SPARE_TOKENS, 12, 13 * 12)
+    with torch.no_grad():
+        ids = torch.tensor([[2, 5, 6, 3]])  # [CLS] red dragon [SEP]
+        last = BertModel.from_pretrained(encoder).eval()(ids).last_hidden_state[0]
+    rows = attribute.encode("red dragon").reshape(13, 12)
+    torch.testing.assert_close(rows[:4], last, atol=1e-5, rtol=0)
+    assert not rows[4:].any() and not attribute.encode(None).any()
+    whole = attribute.encode("red " * 40).reshape(13, 12)
+    assert (whole != 0).all()
+    spec = ConditionSpec.from_json(json.loads(json.dumps(ConditionSpec((attribute,)).to_json())))
+    assert spec.attributes == (attribute,)
+    with pytest.raises(UserError, match="not the text encoder that this model was trained with"):
+        replace(attribute, weights="0" * 12).encode("red")
+
+
+@pytest.mark.parametrize("kind", ["clip", "t5"])
+def test_the_part_of_clip_and_t5_that_reads(kind: str, tmp_path: Path):
+    """Tiny ones, saved as their makers save them: with the part that sees, and the part that writes."""
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'text'")
+    torch.manual_seed(0)
+    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    if kind == "clip":
+        text = {**small, "vocab_size": 8, "max_position_embeddings": 9, "bos_token_id": 2, "eos_token_id": 3}
+        seen = {**small, "image_size": 8, "patch_size": 4}
+        whole = transformers.CLIPModel(transformers.CLIPConfig(text_config=text, vision_config=seen))
+        reads = whole.text_model
+    else:
+        sizes = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 2, "vocab_size": 8}
+        whole = transformers.T5ForConditionalGeneration(transformers.T5Config(**sizes))
+        reads = whole.encoder
+    folder = str(tmp_path / "encoder")
+    whole.save_pretrained(folder, safe_serialization=True)
+    words_of_eight(Path(folder))
+    attribute = EncodedText.of("caption", folder, ["red dragon"])
+    with torch.no_grad():
+        last = reads.eval()(torch.tensor([[2, 5, 6, 3]])).last_hidden_state[0]
+    rows = attribute.encode("red dragon").reshape(attribute.count, 8)
+    torch.testing.assert_close(rows[:4], last, atol=1e-5, rtol=0)
+    padded = replace(attribute, count=6, padded=True).encode("red dragon").reshape(6, 8)
+    with torch.no_grad():
+        last = reads(torch.tensor([[2, 5, 6, 3, 0, 0]])).last_hidden_state[0]
+    torch.testing.assert_close(padded, last, atol=1e-5, rtol=0)
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_run_with_a_text_encoder_of_this_machine(encoder: str, tmp_path):
+    asked = Setup(
+        captioned(tmp_path), tmp_path / "run", steps=2, width=16, augment="none", text_encoder=encoder
+    )
+    list(follow(prepare(asked)))
+    model = load(tmp_path / "run")
+    (attribute,) = model.conditions.attributes
+    assert isinstance(attribute, EncodedText)
+    assert attribute.encoder == encoder
+    assert attribute.weights == file_hash(Path(encoder) / "model.safetensors")
+    assert model.config.network.options == {"cross_attention": True}
+    # The encoder learns nothing: none of its weights is among the model's.
+    assert not any("embeddings" in name for name in model.denoiser.state_dict())
+    asked_for, silent = (model.sample(2, wish, steps=2).pictures for wish in ({"caption": "red hat"}, {}))
+    assert asked_for.shape == silent.shape == (2, 3, 16, 16)
