@@ -28,6 +28,7 @@ from fogcatcher.explain.explaining import (
 from fogcatcher.explain.own_schedule import OwnSchedule, own_schedule
 from fogcatcher.explain.parts import Parts, parts
 from fogcatcher.explain.training_side import TrainingSide, training_side
+from fogcatcher.explain.word_maps import WordMaps, word_maps
 from fogcatcher.model.model import Model
 
 SOLVERS = ("ddpm", "ddim", "heun", "dpmpp_2m")
@@ -63,6 +64,8 @@ class Explanation:
     parts: Parts
     bound: BoundCurve
     own_schedule: OwnSchedule
+    words: WordMaps | None
+    """None where no words were asked for, or the network does not look at them one by one."""
 
 
 def explain(
@@ -125,4 +128,5 @@ def explain(
         parts(model, x0, wish, seed),
         bound_curve(model, x0, wish, seed),
         own_schedule(model),
+        word_maps(model, own, wish),
     )

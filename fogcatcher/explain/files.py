@@ -21,7 +21,7 @@ from fogcatcher.explain.strips import frames, strips
 from fogcatcher.model.model import Model
 
 PAGE, MOVING = "explain.html", "denoising.gif"
-STRIPS = ("forward", "steps", "samplers", "noise", "guidance", "limits")
+STRIPS = ("forward", "steps", "samplers", "noise", "guidance", "limits", "words")
 EXPLAINED = {PAGE, MOVING, *(f"{strip}.png" for strip in STRIPS)}
 """All that an explanation may write."""
 TABLE = ("grid.png", "grid.csv", "grid.json")

@@ -22,6 +22,7 @@ from fogcatcher.explain.schedule_sections import own_schedule_section, schedules
 from fogcatcher.explain.shown import Section, Shown
 from fogcatcher.explain.training_sections import bound_section, parts_section, training_section
 from fogcatcher.explain.two_pixels_section import reverse_section, two_pixels_section
+from fogcatcher.explain.words_section import words_section
 from fogcatcher.model.config import Method
 
 STYLE = (
@@ -86,6 +87,7 @@ def _sections(found: Explanation, method: Method, show: Shown, own_picture: bool
         *([guidance_section(found.guidance, show)] if found.guidance else []),
         limits_section(found.limits, show),
         parts_section(found.parts, show),
+        *([words_section(found.words, found.steps, show)] if found.words else []),
         bound_section(found.bound),
         own_schedule_section(found.own_schedule, method.schedule),
         schedules_section(found.rates),

@@ -15,12 +15,14 @@ from fogcatcher.diffusion.tensors import Samples
 from fogcatcher.explain.explaining import Forward, Rates, Steps, Variant
 from fogcatcher.explain.parts import Parts
 from fogcatcher.explain.training_side import TrainingSide
+from fogcatcher.explain.word_maps import WordMaps
 
 FOLLOWED = ("ddim", "heun", "dpmpp_2m")
 """Samplers of the same path."""
 SAME = 0.02
 """So little apart, of 1 from black to white, that nobody sees it."""
 ARRIVED = 0.1
+HALF = 0.5
 
 
 def roughness(x: Samples) -> float:
@@ -47,6 +49,19 @@ def pale(pictures: Pictures) -> float:
 def spread(pictures: Pictures) -> float:
     """Return how much pictures, (N, C, H, W), differ from each other: standard deviation, of 1."""
     return (pictures.double() / 255).std(0).mean().item()
+
+
+def words_seen(maps: WordMaps) -> list[str]:
+    """Which word is looked at in the smallest part of the picture, and how small that is."""
+    said = []
+    for word, whole in zip(maps.words, maps.whole, strict=True):
+        if float(whole.sum()) == 0:
+            continue
+        order = whole.flatten().sort(descending=True).values
+        share = (int((order.cumsum(0) < HALF).sum()) + 1) / len(order)
+        if share < HALF / 2:
+            said.append(f"{word}: half of what looks at it stands in {share:.0%} of the picture.")
+    return said
 
 
 def _colours(pictures: Pictures) -> Tensor:

@@ -12,10 +12,11 @@ from fogcatcher.data.pictures.sheets import sheet
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.explain.explaining import Steps, Variant
 from fogcatcher.explain.explanation import Explanation
+from fogcatcher.explain.word_maps import lit_by
 
 
 def strips(found: Explanation, pictures: PictureSpec) -> dict[str, Image.Image]:
-    """Return the strips by name: forward, steps, samplers, noise, guidance, limits."""
+    """Return the strips by name: forward, steps, samplers, noise, guidance, limits, and perhaps words."""
     soft = replace(pictures, hard_alpha=False)
     steps = found.steps
     three = torch.cat([steps.seen, steps.x0_hat, steps.eps_hat])
@@ -34,6 +35,9 @@ def strips(found: Explanation, pictures: PictureSpec) -> dict[str, Image.Image]:
         if variants:
             seeds = len(variants[0].drawing.pictures)
             made[name] = _rows(variants, seeds, [named(v.settings) for v in variants])
+    if found.words:
+        lit = torch.cat([steps.x0_hat, *(lit_by(row, steps.x0_hat) for row in found.words.each)])
+        made["words"] = sheet(soft.from_model(lit), len(steps.t), rows=["x0_hat", *found.words.words])
     return made
 
 

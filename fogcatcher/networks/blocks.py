@@ -225,6 +225,16 @@ class CrossAttention(nn.Module):
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None, None, :])
         return x + self.out(_places(mixed, x)) * said.reshape(-1, *[1] * (x.ndim - 1))
 
+    def weights(self, x: Tensor, tokens: Tensor, present: Tensor) -> Tensor:
+        """Return softmax(q k^T / sqrt(c)), how much each place looks at each token: (B, heads, positions, L).
+
+        The places of a sample without any token look at nothing: zeros.
+        """
+        q = _heads(self.q(self.norm(x)), self.heads)
+        k = _heads(self.kv(tokens).transpose(1, 2).chunk(2, dim=1)[0], self.heads)
+        alike = q @ k.transpose(2, 3) / math.sqrt(q.shape[3])
+        return alike.masked_fill(~present[:, None, None, :], -math.inf).softmax(3).nan_to_num(0.0)
+
 
 def _heads(x: Tensor, heads: int) -> Tensor:
     """(B, heads * c, positions...) -> (B, heads, positions, c)."""

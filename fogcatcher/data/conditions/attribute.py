@@ -37,6 +37,10 @@ class Attribute(ABC):
         self.encode(wish)
         return wish
 
+    def one_by_one(self, wish: Wish) -> list[str]:
+        """Return what a network hears one after another of a wish, by name; nothing of what is one vector."""
+        return []
+
     def between(self, a: Wish, b: Wish, u: float) -> Wish:
         """Return the wish at the share ``u`` of the way from a to b; of what does not mix, the nearer."""
         return a if u < 0.5 else b

@@ -280,6 +280,9 @@ class Text(Attribute):
         said = [numbers.get(word, UNKNOWN_WORD) for word in words_of(wish)][:LONGEST_TEXT]
         return torch.tensor([*said, *[0] * (LONGEST_TEXT - len(said))], dtype=torch.float32)
 
+    def one_by_one(self, wish: Wish) -> list[str]:
+        return words_of(wish)[:LONGEST_TEXT]
+
     def clean(self, wish: Wish) -> Wish:
         """Raises UserError where the model knows none of the words."""
         said = words_of(wish)

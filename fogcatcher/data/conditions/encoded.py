@@ -101,5 +101,11 @@ class EncodedText(Encoded):
             vectors[: len(found)] = found
         return vectors.flatten()
 
+    def one_by_one(self, wish: Wish) -> list[str]:
+        if wish is None:
+            return []
+        self.check_encoder()
+        return sentences.pieces(self.encoder, str(wish), self.count, self.padded)
+
     def to_json(self) -> dict[str, Any]:
         return {**super().to_json(), "count": self.count, "padded": self.padded}

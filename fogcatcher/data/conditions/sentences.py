@@ -51,6 +51,13 @@ def tokens(folder: str, text: str) -> list[int]:
     return _load(folder)[0]([text])["input_ids"][0]
 
 
+def pieces(folder: str, text: str, most: int, padded: bool = False) -> list[str]:
+    """Return what the tokens that ``each_token`` reads stand for, as the tokenizer writes them."""
+    tokenizer, filled = _load(folder)[0], "max_length" if padded else "do_not_pad"
+    ids = tokenizer([text], truncation=True, max_length=most, padding=filled)["input_ids"][0]
+    return [str(piece) for piece in tokenizer.convert_ids_to_tokens(ids)]
+
+
 def width(folder: str) -> int:
     """Return the length of the vectors."""
     return int(_load(folder)[1].config.hidden_size)
