@@ -4,6 +4,7 @@ import torch
 
 from fogcatcher.data.conditions.conditions import Category, Colour, ConditionSpec, Number, Tags, Text
 from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.data.pictures.upscaling import upscaling_for
 from fogcatcher.diffusion.tensors import OnePicture
 from fogcatcher.model.build import build_denoiser
 from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
@@ -38,11 +39,17 @@ def small_model(
     method: Method = PRESETS["default"],
     network: str = "small",
     width: int = 16,
+    upscale: int | None = None,
 ) -> Model:
     """A model whose every weight is random, so that nothing is zero by its start."""
     spec = PictureSpec(*size, channels, hard_alpha=channels in (2, 4), sigma_data=0.7)
     config = RunConfig(
-        spec, method, NetworkConfig(network, width), Plan(steps=10), DataConfig("nowhere", (), 1, "0")
+        spec,
+        method,
+        NetworkConfig(network, width),
+        Plan(steps=10),
+        DataConfig("nowhere", (), 1, "0"),
+        upscaling=upscaling_for(upscale, 0.5, spec.shape) if upscale else None,
     )
     denoiser = build_denoiser(config, conditions)
     generator = torch.Generator().manual_seed(1)

@@ -64,6 +64,8 @@ def _has(run: Run) -> dict[str, Any]:
         "start_from": config.start.name if config.start else "none",
         "network": config.network.name,
         "network_options": dict(config.network.options),
+        "upscale": config.upscaling and config.upscaling.factor,
+        "upscale_noise": config.upscaling.noise if config.upscaling else None,
         "size_of_model": f"{config.network.name} of width {config.network.width}",
     }
     return {**vars(config.data.options), **vars(plan), **said}

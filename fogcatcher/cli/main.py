@@ -13,6 +13,7 @@ import tyro
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.version import __version__
 from fogcatcher.cli.any_case import REGISTRY
+from fogcatcher.cli.cascade import Cascade
 from fogcatcher.cli.classify import Classify
 from fogcatcher.cli.data import DataCommands
 from fogcatcher.cli.demo import Demo
@@ -41,6 +42,7 @@ from fogcatcher.cli.studio import Studio
 from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
 from fogcatcher.cli.train_classifier import TrainClassifier
+from fogcatcher.cli.upscale import Upscale
 from fogcatcher.cli.vary import Vary
 
 DESCRIPTION = """Train a small diffusion model on your own pictures, and draw new ones with it.
@@ -62,6 +64,8 @@ Command = (
     | Annotated[Interpolate, tyro.conf.subcommand("interpolate")]
     | Annotated[Recolor, tyro.conf.subcommand("recolor")]
     | Annotated[Tile, tyro.conf.subcommand("tile")]
+    | Annotated[Upscale, tyro.conf.subcommand("upscale")]
+    | Annotated[Cascade, tyro.conf.subcommand("cascade")]
     | Annotated[TrainClassifier, tyro.conf.subcommand("train-classifier")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]

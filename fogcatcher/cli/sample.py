@@ -16,6 +16,7 @@ from fogcatcher.base.typed_json import shown
 from fogcatcher.cli.drawing_arguments import SteeringArguments
 from fogcatcher.cli.finish_arguments import FinishArguments
 from fogcatcher.cli.ranges import Count
+from fogcatcher.data.upscale_choices import BETWEEN_MODELS, NoiseLevel
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
@@ -46,6 +47,10 @@ class Sample(FinishArguments, SteeringArguments):
     """Also write denoising.gif: the sheet, from noise to pictures."""
     gif_each: bool = False
     """Also write a GIF of each picture, from noise to the picture, transparent where it is."""
+    then: tyro.conf.UseAppendAction[Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN")]] = ()
+    """Make the pictures larger with this model, trained with --upscale; again, if given more often."""
+    then_noise: NoiseLevel = BETWEEN_MODELS
+    """Noise on what was drawn, 0 to 1, before it is made larger: more lets go of its errors, 0 keeps it."""
     metadata: bool = True
     """Write no recipe into the PNG files; without it they cannot be reproduced."""
 
@@ -61,7 +66,9 @@ class Sample(FinishArguments, SteeringArguments):
         from fogcatcher.cli.costs import say_cost
         from fogcatcher.drawing.ours import check_ours
         from fogcatcher.drawing.to_disk import ON_SHEET
+        from fogcatcher.model.cascade import load_cascade
         from fogcatcher.model.drawing_files import Asked, draw_files, files_of
+        from fogcatcher.model.model import load
 
         columns, rows = self._grid()
         count = columns * rows if self.n is None else self.n
@@ -70,6 +77,10 @@ class Sample(FinishArguments, SteeringArguments):
             raise UserError(f"{self.n} pictures were asked for, with {len(seeds)} seeds.")
         shown = min(len(seeds), max(ON_SHEET, columns * rows))
         model = self.load()
+        stages = [model, *load_cascade(self.model)[1:], *(load(name) for name in self.then)]
+        if len(stages) > 1:
+            self._draw_larger(stages, seeds)
+            return
         asked = Asked(
             seeds,
             parse_condition(self.condition) or None,
@@ -97,6 +108,39 @@ class Sample(FinishArguments, SteeringArguments):
             _say_left_out(model, seeds)
         if self.gif:
             print(f"from noise to pictures: {out / 'denoising.gif'}")
+
+    def _draw_larger(self, stages: Sequence[Model], seeds: Sequence[int]) -> None:
+        """Draw through a cascade: the pictures of the last model, named by their seeds, and a sheet."""
+        from fogcatcher.cli.arguments import folder_name, parse_condition
+        from fogcatcher.cli.bars import sampling_bar
+        from fogcatcher.drawing.drawing import names_of
+        from fogcatcher.drawing.ours import check_ours
+        from fogcatcher.model.cascade import check_stages, draw_through
+
+        check_stages(stages)
+        if self.gif or self.gif_each:
+            raise UserError("--gif and --gif-each show one model at work: leave them out, or --then.")
+        out, last = self.out or Path(f"samples-{folder_name(self.model)}"), stages[-1]
+        finisher = self.finish.finisher(last.config.kind, last.palette)
+        check_ours(out, {f"{name}.png" for name in names_of(seeds)} | self.finish.files_of_sheet("sheet.png"))
+        condition = parse_condition(self.condition) or None
+        with sampling_bar() as progress:
+            drawing = finisher(
+                draw_through(
+                    stages,
+                    seeds,
+                    condition,
+                    noise=self.then_noise,
+                    settings=self.settings(),
+                    progress=progress,
+                )
+            )
+        drawing.save_singles(out, metadata=self.metadata)
+        self.finish.save_sheet(drawing, out / "sheet.png", self._grid()[0], metadata=self.metadata)
+        size = f"{last.config.pictures.width}x{last.config.pictures.height}"
+        print(
+            f"{len(seeds)} pictures of {size} by {len(stages)} models: {out}, all in one: {out / 'sheet.png'}"
+        )
 
     def _grid(self) -> tuple[int, int]:
         """Return columns and rows."""

@@ -68,7 +68,10 @@ class Train(TrainArguments):
             loggers = loggers_of(run, self.tensorboard, self.wandb) if processes.is_first else []
             steps = follow(run, self.checkpoint_seconds, self.stop_early, self.keep, loggers)
             follow_on_screen(run, steps)
-            print(f"draw with it: {command_name()} sample {run.folder} -n 64")
+            if run.config.upscaling:
+                print(f"make pictures larger with it: {command_name()} upscale {run.folder} PICTURES")
+            else:
+                print(f"draw with it: {command_name()} sample {run.folder} -n 64")
 
 
 def describe_run(run: Run, verbose: bool = False) -> None:

@@ -12,6 +12,7 @@ from fogcatcher.base.numbers import Seed
 from fogcatcher.cli.arguments import parse_options, parse_values
 from fogcatcher.cli.data_arguments import DataArguments, shared
 from fogcatcher.cli.ranges import Count
+from fogcatcher.data.upscale_choices import Factor, NoiseLevel
 from fogcatcher.model.choices import COLUMNS
 from fogcatcher.runs.setup import Minutes, Rate, Seconds, Setup, Steps
 
@@ -45,8 +46,8 @@ class TrainArguments(DataArguments):
     """Seed of the whole run: same seed, same data, same steps, same model."""
     preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.preset
     """A paper's choices of schedule, prediction, training times and loss: ddpm, iddpm, score_vp, score_ve,
-    edm, v_cosine, flow; course and annotated, with network, optimiser and batch too; default is what measured
-    best for small pictures."""
+    edm, v_cosine, flow; sr3, for --upscale; course and annotated, with network, optimiser and batch too;
+    default is what measured best for small pictures."""
     schedule: Annotated[str | None, _column("schedule", "How alpha and sigma run")] = Setup.schedule
     prediction: Annotated[str | None, _column("prediction", "What the network predicts")] = Setup.prediction
     times: Annotated[str | None, _column("times", "Which noise levels are trained")] = Setup.times
@@ -82,6 +83,11 @@ class TrainArguments(DataArguments):
     attention, learning rate and batch follow. Default: the network's own."""
     precision: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.precision
     """How the network computes while it learns: float32; bfloat16; or auto, bfloat16 on GPUs that have it."""
+    upscale: Annotated[Factor | None, tyro.conf.arg(metavar="FACTOR", help_behavior_hint="")] = Setup.upscale
+    """Learn to make small pictures so many times wider and higher, from the pictures shrunk by it. fogcatcher
+    upscale and sample --then use such a model."""
+    upscale_noise: NoiseLevel = Setup.upscale_noise
+    """Most noise on the small pictures while it learns, 0 to 1: with more it trusts them less."""
     batch_size: Annotated[Count | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = Setup.batch_size
     """Pictures per step. Default: 32; 64 for large networks."""
     micro_batch: Annotated[Count | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None

@@ -76,6 +76,14 @@ class SigmaLabel:
 
 
 @dataclass(frozen=True)
+class RateLabel:
+    """sqrt(alpha_bar), the share of signal: 1 at t = 0 (Saharia et al. 2021, "SR3", section 2.3)."""
+
+    def __call__(self, schedule: Schedule, t: Times) -> Times:
+        return (schedule.log_snr(t) / 2).exp().arctan().sin()
+
+
+@dataclass(frozen=True)
 class Preconditioning(ABC):
     """c_skip, c_out, c_in as functions of the rates, and the number the network is told."""
 

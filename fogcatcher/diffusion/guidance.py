@@ -75,6 +75,16 @@ class Conditioned(Wrapped):
 
 
 @dataclass(frozen=True)
+class Told(Wrapped):
+    """``inner`` told more in every call, whatever is wished: guidance leads neither to it nor away."""
+
+    told: Condition
+
+    def __call__(self, x_t: Samples, t: Times, cond: Condition | None = None) -> Samples:
+        return self.inner(x_t, t, {**(cond or {}), **self.told})
+
+
+@dataclass(frozen=True)
 class ClassifierFree(Wrapped):
     """Classifier-free guidance of scale w: ``uncond + w (cond - uncond)``.
 

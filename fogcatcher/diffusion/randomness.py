@@ -65,7 +65,7 @@ def randn_like(x: Samples, generator: Generator) -> Samples:
 def step_generator(
     seed: int,
     step: int,
-    stream: Literal["noise", "order", "dropout", "augmentation"],
+    stream: Literal["noise", "order", "dropout", "augmentation", "upscaling"],
     device: torch.device | str = "cpu",
 ) -> torch.Generator:
     """Return the generator of training step (or pass) ``step`` of the run with this ``seed``.
@@ -75,6 +75,9 @@ def step_generator(
     """
     # The mixing step of SplitMix64 (Steele, Lea, Flood 2014): neighbours become unrelated seeds.
     z = 2 * seed + (stream == "order")
+    if stream == "upscaling":
+        # Its draws are shaped like those of the noise, which must be others.
+        z ^= 0x5851F42D4C957F2D
     z = (z * 0x9E3779B97F4A7C15 + step * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) % 2**64
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64

@@ -45,10 +45,15 @@ def edit_to_json(edit: Edit) -> dict[str, object]:
     return {"kind": kind, **{field.name: _to_json(getattr(edit, field.name)) for field in settings}}
 
 
-def edit_from_json(row: Mapping[str, object]) -> Edit:
-    """Return the edit of a recipe. Raises UserError for a kind or setting that this version does not know."""
+def kind_of_edit(row: Mapping[str, object]) -> type[Edit]:
+    """Return the class of the edit of a recipe. Raises UserError for one that this version does not know."""
     written = str(row.get("kind"))
-    kind = named("kind of edit", RENAMED.get(written, written), EDITS)
+    return named("kind of edit", RENAMED.get(written, written), EDITS)
+
+
+def edit_from_json(row: Mapping[str, object]) -> Edit:
+    """Return the edit of a recipe. Raises UserError as ``kind_of_edit``, and for what cannot be."""
+    kind = kind_of_edit(row)
     try:
         values = {name: _from_json(name, value) for name, value in row.items() if name != "kind"}
         return typed_fields(kind, values)

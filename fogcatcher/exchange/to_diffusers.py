@@ -44,7 +44,7 @@ from fogcatcher.model.build import build_grid
 from fogcatcher.model.config import write_json
 from fogcatcher.model.model import Model
 from fogcatcher.model.model_card import example, model_card
-from fogcatcher.model.own_way import check_not_by_chance, grid_of, own_way
+from fogcatcher.model.own_way import check_exportable, grid_of, own_way
 from fogcatcher.model.privacy import public_conditions
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
 
@@ -77,7 +77,7 @@ def to_diffusers(model: Model, folder: Path, sheet: Image.Image | None = None) -
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: name a new folder for the export.")
-    check_not_by_chance(model.config, "a pipeline of diffusers")
+    check_exportable(model.config, "a pipeline of diffusers")
     pictures = model.config.pictures
     plain = _plain(model)
     if plain:

@@ -24,7 +24,7 @@ from fogcatcher.diffusion.schedules import BetaSchedule, Schedule
 from fogcatcher.exchange.wrapped import program_of
 from fogcatcher.model.build import build_grid
 from fogcatcher.model.model import Model
-from fogcatcher.model.own_way import check_not_by_chance, grid_of
+from fogcatcher.model.own_way import check_exportable, grid_of
 from fogcatcher.model.privacy import public_conditions, public_config
 
 
@@ -42,7 +42,7 @@ def to_onnx(model: Model, path: Path) -> None:
         raise UserError(
             f"writing ONNX needs the '{error.name}' library: pip install 'fogcatcher[onnx]'."
         ) from error
-    check_not_by_chance(model.config, "an ONNX file")
+    check_exportable(model.config, "an ONNX file")
     _ = model.config.pictures  # which says so where a model draws none
     graph = _graph(model)
     onnx.helper.set_model_props(graph, facts(model))

@@ -164,7 +164,7 @@ class Monitor:
         device, total, count = model.device, 0.0, 0
         for part in rows[:LOSSES].split(64):
             x0 = self._kind.to_model(self._dataset.rows[part]).to(device)
-            cond = {name: values[part].to(device) for name, values in known.items()}
+            cond = {name: values[part].to(device) for name, values in known.items()} | model.told_of(x0)
             with torch.no_grad():
                 total += len(part) * self._objective(model.denoiser, x0, cond, generator).item()
             count += len(part)

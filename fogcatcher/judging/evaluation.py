@@ -305,6 +305,7 @@ def draw(
             condition=wishes[part],
             settings=settings.drawing,
             seeds=range(first + part.start, first + part.stop),
+            edit=model.redrawing(dataset.rows[asked[part]]),
             progress=progress,
         ).rows
     processes.sum([drawn])

@@ -80,7 +80,7 @@ def errors_at(
     for part in rows.split(64):
         x0 = model.config.kind.to_model(dataset.rows[part]).to(device)
         noise = torch.randn(x0.shape, generator=generator).to(x0)
-        cond = {name: values[part].to(device) for name, values in known.items()}
+        cond = {name: values[part].to(device) for name, values in known.items()} | model.told_of(x0)
         with torch.no_grad():
             x0_hat = model.denoiser(model.denoiser.process.corrupt(x0, t, noise), t.expand(len(x0)), cond)
         found.append((x0 - x0_hat).square().flatten(1).mean(1).cpu())

@@ -20,6 +20,7 @@ from fogcatcher.diffusion.denoiser import (
     LearnedVarianceDenoiser,
     LogSNRLabel,
     Preconditioning,
+    RateLabel,
     SigmaLabel,
     StepLabel,
 )
@@ -121,6 +122,7 @@ def wanted_of(config: RunConfig, conditions: ConditionSpec) -> Wanted:
         config.kind.shape[1:],
         _inputs(config, conditions),
         answers=2 if config.method.learns_variance else 1,
+        upscaled=config.upscaling.factor if config.upscaling else 1,
     )
 
 
@@ -137,6 +139,7 @@ def _label(config: RunConfig, schedule: Schedule) -> Label:
         "step": StepLabel(steps),
         "step_from_0": StepLabel(steps, first=0),
         "sigma": SigmaLabel(steps),
+        "rate": RateLabel(),
     }
     return named("label", label, labels)
 

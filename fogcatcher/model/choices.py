@@ -157,6 +157,7 @@ SCHEDULES: Mapping[str, Choice[Schedule]] = {
     "ddpm": _linear(1000, " (DDPM)"),
     "course": _linear(500, " (the course)"),
     "annotated": _linear(300, " (the annotated tutorial)"),
+    "sr3": _betas("linear_betas", "betas rising in a line (SR3)", 2000, more=_rising(1e-6, 0.01)),
     "ddpm_zero_snr": _betas(
         "linear_betas", "betas in a line, no signal left", 1000, zero_snr=1, more=_rising(1e-4, 0.02)
     ),

@@ -13,6 +13,7 @@ from torch import nn
 from fogcatcher.base.errors import Message, UserError, known_name
 from fogcatcher.base.typed_json import shown
 from fogcatcher.data.pictures import augmentation
+from fogcatcher.diffusion.upscaling import UPSCALING
 from fogcatcher.model import network_options
 from fogcatcher.model.config import NetworkConfig
 from fogcatcher.model.weights_fit import on_meta
@@ -26,6 +27,7 @@ from fogcatcher.networks.song_unet import ddpmpp, ncsnpp
 from fogcatcher.networks.thesis_unet import ATTENTIVE, FINAL, VANILLA, Stage, ThesisUNet
 from fogcatcher.networks.transformer import DiT, Pictures, Sequences, Tokens
 from fogcatcher.networks.unet import SignalUNet, UNet
+from fogcatcher.networks.upscaler import LEVEL, Upscaler
 from fogcatcher.networks.variations import (
     AnnotatedChoices,
     SmallChoices,
@@ -62,6 +64,8 @@ class Wanted:
     """(height, width) of pictures, (length,) of signals."""
     inputs: Mapping[str, Form]
     answers: int = 1
+    upscaled: int = 1
+    """How much larger the pictures are than those that the network is told of; 1 where it is told of none."""
 
 
 @dataclass(frozen=True)
@@ -306,6 +310,10 @@ def build_network(wanted: Wanted) -> nn.Module:
     """
     row = row_of(wanted.config.name)
     wanted = replace(wanted, config=_with_options(wanted.config, wanted.config.options))
+    if wanted.upscaled > 1:
+        inputs = {**wanted.inputs, UPSCALING: LEVEL}
+        inner = replace(wanted, channels=2 * wanted.channels, inputs=inputs)
+        return Upscaler(row.build(inner), wanted.channels, wanted.upscaled)
     if len(wanted.size) == 2:
         return row.build(wanted)
     if wanted.config.name == "small" and "patch" in wanted.config.options:

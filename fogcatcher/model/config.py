@@ -21,6 +21,7 @@ from fogcatcher.data.kinds import KINDS
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.data.pictures.upscaling import Upscaling
 from fogcatcher.model.choices import ADVERSARIAL, COLUMNS, HYBRID, LOSSES, row_in_words
 from fogcatcher.model.network_options import Values
 from fogcatcher.model.places import CONFIG
@@ -52,7 +53,7 @@ class Method:
     """What errors weigh."""
     label: str = "own"
     """How the network is told the noise level: own (log_snr, or step numbers for networks made for them),
-    log_snr, t, step, step_from_0, sigma."""
+    log_snr, t, step, step_from_0, sigma, rate."""
     betas: Annotated[tuple[Annotated[float, Range(0, 1)], ...], Length(0, 100_000)] = ()
     """The table of the schedule "betas"."""
     options: Annotated[Mapping[str, float], Length(0, 40)] = field(default_factory=dict)
@@ -180,6 +181,8 @@ class RunConfig:
     """The model that it started from; None where it began anew."""
     distilled: Distilled | None = None
     """How it learned to draw in few steps; None where it did not."""
+    upscaling: Upscaling | None = None
+    """How small pictures are made large; None where it draws without them."""
 
     def to_json(self) -> dict[str, Any]:
         tree = dataclasses.asdict(self)

@@ -28,11 +28,13 @@ from fogcatcher.data.hub import PREFIX
 from fogcatcher.data.pictures.palettes import BUILT_IN, Palette
 from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
 from fogcatcher.diffusion.edits.edit import Edit, Host
+from fogcatcher.diffusion.edits.enlarging import Enlarge
 from fogcatcher.diffusion.edits.variation import noise_left
-from fogcatcher.diffusion.guidance import Clipped, Conditioned, Thresholded
+from fogcatcher.diffusion.guidance import Clipped, Conditioned, Guide, Thresholded, Told
 from fogcatcher.diffusion.randomness import SampleGenerator
 from fogcatcher.diffusion.sampling.samplers import State, sample
 from fogcatcher.diffusion.tensors import Condition, OnePicture, Samples, Times
+from fogcatcher.diffusion.upscaling import UPSCALING
 from fogcatcher.drawing.drawing import Drawing
 from fogcatcher.drawing.edit_recipe import edit_recipe
 from fogcatcher.drawing.finishing import training_palette, write_training_palette
@@ -270,7 +272,8 @@ class Model:
         own = generator.randn_like(torch.empty(len(seeds), *shape, device=self.device))
         noise = own if noise is None else noise.to(own)  # drawn either way, so that what follows is the same
         try:
-            denoiser = edit.denoiser(host, self.steered(wishes, settings))
+            told = edit.told(host, len(seeds), generator)
+            denoiser = edit.denoiser(host, self.steered(wishes, settings, told))
             x = edit.start(host, noise, times)
         except ValueError as error:  # an edit that does not suit this model says so
             raise UserError(f"{error}.") from error
@@ -281,7 +284,13 @@ class Model:
 
     def host(self, settings: Settings) -> Host:
         """Return what an edit may ask of this model."""
-        return Host(self.denoiser.process, self.config.kind.to_model, partial(self._led_only, settings))
+        upscaling = self.config.upscaling
+        return Host(
+            self.denoiser.process,
+            self.config.kind.to_model,
+            partial(self._led_only, settings),
+            upscaling.factor if upscaling else 1,
+        )
 
     def _led_only(
         self, settings: Settings, wishes: Sequence[Mapping[str, Wish]], guidance: float
@@ -289,29 +298,48 @@ class Model:
         wishes = [self.conditions.clean(wish) for wish in wishes]
         return self.steered(wishes, replace(settings, guidance=guidance, steering=NO_STEERING))
 
-    def steered(self, wishes: Sequence[Mapping[str, Wish]], settings: Settings) -> DenoiserLike:
-        """Return the denoiser with conditions, guidance and limit filled in, as samplers call it."""
-        denoiser: DenoiserLike = Conditioned(self._guided(settings, len(wishes)), self.encoded(wishes))
+    def steered(
+        self, wishes: Sequence[Mapping[str, Wish]], settings: Settings, told: Condition | None = None
+    ) -> DenoiserLike:
+        """Return the denoiser with conditions, guidance and limit filled in, as samplers call it.
+
+        ``told`` is what the network hears beside the wishes, whatever guidance asks.
+        """
+        inside = partial(Told, told=told) if told else _as_it_is
+        denoiser: DenoiserLike = Conditioned(
+            self._guided(settings, len(wishes), inside), self.encoded(wishes)
+        )
         if settings.limit == "none":
             return denoiser
         return Clipped(denoiser) if settings.limit == "clip" else Thresholded(denoiser)
 
-    def _guided(self, settings: Settings, pictures: int) -> DenoiserLike:
+    def _guided(self, settings: Settings, pictures: int, inside: Guide) -> DenoiserLike:
         how, negative = settings.steering, None
         if how.negative is not None:
             negative = self.encoded([self.conditions.clean(how.negative)] * pictures)
         return guided(
-            self.denoiser,
+            inside(self.denoiser),
             settings.guidance,
             how,
             negative=negative,
-            weaker=self.weaker(how.guide_with).denoiser if how.guide_with is not None else None,
+            weaker=inside(self.weaker(how.guide_with).denoiser) if how.guide_with is not None else None,
             log_prob=self.classifier.log_prob if how.classifier else None,
         )
 
     def encoded(self, wishes: Sequence[Mapping[str, Wish]]) -> Condition:
         """Return what is asked for as the network hears it: attribute -> (B, k), where the model computes."""
         return {name: weights.to(self.device) for name, weights in self.conditions.encode(wishes).items()}
+
+    def told_of(self, x0: Samples) -> Condition:
+        """Return what the network is told of samples beside their conditions: an upscaler, them as small."""
+        upscaling = self.config.upscaling
+        return {UPSCALING: upscaling.told(x0)} if upscaling else {}
+
+    def redrawing(self, rows: Tensor) -> Edit | None:
+        """Return the edit by which a model is judged on rows, (B, C, ...): an upscaler draws them anew from
+        their small pictures; every other model draws without any (None)."""
+        upscaling = self.config.upscaling
+        return Enlarge(upscaling.shrunk(rows), upscaling.factor) if upscaling else None
 
     @cached_property
     def classifier(self) -> TrainedClassifier:
@@ -413,6 +441,10 @@ class Model:
         """Return the hash that a model of these very weights has once it is saved and loaded."""
         tensors = {name: value.contiguous().cpu() for name, value in self.denoiser.state_dict().items()}
         return short_hash(save(tensors))
+
+
+def _as_it_is(denoiser: DenoiserLike) -> DenoiserLike:
+    return denoiser
 
 
 def _check_noise(noise: Tensor, shape: tuple[int, ...]) -> None:

@@ -42,8 +42,10 @@ def grid_of(config: RunConfig) -> str:
     return own_way(config).get("grid", config.method.grid)
 
 
-def check_not_by_chance(config: RunConfig, what: str) -> None:
-    """Raises UserError for a model whose answers a latent picks, where ``what`` is written tells it none."""
+def check_exportable(config: RunConfig, what: str) -> None:
+    """Raises UserError for a model told more than wishes, where ``what`` is written can tell it no more."""
+    if config.upscaling:
+        raise UserError(f"{what} cannot give a model the small pictures that it makes large.")
     if config.method.latents:
         own = own_way(config)
         raise UserError(

@@ -19,6 +19,7 @@ PRESETS: Mapping[str, Method] = {
     "edm": Method("edm", "edm", "lognormal_edm", "karras"),
     "v_cosine": Method("cosine", "v", "uniform", "uniform"),
     "flow": Method("flow", "velocity", "logitnormal", "uniform"),
+    "sr3": Method("sr3", "eps", "uniform", "uniform", loss="l1", label="rate"),
     "ddgan": Method("vp", "x0", "discrete", "uniform", loss="adversarial"),
 }
 """Each paper's own choices (docs/methods.md); "default" is the row that measured best for small pictures."""

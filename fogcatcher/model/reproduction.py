@@ -24,7 +24,7 @@ from fogcatcher.data.pictures.spec import Pictures
 from fogcatcher.diffusion.edits.edit import Edit
 from fogcatcher.drawing.atlas import Atlas
 from fogcatcher.drawing.drawing import Drawing
-from fogcatcher.drawing.edit_recipe import edit_from_json
+from fogcatcher.drawing.edit_recipe import edit_from_json, kind_of_edit
 from fogcatcher.drawing.recipe import FileRecipe, PictureRecipe, read_file_recipe
 from fogcatcher.drawing.sheet_forms import Columns, Laid, PreviewRow, SheetForm
 from fogcatcher.model.config import BEST, CONFIG, WEIGHTS
@@ -168,6 +168,9 @@ def _check_size(recipe: FileRecipe, drawn_by: dict[str, Model], pixels: Rgba) ->
         )
 
 
+SEVERAL_SIZES = "the pictures of this recipe have several sizes, which no sheet of this program has."
+
+
 def _draw(
     pictures: Sequence[PictureRecipe],
     drawn_by: dict[str, Model],
@@ -182,7 +185,7 @@ def _draw(
             progress(number + 1, len(batches))
     first = drawings[0]
     if len({drawing.rows.shape[1:] for drawing in drawings}) > 1:
-        raise UserError("the pictures of this recipe have several sizes, which no sheet of this program has.")
+        raise UserError(SEVERAL_SIZES)
     return replace(
         first,
         rows=torch.cat([drawing.rows for drawing in drawings]),
@@ -207,15 +210,22 @@ def _batches(pictures: Sequence[PictureRecipe]) -> Iterator[list[PictureRecipe]]
     """Neighbours that were drawn together: alike in all but seed and condition, at rising places."""
     batch: list[PictureRecipe] = []
     for made in pictures:
-        alike = batch and replace(made, seed=0, condition={}, batch=(0, made.batch[1])) == replace(
-            batch[-1], seed=0, condition={}, batch=(0, batch[-1].batch[1])
-        )
+        alike = batch and _in_common(made) == _in_common(batch[-1])
         if batch and not (alike and made.batch[0] > batch[-1].batch[0]):
             yield batch
             batch = []
         batch.append(made)
     if batch:
         yield batch
+
+
+def _in_common(made: PictureRecipe) -> PictureRecipe:
+    """What is the same of all pictures of a batch."""
+    edit = made.edit
+    if edit is not None:
+        own = kind_of_edit(edit).own
+        edit = {name: value for name, value in edit.items() if name not in own}
+    return replace(made, seed=0, condition={}, edit=edit, batch=(0, made.batch[1]))
 
 
 def _draw_batch(batch: Sequence[PictureRecipe], model: Model) -> Drawing:
@@ -229,7 +239,7 @@ def _draw_batch(batch: Sequence[PictureRecipe], model: Model) -> Drawing:
     drawing = model.sample(
         seeds=[made.seed for made in rows],
         condition=[made.condition for made in rows],
-        edit=_edit_of(batch),
+        edit=_edit_of(rows),
         settings=batch[0].settings,
     )
     places = [made.batch[0] for made in batch]
@@ -242,8 +252,12 @@ def _draw_batch(batch: Sequence[PictureRecipe], model: Model) -> Drawing:
 
 
 def _edit_of(batch: Sequence[PictureRecipe]) -> Edit | None:
-    """Return the edit that these pictures, which are alike in it, were made by; None for those drawn anew."""
-    return None if batch[0].edit is None else edit_from_json(batch[0].edit)
+    """Return the edit that these pictures were made by; None for those drawn anew."""
+    first, *others = [edit_from_json(made.edit) for made in batch if made.edit is not None] or [None]
+    try:
+        return first and first.joined([edit for edit in others if edit])
+    except ValueError as error:
+        raise UserError(SEVERAL_SIZES) from error
 
 
 # --- comparing ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.data.conditions.conditions import Attribute, Category, ConditionSpec, Tags
@@ -23,7 +23,9 @@ from fogcatcher.model.model import SHIPPED, Model
 from fogcatcher.model.model_card import LICENCE
 from fogcatcher.networks.embeddings import table_name
 from fogcatcher.networks.unet import UNet
+from fogcatcher.networks.upscaler import Upscaler
 
+INSIDE_UPSCALER = "network.inner."
 TABLES = "network.condition.tables."
 """Start of the names of the weights that hear conditions."""
 MOSTLY = 0.5
@@ -84,7 +86,7 @@ def take_over(
             ours=config.kind.name,
         )
         raise UserError(message, about="start_from")
-    fresh, found = target.state_dict(), _fitting(source, target, config, conditions)
+    fresh, found = _weights(target), _fitting(source, target, config, conditions)
     taken, in_all = (sum(weight.numel() for weight in part.values()) for part in (found, fresh))
     if taken < FEWEST_FIT * in_all:
         message = Message(
@@ -97,17 +99,28 @@ def take_over(
             share=taken / in_all,
         )
         raise UserError(message, about="start_from")
-    target.load_state_dict({**fresh, **found})
+    target.load_state_dict(dict(zip(target.state_dict(), {**fresh, **found}.values(), strict=True)))
     new = [name for name in fresh if name not in found]
     start = Start(name, source.hash, licence_of(source.folder), taken, in_all - taken)
     return start, [_in_words(name, taken / in_all, new)]
+
+
+def _weights(denoiser: Denoiser) -> dict[str, Tensor]:
+    """The weights by name; of an upscaler by those of the network in it, which is like any other."""
+    whole = denoiser.state_dict().items()
+    return {name.replace(INSIDE_UPSCALER, "network.", 1): weight for name, weight in whole}
+
+
+def _network(denoiser: Denoiser) -> nn.Module:
+    """The network, or what is in an upscaler."""
+    return denoiser.network.inner if isinstance(denoiser.network, Upscaler) else denoiser.network
 
 
 def _fitting(
     source: Model, target: Denoiser, config: RunConfig, conditions: ConditionSpec
 ) -> dict[str, Tensor]:
     """All weights of the model that mean the same in the new network: name -> numbers."""
-    theirs, ours = source.denoiser.state_dict(), target.state_dict()
+    theirs, ours = _weights(source.denoiser), _weights(target)
     found = {
         name: weight
         for name, weight in theirs.items()
@@ -154,13 +167,16 @@ def _names(attribute: Attribute) -> Sequence[str]:
 
 def _of_other_channels(source: Model, target: Denoiser, config: RunConfig) -> dict[str, Tensor]:
     """The first and the last kernel of the small network for another number of channels."""
-    theirs, ours = source.denoiser.network, target.network
+    theirs, ours = _network(source.denoiser), _network(target)
     had, wanted = source.config.kind.shape[0], config.kind.shape[0]
-    if had == wanted or not (
+    sees_more = config.upscaling is not None and source.config.upscaling is None
+    if (had == wanted and not sees_more) or not (
         isinstance(theirs, UNet) and isinstance(ours, UNet) and theirs.patch == ours.patch
     ):
         return {}
     M = channels_of_old(wanted, had)
+    if sees_more:  # a small picture, of which the old model knows nothing
+        M = torch.cat([M, torch.zeros_like(M)], 1)
     # x_old = M x_new, so W_new = W_old M where x enters; and where it leaves, W_new = M^+ W_old.
     inputs = theirs.enter.weight.unflatten(1, (had, -1))
     found = {"network.enter.weight": torch.einsum("wopij,on->wnpij", inputs, M).flatten(1, 2)}
@@ -170,7 +186,7 @@ def _of_other_channels(source: Model, target: Denoiser, config: RunConfig) -> di
         found[f"network.exit.{len(theirs.exit) - 1}.{name}"] = torch.einsum(
             "no,aop...->anp...", back, parts
         ).flatten(0, 2)
-    shapes = {name: weight.shape for name, weight in target.state_dict().items()}
+    shapes = {name: weight.shape for name, weight in _weights(target).items()}
     return {name: weight.detach() for name, weight in found.items() if weight.shape == shapes.get(name)}
 
 

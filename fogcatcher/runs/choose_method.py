@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from fogcatcher.base.devices import best_device
-from fogcatcher.base.errors import named
+from fogcatcher.base.errors import Message, UserError, named
 from fogcatcher.data.conditions import sentences
 from fogcatcher.data.conditions.column_types import Controls
 from fogcatcher.data.conditions.conditions import Tags
 from fogcatcher.data.pictures.augmentation import kinds_in
 from fogcatcher.model.build import check_method
-from fogcatcher.model.choices import COLUMNS
+from fogcatcher.model.choices import ADVERSARIAL, COLUMNS
 from fogcatcher.model.choose_network import check_asked, network_choices
 from fogcatcher.model.config import Method, NetworkConfig, RunConfig
 from fogcatcher.model.network_options import in_words as options_in_words
@@ -75,6 +75,11 @@ def check_names(setup: Setup) -> None:
         local_folder(setup.start_from)
     if setup.text_encoder is not None:
         sentences.width(setup.text_encoder)
+    if setup.upscale and method_of(setup).loss == ADVERSARIAL:
+        raise UserError(
+            Message("{@upscale} does not go with the adversarial loss: choose another {@preset}."),
+            about="upscale",
+        )
 
 
 def silenced(setup: Setup, controls: Controls) -> dict[str, Any]:

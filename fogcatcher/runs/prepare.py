@@ -17,6 +17,7 @@ from fogcatcher.data.kinds import read_any, read_of_kind
 from fogcatcher.data.named_places import from_root, remember
 from fogcatcher.data.pictures.augmentation import Augmentation, choose
 from fogcatcher.data.pictures.spec import PictureSpec, hard_share
+from fogcatcher.data.pictures.upscaling import upscaling_for
 from fogcatcher.data.reading import Dataset, Reading
 from fogcatcher.data.splitting import Split, split, tiny_classes
 from fogcatcher.diffusion.adversarial import Adversarial
@@ -105,6 +106,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
             from_root(setup.data),
         ),
         augmentation=augmentation,
+        upscaling=upscaling_for(setup.upscale, setup.upscale_noise, kind.shape) if setup.upscale else None,
     )
     source = _source(setup, kind, dataset)
     config = _with_network(config, controls.spec, setup, source)
@@ -283,6 +285,7 @@ def assemble(
         ConditionDropout(plan.condition_dropout, plan.attribute_dropout, plan.single_dropout),
         config.augmentation,
         config.kind.to_model,
+        config.upscaling,
     )
     gathered = None
     if devices.shard:

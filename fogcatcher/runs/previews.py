@@ -27,9 +27,11 @@ class Preview:
     Each row is also kept as a strip, ``step-N.png``, so that a resumed run shows the earlier ones.
     """
 
-    def __init__(self, folder: Path, plan: Plan, conditions: ConditionSpec) -> None:
+    def __init__(self, folder: Path, plan: Plan, conditions: ConditionSpec, real: Tensor) -> None:
+        """``real`` are rows of the data, at least one: an upscaler draws the first ten anew."""
         self.folder = folder
         self.seeds = _seeds(conditions)
+        self.real = real[torch.arange(PREVIEW_COLUMNS) % len(real)]
         self.plan(plan)
 
     def plan(self, plan: Plan) -> None:
@@ -42,7 +44,7 @@ class Preview:
 
     def add(self, step: int, model: Model) -> None:
         """Draw the row of this step and write the sheet again; both say by which weights it was drawn."""
-        drawn, hash = model.sample(seeds=self.seeds), model.weights_hash()
+        drawn, hash = model.sample(seeds=self.seeds, edit=model.redrawing(self.real)), model.weights_hash()
         drawn = replace(drawn, made=[replace(made, model=hash, step=step) for made in drawn.made])
         kind, shown = model.config.kind, {}
         path = self.folder / f"step-{step:09d}{kind.suffix}"

@@ -16,6 +16,7 @@ from fogcatcher.base.lock import locked
 from fogcatcher.base.memory import is_out_of_memory
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.data.conditions.conditions import ConditionSpec
+from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
 from fogcatcher.diffusion.objectives import Objective
@@ -147,7 +148,9 @@ class Record:
         self._incidents = RowLog(run.folder / INCIDENTS, run.config.training.steps)
         self._open_logs()
         self.monitor = Monitor(run.config.kind, run.dataset, run.parts, run.objective, run.config.training)
-        self._preview = Preview(run.folder / "samples", run.config.training, run.conditions)
+        shown = (run.parts.held_out if len(run.parts.held_out) else run.parts.train)[:PREVIEW_COLUMNS]
+        real = run.dataset.rows[shown]
+        self._preview = Preview(run.folder / "samples", run.config.training, run.conditions, real)
         self._micro_batch = run.state.setbacks.micro_batch
         if run.state.step == 0:
             self._try("the preview", lambda: self._preview.add(0, run.model))

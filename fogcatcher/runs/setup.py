@@ -13,6 +13,7 @@ from fogcatcher.base.numbers import Seed, check_fields, check_value
 from fogcatcher.base.typed_json import Range
 from fogcatcher.data.conditions.asked import asked_for
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.upscale_choices import MOST_TRAINED, Factor, NoiseLevel
 from fogcatcher.model.network_options import Values
 
 Minutes = Annotated[float, Range(1e-6, 1e6)]
@@ -65,6 +66,11 @@ class Setup:
     """None is what suits the network."""
     precision: str = "auto"
     """float32, bfloat16, or auto: bfloat16 on GPUs that have it."""
+    upscale: Factor | None = None
+    """Learn to draw the pictures from small ones, so many times narrower and lower; None draws from noise
+    alone."""
+    upscale_noise: NoiseLevel = MOST_TRAINED
+    """Most noise on the small pictures in training, 0 to 1."""
 
 
 class Choices(TypedDict, total=False):
@@ -91,6 +97,8 @@ class Choices(TypedDict, total=False):
     network_options: Values
     batch_size: int | None
     precision: str
+    upscale: int | None
+    upscale_noise: float
 
 
 def is_network_chosen(setup: Setup) -> bool:

@@ -11,8 +11,10 @@ from torch import Tensor
 from fogcatcher.data.pictures.augmentation import NAME, Augmentation
 from fogcatcher.data.pictures.spec import to_model
 from fogcatcher.data.pictures.store import PictureTensor
+from fogcatcher.data.pictures.upscaling import Upscaling
 from fogcatcher.diffusion.randomness import step_generator
 from fogcatcher.diffusion.tensors import Condition, Samples
+from fogcatcher.diffusion.upscaling import UPSCALING
 from fogcatcher.training.condition_dropout import ConditionDropout
 
 NO_DROPOUT = ConditionDropout(0.0)
@@ -36,6 +38,8 @@ class Batches:
     augmentation: Augmentation = field(default_factory=Augmentation)
     to_model: Callable[[Tensor], Samples] = to_model
     """From rows to samples, about [-1, 1]."""
+    upscaling: Upscaling | None = None
+    """How each sample is told its own small picture; None where it is not."""
     _pass: tuple[int, Tensor] = field(default=(-1, torch.empty(0, dtype=torch.long)), repr=False)
 
     def indices(self, step: int, size: int) -> Tensor:
@@ -71,6 +75,9 @@ class Batches:
             generator = step_generator(self.seed, step, "augmentation")
             x0, told = self.augmentation(x0, generator, size, share)
             condition = {**condition, NAME: told}
+        if self.upscaling:
+            generator = step_generator(self.seed, step, "upscaling")
+            condition = {**condition, UPSCALING: self.upscaling(x0, generator, size, share)}
         return x0, condition
 
     def to(self, device: torch.device) -> Batches:

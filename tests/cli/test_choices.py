@@ -73,6 +73,8 @@ SETUP = Setup(
     network_options={"blocks": 1, "attention": (16, 8), "middle_attention": False, "dropout": 0.25},
     batch_size=6,
     precision="bfloat16",
+    upscale=2,
+    upscale_noise=0.25,
 )
 METHOD = replace(
     PRESETS["flow"], schedule="ve", prediction="v", times="importance", loss="huber", weighting="min_snr"
@@ -92,6 +94,7 @@ WORDS = [
     "--network-option", "attention=16,8", "--network-option", "middle_attention=no",
     "--network-option", "dropout=0.25",
     "--size-of-model", "tiny", "--precision", "bfloat16", "--batch-size", "6",
+    "--upscale", "2", "--upscale-noise", "0.25",
 ]  # fmt: skip
 
 
@@ -183,6 +186,8 @@ def kept(run: Run) -> dict[str, Any]:
         "network_options": config.network.options,
         "batch_size": plan.batch_size,
         "precision": plan.precision,
+        "upscale": config.upscaling and config.upscaling.factor,
+        "upscale_noise": config.upscaling and config.upscaling.noise,
     }
 
 

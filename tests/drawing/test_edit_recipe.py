@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
+import torch
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.pictures.sheets import read_recipe
 from fogcatcher.diffusion.edits.edit import Edit
+from fogcatcher.diffusion.edits.enlarging import Enlarge
 from fogcatcher.diffusion.edits.inpainting import Inpaint
 from fogcatcher.diffusion.edits.interpolation import Between
 from fogcatcher.diffusion.edits.inversion import Invert
@@ -28,6 +30,7 @@ CASES: list[Edit] = [
     Between(3, PICTURE, (0.0, 0.25, 1.0), HERO, FOOD),
     Recolor(PICTURE),
     Tile(),
+    Enlarge(torch.cat([random_picture(4, (8, 4), seed) for seed in range(3)]), 2, 0.25, False),
 ]
 
 
@@ -37,7 +40,7 @@ def test_every_kind_is_tried():
 
 @pytest.mark.parametrize("edit", CASES, ids=lambda e: type(e).__name__)
 def test_a_png_says_how_to_make_it_again(edit, tmp_path):
-    model = small_model(size=(16, 8))
+    model = small_model(size=(16, 8), upscale=2 if isinstance(edit, Enlarge) else None)
     wishes = [{"kind": "food"}] * 3
     made = model.sample(condition=wishes, seeds=[4, 5, 6], steps=3, guidance=1.0, edit=edit)
     made.save(tmp_path)

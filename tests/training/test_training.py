@@ -183,11 +183,12 @@ def test_a_data_set_smaller_than_the_batch_trains_the_asked_steps(tmp_path, n):
 COMMAND = [sys.executable, "-m", "fogcatcher", "train"]
 
 
+@pytest.mark.parametrize("kind", [[], ["--preset", "ddgan"], ["--upscale", "2"]], ids=str)
 @pytest.mark.slow
-def test_kill_and_resume_goes_on_to_the_bit(tmp_path):
+def test_kill_and_resume_goes_on_to_the_bit(tmp_path, kind):
     """kill -9 somewhere in the middle, --resume, and every logged loss is that of an unbroken run."""
     save_pictures(tmp_path / "data", 20)
-    settings = ["--steps", "60", "--size-of-model", "tiny", "--batch-size", "8"]
+    settings = ["--steps", "60", "--size-of-model", "tiny", "--batch-size", "8", *kind]
     whole, broken = tmp_path / "whole" / "run", tmp_path / "broken" / "run"  # recipes carry the last name
     subprocess.run([*COMMAND, str(tmp_path / "data"), "--out", str(whole), *settings], check=True)
     often = ["--checkpoint-seconds", "0"]

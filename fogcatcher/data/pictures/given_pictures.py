@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from fogcatcher.base.errors import UserError
-from fogcatcher.data.pictures.picture_files import Unreadable, read_picture
+from fogcatcher.base.read_json import plain_bytes
+from fogcatcher.data.pictures.found_sheets import is_own_sheet
+from fogcatcher.data.pictures.picture_files import (
+    MAX_BYTES,
+    Unreadable,
+    has_picture_content,
+    read_picture,
+    reason_of,
+)
 from fogcatcher.diffusion.tensors import OnePicture
 
 
@@ -52,3 +62,34 @@ def _read(path: Path) -> NDArray[np.uint8]:
         return read_picture(path)
     except Unreadable as error:
         raise UserError(f"{path} {error}.") from error
+
+
+def given_pictures(paths: Sequence[Path], channels: int) -> dict[str, OnePicture]:
+    """Return picture files, and those in folders, in a model's ``channels``: name -> (1, C, H, W).
+
+    Names are those of the files without suffix; of two alike the later one gets a number. In a folder
+    whatever is no picture is passed over, and so are sheets that this program has written. Raises UserError
+    as ``given_picture``, and where there is no picture.
+    """
+    found: dict[str, OnePicture] = {}
+    for file in (file for path in paths for file in (_pictures_in(path) if path.is_dir() else [path])):
+        names = (file.stem if i == 1 else f"{file.stem}-{i}" for i in itertools.count(1))
+        found[next(name for name in names if name not in found)] = given_picture(file, channels)
+    if not found:
+        raise UserError(f"there is no picture in {', '.join(map(str, paths)) or 'nothing'}: name one.")
+    return found
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    """The files right in a folder that are single pictures, by name."""
+
+    def is_one(path: Path) -> bool:
+        content = plain_bytes(path, MAX_BYTES)
+        return has_picture_content(content[:16]) and not is_own_sheet(content)
+
+    try:
+        return [path for path in sorted(folder.iterdir()) if path.is_file() and is_one(path)]
+    except OSError as error:
+        raise UserError(f"{folder} {reason_of(error)}.") from error
+    except ValueError as error:
+        raise UserError(f"{folder}: {error}.") from error

@@ -1,21 +1,25 @@
 """Changing a picture instead of drawing a new one: what an edit does to a sampler.
 
-An edit starts the sampler elsewhere, follows another grid, or wraps its step or its denoiser; the sampler
-itself knows nothing of it. Every kind of edit has a file of its own: ``inpainting``, ``variation``,
-``inversion``, ``interpolation``, ``recoloring``, ``tiling``.
+An edit starts the sampler elsewhere, follows another grid, tells the network more, or wraps its step or its
+denoiser; the sampler itself knows nothing of it. Every kind of edit has a file of its own: ``inpainting``,
+``variation``, ``inversion``, ``interpolation``, ``recoloring``, ``tiling``, ``enlarging``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
 
 from fogcatcher.diffusion.denoiser import DenoiserLike
 from fogcatcher.diffusion.process import Process
+from fogcatcher.diffusion.randomness import Generator
 from fogcatcher.diffusion.sampling.samplers import Step
 from fogcatcher.diffusion.schedules import Schedule
-from fogcatcher.diffusion.tensors import Rows, Samples, TimeGrid
+from fogcatcher.diffusion.tensors import Condition, Rows, Samples, TimeGrid
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Host:
     """From 8-bit pictures, (B, C, H, W), to what the network sees of them, about [-1, 1]."""
     steered: Callable[[Sequence[Mapping[str, Any]], float], DenoiserLike]
     """From wishes, one per row, and a scale of guidance to the model's denoiser."""
+    enlarges: int = 1
+    """How many times as large as the small picture that it is told a model draws; 1 where it is told none."""
 
 
 class Edit:
@@ -36,9 +42,24 @@ class Edit:
     (``drawing/edit_recipe.py``).
     """
 
+    own: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold one entry for each picture of a batch; where they hold one alone, it serves all."""
+
     def part(self, rows: slice) -> Edit:
         """Return the edit of these pictures of the batch."""
-        return self
+        entries = {name: getattr(self, name) for name in self.own}
+        return self._with({name: entry[rows] for name, entry in entries.items() if len(entry) > 1})
+
+    def joined(self, others: Sequence[Edit]) -> Edit:
+        """Return the edit of this picture and others', from edits that differ in ``own`` alone.
+
+        Raises ValueError for pictures of several sizes.
+        """
+        every = {name: [getattr(edit, name) for edit in (self, *others)] for name in self.own}
+        return self._with({name: _end_to_end(entries) for name, entries in every.items()})
+
+    def _with(self, entries: Mapping[str, Any]) -> Edit:
+        return replace(self, **entries) if entries else self  # type: ignore[type-var]  # all others are dataclasses
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of one sample, (C, H, W), in place of the model's own."""
@@ -60,6 +81,10 @@ class Edit:
         """Return the step to take, in place of ``step``."""
         return step
 
+    def told(self, host: Host, count: int, generator: Generator) -> Condition:
+        """Return what the network is told of ``count`` pictures beside wishes: attribute -> (B, k)."""
+        return {}
+
     def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
         """Return the denoiser to ask, in place of ``denoiser``."""
         return denoiser
@@ -67,3 +92,11 @@ class Edit:
     def finish(self, pictures: Rows) -> Rows:
         """Return the pictures to keep, (B, C, H, W), from those drawn."""
         return pictures
+
+
+def _end_to_end(entries: Sequence[Any]) -> Any:  # noqa: ANN401 - tensors or tuples
+    if isinstance(entries[0], Tensor):
+        if len({entry.shape[1:] for entry in entries}) > 1:
+            raise ValueError("pictures of several sizes cannot be changed together")
+        return torch.cat(list(entries))
+    return tuple(value for entry in entries for value in entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -46,6 +46,7 @@ class Between(Edit):
     frames are drawn are the caller's. Raises ValueError for weights and rounds that cannot be.
     """
 
+    own = ("weights",)
     a: int | OnePicture
     """A seed, or (1, C, H, W)."""
     b: int | OnePicture
@@ -60,9 +61,6 @@ class Between(Edit):
             raise ValueError("a weight is from 0 (the one end) to 1 (the other)")
         if not 1 <= self.rounds <= MOST_ROUNDS:
             raise ValueError(f"rounds are from 1 to {MOST_ROUNDS}, not {self.rounds}")
-
-    def part(self, rows: slice) -> Edit:
-        return self if len(self.weights) == 1 else replace(self, weights=self.weights[rows])
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         pictures = [end for end in (self.a, self.b) if isinstance(end, Tensor)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fogcatcher.diffusion.edits.edit import Edit
+from fogcatcher.diffusion.edits.enlarging import Enlarge
 from fogcatcher.diffusion.edits.inpainting import Inpaint
 from fogcatcher.diffusion.edits.interpolation import Between
 from fogcatcher.diffusion.edits.inversion import Invert
@@ -19,4 +20,5 @@ EDITS: Mapping[str, type[Edit]] = {
     "between": Between,
     "recolor": Recolor,
     "tile": Tile,
+    "enlarge": Enlarge,
 }
