@@ -18,7 +18,7 @@ from fogcatcher.diffusion.exact import MixtureDenoiser, dataset_denoiser, gaussi
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.grids import NestedKarrasGrid, StraightGrid, UniformGrid
 from fogcatcher.diffusion.sampling.samplers import DDIM, sample
-from fogcatcher.diffusion.sampling.solvers import DPMpp2M
+from fogcatcher.diffusion.sampling.solvers import DPMpp2M, Heun
 from fogcatcher.diffusion.schedules import EDMSchedule
 from tests.every_schedule import SCHEDULES
 
@@ -103,6 +103,29 @@ def test_the_second_order_comes_to_the_exact_path_of_a_gaussian_in_second_order(
     assert 3.7 < errors[0] / errors[1] < 4.4 and 3.8 < errors[1] / errors[2] < 4.2
 
 
+class ExactOfMixture(Exact):
+    """The same for numbers from 0.6 N(1, 0.3) + 0.4 N(-1, 0.2): along the path quantiles stay what they are,
+
+    x_s = F_s^-1(F_t(x_t)),   F_t(x) = sum_k w_k Phi((x - alpha m_k) / sqrt(alpha^2 s_k^2 + sigma^2))
+    """
+
+    WEIGHTS, MEANS, STDS = torch.tensor([[0.6, 0.4], [1.0, -1.0], [0.3, 0.2]], dtype=torch.float64)
+
+    def path(self, x_t, t, s):
+        quantile = self._quantile(x_t, t)
+        low, high = torch.full_like(x_t, -400), torch.full_like(x_t, 400)
+        for _ in range(80):  # bisection, to the last bit
+            middle = (low + high) / 2
+            below = self._quantile(middle, s) < quantile
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return (low + high) / 2
+
+    def _quantile(self, x, t):
+        alpha, sigma = self.process.rates(t, x[..., None])
+        spread = (alpha**2 * self.STDS**2 + sigma**2).sqrt()
+        return (self.WEIGHTS * torch.special.ndtr((x[..., None] - alpha * self.MEANS) / spread)).sum(-1)
+
+
 @pytest.mark.parametrize("kind", [Progressive, Consistency])
 def test_a_point_is_drawn_exactly_in_one_step(kind):
     process, point = Process(EDMSchedule()), torch.tensor([[0.3, -0.8]], dtype=torch.float64)
@@ -116,19 +139,20 @@ def test_a_point_is_drawn_exactly_in_one_step(kind):
     assert torch.allclose(ddim(process, x_t, target, t, 0 * t), point.expand(8, 2), atol=1e-9)
 
 
+@pytest.mark.parametrize("law", [Exact, ExactOfMixture])
 @pytest.mark.parametrize("steps", [1, 2, 4])
 @pytest.mark.parametrize("kind", [Progressive, Consistency])
-def test_the_exact_student_has_no_loss_and_no_gradient(kind, steps):
-    """With a teacher whose steps follow the path of a Gaussian exactly (exact.gaussian_path)."""
+def test_the_exact_student_has_no_loss_and_no_gradient(kind, steps, law):
+    """With a teacher whose steps follow the path of a Gaussian, or of a mixture, exactly."""
     process = Process(EDMSchedule())
     fine = NestedKarrasGrid()(process.schedule, 8)
     coarse = fine[:: 8 // steps]
-    student, teacher = Exact(process, coarse), Exact(process, fine)
+    student, teacher = law(process, coarse), law(process, fine)
     objective = kind.of(teacher, fine, 8 // steps)
     x0 = MEAN + STD * torch.randn(64, 2, dtype=torch.float64, generator=generator())
     loss = objective(student, x0, None, generator())
     (gradient,) = torch.autograd.grad(loss, student.shift)
-    assert loss < 1e-20 and gradient.abs() < 1e-10
+    assert loss < 1e-16 and gradient.abs() < 1e-7
     with torch.no_grad():
         student.shift.add_(0.1)
     assert objective(student, x0, None, generator()) > 1e-4
@@ -147,6 +171,15 @@ def test_with_more_steps_the_teacher_of_a_gaussian_comes_to_its_exact_path_in_fi
         objective = Progressive.of(teacher, fine, m)
         errors.append((objective.target(teacher, x_t, t, None) - exact).square().mean().sqrt().item())
     assert 1.7 < errors[0] / errors[1] < 2.3 and 1.8 < errors[1] / errors[2] < 2.2
+
+
+def test_the_path_of_a_mixture_is_that_of_its_denoiser():
+    process, t = Process(EDMSchedule()), torch.tensor(0.02, dtype=torch.float64)
+    law = ExactOfMixture(process, torch.zeros(1))
+    teacher = MixtureDenoiser(process, law.MEANS[:, None], law.STDS, law.WEIGHTS)
+    x_t = torch.linspace(-3, 3, 25, dtype=torch.float64)[:, None]
+    *_, last = sample(teacher, x_t, torch.linspace(0.02, 0, 201, dtype=torch.float64), Heun(), generator())
+    assert torch.allclose(last.x, law.path(x_t, t.expand(25), 0 * t.expand(25)), atol=2e-3)
 
 
 def test_the_times_are_those_of_the_grid_each_as_often():
