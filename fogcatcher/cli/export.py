@@ -54,13 +54,14 @@ class Export:
 
 @dataclass
 class Import:
-    """Make a run directory of a diffusers model: a UNet2DModel with its scheduler.
+    """Make a run directory of a diffusers model: a UNet2DModel, or one asked in words, with its scheduler.
 
     Example:  fogcatcher import ddpm-cifar10-32 --out runs/cifar10
     """
 
     folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
-    """Folder with unet/ and scheduler/, as diffusers' save_pretrained writes it; safetensors only."""
+    """Folder with unet/ and scheduler/, as diffusers' save_pretrained writes it; safetensors only. One
+    that is asked in words has text_encoder/, too."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Run directory to make. Default: runs/NAME after the folder."""
 

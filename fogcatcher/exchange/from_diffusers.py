@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -20,7 +21,8 @@ from fogcatcher.base.printable import in_one_line
 from fogcatcher.base.read_json import read_json
 from fogcatcher.base.tensor_files import most_bytes, read_tensors
 from fogcatcher.base.typed_json import Length, Range, shown, typed, typed_fields
-from fogcatcher.data.conditions.conditions import Category, ConditionSpec
+from fogcatcher.data.conditions.conditions import Attribute, Category, ConditionSpec
+from fogcatcher.data.conditions.encoded import MOST_TOKENS, EncodedText
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.schedules import (
     cosine_betas,
@@ -29,17 +31,20 @@ from fogcatcher.diffusion.schedules import (
     sigmoid_betas,
     zero_terminal_snr,
 )
+from fogcatcher.exchange import conditional_unet
 from fogcatcher.model.build import build_denoiser, build_schedule
 from fogcatcher.model.choose_network import IMPORTED
 from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
 from fogcatcher.model.model import Model
 from fogcatcher.model.weights_fit import check_weights
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
-from fogcatcher.networks.embeddings import Vector
+from fogcatcher.networks.embeddings import Form, Vector, Vectors
 from fogcatcher.training.fit import Plan
 
 CLASS = "class"
 """The attribute that a table of classes becomes: one-hot rows choose, a row of zeros says nothing."""
+CAPTION = "caption"
+"""The attribute that a network which looks at words is told by."""
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 T = TypeVar("T")
 
@@ -176,30 +181,47 @@ class UNetFacts:
 def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
     """Return the network, in evaluation mode, and the facts of a model folder or pipeline folder.
 
-    The network takes diffusers' timestep as its noise label, and the condition ``CLASS`` where there is a
-    table of classes. Raises UserError when there is no such model, or one that cannot be carried over.
+    The network takes diffusers' timestep as its noise label, the condition ``CLASS`` where there is a table
+    of classes, and ``CAPTION``, the vectors of a text side by side, where it looks at them. Raises UserError
+    when there is no such model, or one that cannot be carried over.
     """
     inner = folder / "unet"
     folder = inner if inner.is_dir() else folder
     tree = _read_json(folder / "config.json")
-    if tree.get("_class_name", "UNet2DModel") != "UNet2DModel":
-        raise UserError(f"{folder} holds a {shown(tree['_class_name'])}; only a UNet2DModel can be imported.")
+    kind = tree.get("_class_name", "UNet2DModel")
+    if kind not in ("UNet2DModel", conditional_unet.NAME):
+        raise UserError(
+            f"{folder} holds a {shown(kind)}; only a UNet2DModel or {conditional_unet.NAME} can be imported."
+        )
+    looks = kind == conditional_unet.NAME
     try:
-        config = _known(Settings, tree)
+        config = _known(Settings, conditional_unet.without_words(tree) if looks else tree)
         facts, shape = _facts(config), _shape(config)
+        if looks:
+            shape = conditional_unet.with_transformers(shape, tree)
         with torch.device("meta"):
-            classes = {CLASS: Vector(facts.classes)} if facts.classes else None
-            network = DDPMUNet(facts.channels, shape, classes, facts.answers)
+            network = DDPMUNet(facts.channels, shape, _told(facts, shape), facts.answers)
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise UserError(f"{folder / 'config.json'} describes no network ({in_one_line(error)}).") from error
     try:
-        weights = _renamed(_read_weights(folder, most_bytes(network)), shape.blocks)
+        theirs = _read_weights(folder, most_bytes(network))
+        if looks:
+            weights = conditional_unet.renamed(theirs, partial(_our_name, blocks=shape.blocks))
+        else:
+            weights = _renamed(theirs, shape.blocks)
         check_weights(network, weights)
         network.load_state_dict(weights, assign=True)
     except (RuntimeError, KeyError, ValueError, IndexError) as error:
         said = in_one_line(error)
         raise UserError(f"the weights in {folder} do not fit its config.json ({said}).") from error
     return network.eval(), facts
+
+
+def _told(facts: UNetFacts, shape: UNetShape) -> dict[str, Form]:
+    told: dict[str, Form] = {CLASS: Vector(facts.classes)} if facts.classes else {}
+    if shape.transformers:
+        told[CAPTION] = Vectors(MOST_TOKENS, shape.transformers.width)
+    return told
 
 
 def read_model(folder: Path) -> Model:
@@ -229,10 +251,28 @@ def read_model(folder: Path) -> Model:
         DataConfig(folder.resolve().name, (), 0, ""),
     )
     names = tuple(str(number) for number in range(facts.classes))
-    conditions = ConditionSpec((Category(CLASS, names),) if names else ())
+    asked: list[Attribute] = [Category(CLASS, names)] if names else []
+    if network.shape.transformers:
+        asked.append(_read_caption(root, network.shape.transformers.width))
+    conditions = ConditionSpec(tuple(asked))
     denoiser = build_denoiser(config, conditions)
     denoiser.network.load_state_dict(network.state_dict())
     return Model(denoiser, config, conditions)
+
+
+def _read_caption(root: Path, width: int) -> EncodedText:
+    """What a pipeline is asked in words: its text encoder lies beside its network, and reads padded texts."""
+    if (root / "vae").is_dir():
+        raise UserError(f"{root} draws in the latents of its vae, not in pixels: it cannot be imported.")
+    encoder = root / "text_encoder"
+    if not encoder.is_dir():
+        raise UserError(f"{root} looks at words, and no text_encoder/ lies beside its network.")
+    caption = EncodedText.of(CAPTION, str(encoder.resolve()), [])
+    if caption.width != width:
+        raise UserError(
+            f"the text encoder of {root} gives vectors of {caption.width}, and its network takes {width}."
+        )
+    return replace(caption, count=MOST_TOKENS, padded=True)
 
 
 def _read_json(path: Path, finite: bool = True) -> dict[str, Any]:

@@ -259,6 +259,7 @@ def _check_shape(s: UNetShape) -> None:
     reasons = {
         "it is not two-dimensional": s.dims != 2,
         "its attention is linear": s.linear_attention,
+        "it looks at words": s.transformers is not None,
         "its weights are standardised": s.standardise,
         "its blocks are divided": s.divisor != 1,
         "its waves are not as many as its first channels": s.frequencies not in (0, s.widths[0]),

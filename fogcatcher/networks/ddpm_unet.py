@@ -32,13 +32,26 @@ from fogcatcher.networks.blocks import (
     halved,
     zeroed,
 )
-from fogcatcher.networks.embeddings import ConditionEmbedding, Form, Said
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, Said, Vectors
+from fogcatcher.networks.spatial_transformer import SpatialTransformer
 
 Channels = Annotated[int, Range(1, 65_536)]
 ChannelsOrNone = Annotated[int, Range(0, 65_536)]
 Blocks = Annotated[int, Range(1, 16)]
 Share = Annotated[float, Range(0, 1)]
 Levels = Length(1, 16)
+
+
+@dataclass(frozen=True)
+class Transformers:
+    """Of those that stand where attention would, and look at the vectors of a text encoder as they are."""
+
+    depth: Annotated[tuple[Annotated[int, Range(1, 64)], ...], Levels]
+    """Blocks of each, level by level."""
+    heads: Annotated[tuple[Channels, ...], Levels]
+    """Heads of their attention, level by level."""
+    width: Channels
+    """Of the vectors."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,8 @@ class UNetShape:
     """Whether the network sees 2 x - 1 instead of x."""
     cross_attention: bool = False
     """Whether words are looked at one by one wherever self-attention stands."""
+    transformers: Transformers | None = None
+    """Spatial transformers in place of all attention; None has none."""
 
 
 class DDPMUNet(nn.Module):
@@ -115,18 +130,23 @@ class DDPMUNet(nn.Module):
         levels = len(s.widths)
         if {len(s.attention_down), len(s.attention_up), len(s.blocks_down), len(s.blocks_up)} != {levels}:
             raise ValueError(f"a shape of {levels} levels needs {levels} entries in each of its tuples")
+        if s.transformers and {len(s.transformers.depth), len(s.transformers.heads)} != {levels}:
+            raise ValueError(f"transformers of {levels} levels need {levels} depths and numbers of heads")
         frequencies = s.frequencies or s.widths[0]
         self.embedding = s.embedding or 4 * frequencies
         self.norm: Norm = partial(group_norm, groups=s.groups, eps=s.eps)
         self.time = TimeEmbedding(frequencies, self.embedding, s.cosine_first, s.frequency_shift)
-        self.condition = ConditionEmbedding(self.embedding, attributes or {}, s.cross_attention)
+        attributes = attributes or {}
+        self.raw = [n for n, form in attributes.items() if s.transformers and isinstance(form, Vectors)]
+        told = {name: form for name, form in attributes.items() if name not in self.raw}
+        self.condition = ConditionEmbedding(self.embedding, told, s.cross_attention)
 
         w = s.widths[0]
         self.enter, skips = conv(s.dims, channels, w), [w]
         self.down, self.middle, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for level, outputs in enumerate(s.widths):
             for _ in range(s.blocks):
-                self.down.append(self._stage(w, outputs, s.attention_down[level]))
+                self.down.append(self._stage(w, level, s.attention_down[level]))
                 skips.append(w := outputs)
             if level < levels - 1:
                 self.down.append(self._halving(w, s.blocks_down[level]))
@@ -135,7 +155,7 @@ class DDPMUNet(nn.Module):
             self.middle.extend([self._middle(w, s.middle_attention), self._middle(w, False)])
         for level, outputs in reversed(list(enumerate(s.widths))):
             for _ in range(s.blocks + 1):
-                self.up.append(self._stage(w + skips.pop(), outputs, s.attention_up[level]))
+                self.up.append(self._stage(w + skips.pop(), level, s.attention_up[level]))
                 w = outputs
             if level > 0:
                 self.up.append(self._doubling(w, s.blocks_up[level]))
@@ -164,15 +184,22 @@ class DDPMUNet(nn.Module):
         heads = channels // wanted if wanted else self.shape.heads
         return SelfAttention(channels, heads, self.shape.dims, norm, wanted or None, divisor)
 
-    def _stage(self, inputs: int, outputs: int, attends: bool) -> Stage:
-        block, s = self._block(inputs, outputs), self.shape
+    def _stage(self, inputs: int, level: int, attends: bool) -> Stage:
+        s, outputs = self.shape, self.shape.widths[level]
+        block = self._block(inputs, outputs)
         if not attends:
             return Stage(block)
+        if s.transformers:
+            return Stage(block, words=self._transformer(s.transformers, level))
         if s.linear_attention:
             attention: nn.Module = LinearAttention(outputs, s.heads, s.dims, self.norm)
         else:
             attention = self._attention(outputs, self.norm, s.divisor)
         return Stage(block, attention, self._words(outputs))
+
+    def _transformer(self, of: Transformers, level: int) -> SpatialTransformer:
+        width, depth, heads = self.shape.widths[level], of.depth[level], of.heads[level]
+        return SpatialTransformer(width, of.width, heads, depth, self.shape.groups)
 
     def _words(self, channels: int) -> CrossAttention | None:
         """What looks at words beside self-attention, in as many heads."""
@@ -188,11 +215,11 @@ class DDPMUNet(nn.Module):
             partial(group_norm, groups=s.middle_groups, eps=s.eps) if s.middle_groups else nn.Identity
         )
         block = self._block(w, w, divisor=s.middle_divisor)
-        return (
-            Stage(block, self._attention(w, norm, s.middle_divisor), self._words(w))
-            if attends
-            else Stage(block)
-        )
+        if not attends:
+            return Stage(block)
+        if s.transformers:
+            return Stage(block, words=self._transformer(s.transformers, -1))
+        return Stage(block, self._attention(w, norm, s.middle_divisor), self._words(w))
 
     def _halving(self, w: int, block: bool) -> Resized:
         s = self.shape
@@ -211,8 +238,9 @@ class DDPMUNet(nn.Module):
         if tuple(x.shape[2:]) != fits:
             raise ValueError(f"sides of {tuple(x.shape[2:])} cannot be halved often enough; {fits} can")
         embedding = self.time(noise_label)
-        said = self.condition.said(cond, embedding)
-        embedding = F.silu(embedding + self.condition(cond, embedding))
+        said = self._said(cond, embedding)
+        told = {name: rows for name, rows in (cond or {}).items() if name not in self.raw}
+        embedding = F.silu(embedding + self.condition(told, embedding))
         h = self.enter(2 * x - 1 if self.shape.recentred else x)
         skips = [h]
         for layer in self.down:
@@ -224,6 +252,16 @@ class DDPMUNet(nn.Module):
             h = self._run(layer, h, embedding, said)
         return self.exit(h)
 
+    def _said(self, cond: Condition | None, like: Tensor) -> Said | None:
+        """What is looked at one by one: vectors as they come, where there are transformers for them."""
+        if not self.shape.transformers:
+            return self.condition.said(cond, like)
+        rows = [cond[name].to(like) for name in self.raw if cond and name in cond]
+        if not rows:
+            return None
+        tokens = torch.cat([row.unflatten(1, (-1, self.shape.transformers.width)) for row in rows], 1)
+        return Said(tokens, (tokens != 0).any(2))
+
     def _run(self, layer: nn.Module, h: Tensor, embedding: Tensor, said: Said | None) -> Tensor:
         if self.checkpointed and torch.is_grad_enabled():
             return checkpoint(layer, h, embedding, said, use_reentrant=False)
@@ -234,13 +272,18 @@ class Stage(nn.Module):
     """A residual block on h and, on the way up, on what came down beside it; then attention."""
 
     def __init__(
-        self, block: ResidualBlock, attention: nn.Module | None = None, words: CrossAttention | None = None
+        self,
+        block: ResidualBlock,
+        attention: nn.Module | None = None,
+        words: CrossAttention | SpatialTransformer | None = None,
     ) -> None:
         super().__init__()
         self.block, self.attention, self.words = block, attention or nn.Identity(), words
 
     def forward(self, h: Tensor, embedding: Tensor, said: Said | None = None) -> Tensor:
         h = self.attention(self.block(h, embedding))
+        if isinstance(self.words, SpatialTransformer):
+            return self.words(h, said)
         return h if self.words is None or said is None else self.words(h, *said)
 
 

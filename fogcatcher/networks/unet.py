@@ -15,6 +15,8 @@ from fogcatcher.networks.embeddings import ConditionEmbedding, Form, NoiseEmbedd
 
 ATTENTION_AT_MOST = 8 * 8
 """Attention looks at every pair of positions, so it stands only where there are few."""
+WORDS_AT_MOST = 16 * 16
+"""Words are few, so more places may look at them; and where these are small, they look at what they mean."""
 HEAD_CHANNELS = 32
 GROUP_CHANNELS = 16
 
@@ -27,8 +29,8 @@ class UNet(nn.Module):
     what the halving needs, and cut back. ``size`` (height, width) only decides where attention stands.
     ``halved`` says by how much a level divides height and width.
     ``attributes`` names what it can be conditioned on, and in which form each comes; with
-    ``cross_attention`` sequences are also looked at word by word, where attention stands. ``answers`` is how
-    many times the channels of the input it returns.
+    ``cross_attention`` sequences are also looked at word by word, down to half the side of those levels.
+    ``answers`` is how many times the channels of the input it returns.
     """
 
     def __init__(
@@ -134,7 +136,8 @@ class Stage(nn.Module):
         heads = max(1, outputs // HEAD_CHANNELS)
         few = positions <= ATTENTION_AT_MOST
         self.attention = SelfAttention(outputs, heads, norm=_norm) if few else nn.Identity()
-        self.words = CrossAttention(outputs, embedding, heads, norm=_norm) if few and listens else None
+        listens = listens and positions <= WORDS_AT_MOST
+        self.words = CrossAttention(outputs, embedding, heads, norm=_norm) if listens else None
 
     def forward(self, x: Tensor, embedding: Tensor, said: Said | None = None) -> Tensor:
         h = self.attention(self.block(x, embedding))

@@ -95,7 +95,7 @@ class SmallChoices:
     patch: Patch | None = None
     """Side of the blocks of pixels that become channels at the input."""
     cross_attention: bool | None = None
-    """Whether places look at each word of a text where attention stands; else it is one vector for all."""
+    """Whether places look at each word of a text, at most 16 x 16 of them; else it is one vector for all."""
 
 
 @dataclass(frozen=True)

@@ -275,7 +275,7 @@ def rewrite(folder: Path, name: str, **changes) -> Path:
         ({"act_fn": "mish"}, "act_fn 'mish' cannot"),
         ({"class_embed_type": "timestep"}, "class_embed_type 'timestep' cannot"),
         ({"out_channels": 5}, "3 channels into 5"),
-        ({"_class_name": "UNet2DConditionModel"}, "only a UNet2DModel"),
+        ({"_class_name": "UNet3DConditionModel"}, "only a UNet2DModel"),
         ({"block_out_channels": [8, 32]}, "do not fit"),
         ({"layers_per_block": 2}, "do not fit"),
         ({"block_out_channels": "wide"}, "describes no network"),

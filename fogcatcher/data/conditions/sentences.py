@@ -89,7 +89,9 @@ def _load(folder: str) -> tuple[Any, Any]:
         ) from error
     here = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **here)
+        beside = Path(folder).parent / "tokenizer"  # as pipelines of diffusers have it
+        apart = beside.is_dir() and not any(Path(folder).glob("*token*"))
+        tokenizer = transformers.AutoTokenizer.from_pretrained(beside if apart else folder, **here)
         kind = transformers.AutoConfig.from_pretrained(folder, **here).model_type
         reader = getattr(transformers, WITHOUT_PICTURES.get(kind, "AutoModel"))
         return tokenizer, reader.from_pretrained(folder, use_safetensors=True, **here).eval()
