@@ -259,6 +259,8 @@ def _check_shape(s: UNetShape) -> None:
     reasons = {
         "it is not two-dimensional": s.dims != 2,
         "its attention is linear": s.linear_attention,
+        "its levels are not equally deep": bool(s.depths),
+        "its levels are halved first": s.resample_first,
         "it looks at words": s.transformers is not None,
         "its weights are standardised": s.standardise,
         "its blocks are divided": s.divisor != 1,

@@ -71,6 +71,12 @@ class UNetShape:
     """Whether the step out of a level, finer to coarser and back, is a residual block or a convolution."""
     blocks: Blocks = 2
     """Residual blocks per level on the way down; one more on the way up."""
+    depths: Annotated[tuple[Blocks, ...], Length(0, 16)] = ()
+    """The same of each level by itself; none: ``blocks`` for all."""
+    resample_first: bool = False
+    """Whether each level, the finest too, is halved before its blocks and doubled after them, and features of
+    the way down are divided by the root of 2. Saharia et al. 2022, "Photorealistic Text-to-Image Diffusion
+    Models with Deep Language Understanding", appendix B.1: the efficient U-Net."""
     dims: Annotated[int, Range(1, 3)] = 2
     frequencies: ChannelsOrNone = 0
     """Features of the sinusoids; 0: ``widths[0]``."""
@@ -128,7 +134,9 @@ class DDPMUNet(nn.Module):
         super().__init__()
         s, self.shape, self.checkpointed = shape, shape, checkpointed
         levels = len(s.widths)
-        if {len(s.attention_down), len(s.attention_up), len(s.blocks_down), len(s.blocks_up)} != {levels}:
+        depths = s.depths or (s.blocks,) * levels
+        of_levels = (s.attention_down, s.attention_up, s.blocks_down, s.blocks_up, depths)
+        if {len(each) for each in of_levels} != {levels}:
             raise ValueError(f"a shape of {levels} levels needs {levels} entries in each of its tuples")
         if s.transformers and {len(s.transformers.depth), len(s.transformers.heads)} != {levels}:
             raise ValueError(f"transformers of {levels} levels need {levels} depths and numbers of heads")
@@ -142,22 +150,27 @@ class DDPMUNet(nn.Module):
         self.condition = ConditionEmbedding(self.embedding, told, s.cross_attention)
 
         w = s.widths[0]
-        self.enter, skips = conv(s.dims, channels, w), [w]
+        self.enter, skips = conv(s.dims, channels, w), list[int]()
+        if not s.resample_first:
+            skips.append(w)
         self.down, self.middle, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for level, outputs in enumerate(s.widths):
-            for _ in range(s.blocks):
+            if s.resample_first:
+                self.down.append(self._halving(w, s.blocks_down[level]))
+                skips.append(w)
+            for _ in range(depths[level]):
                 self.down.append(self._stage(w, level, s.attention_down[level]))
                 skips.append(w := outputs)
-            if level < levels - 1:
+            if level < levels - 1 and not s.resample_first:
                 self.down.append(self._halving(w, s.blocks_down[level]))
                 skips.append(w)
         if s.middle:
             self.middle.extend([self._middle(w, s.middle_attention), self._middle(w, False)])
         for level, outputs in reversed(list(enumerate(s.widths))):
-            for _ in range(s.blocks + 1):
+            for _ in range(depths[level] + 1):
                 self.up.append(self._stage(w + skips.pop(), level, s.attention_up[level]))
                 w = outputs
-            if level > 0:
+            if level > 0 or s.resample_first:
                 self.up.append(self._doubling(w, s.blocks_up[level]))
         leave = zeroed(conv(s.dims, w, answers * channels))
         self.exit = nn.Sequential(self.norm(w), nn.SiLU(), leave)
@@ -234,23 +247,24 @@ class DDPMUNet(nn.Module):
         Raises ValueError when a side of ``x`` cannot be halved often enough, KeyError for an attribute
         that the network was not built with.
         """
-        fits = legal_size(x.shape[2:], len(self.shape.widths))
+        fits = legal_size(x.shape[2:], len(self.shape.widths) + self.shape.resample_first)
         if tuple(x.shape[2:]) != fits:
             raise ValueError(f"sides of {tuple(x.shape[2:])} cannot be halved often enough; {fits} can")
         embedding = self.time(noise_label)
         said = self._said(cond, embedding)
         told = {name: rows for name, rows in (cond or {}).items() if name not in self.raw}
         embedding = F.silu(embedding + self.condition(told, embedding))
-        h = self.enter(2 * x - 1 if self.shape.recentred else x)
-        skips = [h]
+        entered = h = self.enter(2 * x - 1 if self.shape.recentred else x)
+        skips = [] if self.shape.resample_first else [h]
+        part = math.sqrt(0.5) if self.shape.resample_first else 1.0
         for layer in self.down:
             skips.append(h := self._run(layer, h, embedding, said))
         for layer in self.middle:
             h = self._run(layer, h, embedding, said)
         for layer in self.up:
-            h = h if isinstance(layer, Resized) else torch.cat([h, skips.pop()], dim=1)
+            h = h if isinstance(layer, Resized) else torch.cat([h, part * skips.pop()], dim=1)
             h = self._run(layer, h, embedding, said)
-        return self.exit(h)
+        return self.exit(part * (h + entered) if self.shape.resample_first else h)
 
     def _said(self, cond: Condition | None, like: Tensor) -> Said | None:
         """What is looked at one by one: vectors as they come, where there are transformers for them."""

@@ -19,6 +19,7 @@ MOST_LEVELS = 8
 Sides = Annotated[tuple[Annotated[int, Range(1, 4096)], ...], Length(0, 8)]
 Multipliers = Annotated[tuple[Annotated[float, Range(0.125, 16)], ...], Length(1, MOST_LEVELS)]
 WholeMultipliers = Annotated[tuple[Annotated[int, Range(1, 16)], ...], Length(1, MOST_LEVELS)]
+Depths = Annotated[tuple[Blocks, ...], Length(1, MOST_LEVELS)]
 Levels = Annotated[int, Range(1, MOST_LEVELS)]
 Depth = Annotated[int, Range(1, 64)]
 Patch = Annotated[int, Range(1, 16)]
@@ -32,6 +33,10 @@ class UNetChoices:
     """Width of each level as a multiple of the first, the finest first; so many levels as numbers."""
     blocks: Blocks | None = None
     """Residual blocks per level, the depth; one more on the way up."""
+    depths: Depths | None = None
+    """The same of each level by itself, the finest first; so many levels as numbers."""
+    resample_first: bool | None = None
+    """Whether levels are halved before their blocks and doubled after them, as in Imagen: less work."""
     attention: Sides | None = None
     """Sides of the levels that have attention, such as 16,8; none leaves it in the middle alone."""
     middle_attention: bool | None = None
@@ -113,11 +118,24 @@ def varied(shape: UNetShape, size: Sequence[int], choices: UNetChoices) -> UNetS
     parts that exclude each other.
     """
     c, levels = choices, len(shape.widths)
+    there = sides_of(size, levels)
+    if c.depths is not None:
+        if len(c.depths) != levels or c.blocks is not None:
+            raise UserError(
+                f"depths takes a number for each of the {levels} levels, without blocks.",
+                about="network_options",
+            )
+        shape = replace(shape, depths=c.depths)
+    if c.resample_first:
+        # Attention stays at its sides, which are those of other levels now.
+        sides = {side for side, at in zip(there, shape.attention_down, strict=True) if at}
+        there = sides_of(size, levels + 1)[1:]
+        at = tuple(side in sides for side in there)
+        shape = replace(shape, resample_first=True, attention_down=at, attention_up=at)
     said = {name: getattr(c, name) for name in ("blocks", "middle_attention", "scale_shift", "standardise")}
     said |= {name: getattr(c, name) for name in ("linear_attention", "dropout", "cross_attention")}
     shape = replace(shape, **{name: value for name, value in said.items() if value is not None})
     if c.attention is not None:
-        there = sides_of(size, levels)
         check_sides(c.attention, there)
         at = tuple(side in c.attention for side in there)
         shape = replace(shape, attention_down=at, attention_up=at)

@@ -82,6 +82,61 @@ def test_depth_is_so_many_blocks_per_level():
         assert len(parts(network(blocks=blocks), ResidualBlock)) == 3 * (2 * blocks + 1) + 2 + 4
 
 
+def test_every_level_may_have_a_depth_of_its_own():
+    assert count(network(depths=(2, 2, 2))) == PUBLISHED
+    net = network(depths=(1, 2, 4))
+    assert len(parts(net, ResidualBlock)) == sum(2 * depth + 1 for depth in (1, 2, 4)) + 2 + 4
+    for wrong in ({"depths": (1, 2)}, {"depths": (1, 2, 4), "blocks": 2}):
+        with pytest.raises(UserError, match="depths takes a number for each of the 3 levels, without blocks"):
+            network(**wrong)
+
+
+def test_the_efficient_network_does_its_work_at_half_the_side():
+    """One more pair that resamples; every block sees half the side, and attention stays at its sides."""
+    net = network(resample_first=True, attention=(8, 4), resample=False)
+    sides: dict[int, set[int]] = {}
+    for stage in [*net.down, *net.up]:
+        if not isinstance(stage, Resized):
+            stage.block.register_forward_hook(
+                lambda block, given, answer: sides.setdefault(answer.shape[1], set()).add(answer.shape[2])
+            )
+    x = torch.randn(1, 3, 32, 32)
+    assert net(x, torch.zeros(1)).shape == x.shape
+    assert sides == {64: {16}, 128: {8, 4}}
+    usual = network(attention=(16, 8), resample=False)
+    # One more halving and doubling of 64 channels; the rest has the same numbers.
+    assert count(net) - count(usual) == 2 * (9 * 64**2 + 64)
+    shape = varied(SHAPE, SIZE, UNetChoices(resample_first=True))
+    assert shape.attention_down == (True, True, False)  # 16 and 8; ADM's 32 is gone
+    with pytest.raises(ValueError, match="cannot be halved often enough"):
+        net(torch.randn(1, 3, 28, 28), torch.zeros(1))
+
+
+def test_in_the_efficient_network_the_way_down_counts_for_less():
+    """Convolutions that pass on what they see, blocks that add nothing: the answer is worked out by hand."""
+    one = ((2,), (False,), (False,), (False,), (False,))
+    shape = UNetShape(*one, blocks=1, frequencies=8, groups=1, middle=False, resample_first=True)
+    net = DDPMUNet(2, shape)
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            if weight.ndim == 4:
+                nn.init.dirac_(weight) if "conv2" not in name else nn.init.zeros_(weight)
+        for shortcut in [layer.block.shortcut for layer in net.up[:2]]:
+            shortcut.weight.zero_()
+            shortcut.bias.zero_()
+            for channel in range(2):  # the sum of what comes up and what came down
+                shortcut.weight[channel, channel] = shortcut.weight[channel, channel + 2] = 1.0
+        for layer in (net.enter, net.exit[2], net.down[0].layer.conv, net.up[2].layer.conv):
+            layer.bias.zero_()
+    x, seen = torch.randn(1, 2, 4, 4), []
+    net.exit.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    net(x, torch.zeros(1))
+    half = x[..., ::2, ::2]  # a convolution of stride 2 that passes on its middle
+    up = (1 + 2 / math.sqrt(2)) * half
+    expected = (up.repeat_interleave(2, 2).repeat_interleave(2, 3) + x) / math.sqrt(2)
+    torch.testing.assert_close(seen[0], expected, atol=1e-5, rtol=1e-4)
+
+
 def test_heads_part_the_channels():
     """Softmax over positions in each head by itself, as it is written down here."""
     for choice, expected in (({"heads": 4}, {64: 4, 128: 4}), ({"head_channels": 32}, {64: 2, 128: 4})):
