@@ -55,16 +55,16 @@ def prepare(model: Model, dataset: Dataset, width: int = 32, seed: int = 0) -> C
     """Return a new classifier for ``model`` and these pictures. Raises UserError where they do not fit."""
     config, attributes = model.config, model.conditions.attributes
     spec = spec_of(dataset.rows)
-    if spec.shape != config.pictures.shape:
+    if spec.shape != config.pixels.shape:
         raise UserError(
-            f"the model draws pictures of shape {config.pictures.shape}, and these have {spec.shape}: "
+            f"the model draws pictures of shape {config.pixels.shape}, and these have {spec.shape}: "
             "give the pictures it was trained on."
         )
     for attribute in attributes:
         if attribute.name not in dataset.columns:
             raise unknown_name("condition of the model in these pictures", attribute.name, dataset.columns)
     process = model.denoiser.process
-    classifier = new_classifier(model.conditions, config.pictures, process, width, seed)
+    classifier = new_classifier(model.conditions, config.pixels, process, width, seed)
     classifier.network.to(model.device)
     # A run may hold nothing out; the classifier must be judged all the same.
     options = replace(config.data.options, hold_out=config.data.options.hold_out or HOLD_OUT)

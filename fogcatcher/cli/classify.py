@@ -59,7 +59,7 @@ class Classify:
         wishes = candidates(model, self.attribute)
         with reading_bar() as progress:
             options = model.config.data.options
-            dataset = read_for_model(self.pictures, model.config.pictures, options, progress)
+            dataset = read_for_model(self.pictures, model.config.pixels, options, progress)
         with sampling_bar() as progress:
             found = classify(model, dataset.rows[:], self.attribute, self.pairs, self.seed, progress=progress)
         labels = _labels(dataset, next(iter(wishes[0])), found.classes)

@@ -98,7 +98,7 @@ class DrawingArguments(FinishArguments, SteeringArguments):
                 finish=self.finish,
                 progress=progress,
             )
-        print(f"{len(seeds)} {model.config.kind.name}: {folder}, all in one: {folder / 'sheet.png'}")
+        print(f"{len(seeds)} {model.config.kind.drawn.name}: {folder}, all in one: {folder / 'sheet.png'}")
         self.say_sheet(folder / "sheet.png")
         return drawing
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.data.conditions.encoded import Encoded
+from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.pictures.augmentation import choose
+from fogcatcher.model.autoencoder_files import load_autoencoder
 from fogcatcher.model.build import wanted_of
 from fogcatcher.model.choices import COLUMNS
 from fogcatcher.model.choose_network import choose_network, network_choices
@@ -56,6 +59,7 @@ def _has(run: Run) -> dict[str, Any]:
         "size": f"{config.pictures.width}x{config.pictures.height}",
         "condition": config.data.conditions,
         "text_encoder": next((a.encoder for a in run.conditions.attributes if isinstance(a, Encoded)), None),
+        "latents": config.kind.autoencoder if isinstance(config.kind, LatentSpec) else None,
         "augment": tuple(kind.replace("_", "-") for kind, on in kinds.items() if on and kind != "share"),
         "minutes": f"{plan.steps:,} steps",
         "preset": next((name for name, method in PRESETS.items() if method == config.method), "its own"),
@@ -77,6 +81,8 @@ def _is_so(name: str, wanted: Any, has: Any, run: Run) -> bool:  # noqa: ANN401 
     match name:
         case "size":
             return wanted == (config.pictures.height, config.pictures.width)
+        case "latents":
+            return has is not None and load_autoencoder(Path(wanted)).hash == has
         case "augment":
             return choose(wanted, run.dataset.rows, len(run.parts.train))[0] == config.augmentation
         case "start_from":

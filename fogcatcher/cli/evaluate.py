@@ -146,7 +146,7 @@ class Evaluate(SettingsArguments, JudgingArguments):
         if processes.is_first:
             say_cost(model, self.settings(), self.samples)
         with judging_bar() as (told, progress):
-            watch, looks = Watch(told, progress), self._looks(model.config.kind)
+            watch, looks = Watch(told, progress), self._looks(model.config.kind.drawn)
             return evaluate(str(folder), model, dataset, parts, self._settings(), looks, watch, processes)
 
     def _pictures(self, folder: Path) -> Evaluation:
@@ -227,7 +227,7 @@ def _print_bits(model: Model, dataset: Dataset, parts: Split, seed: int, out: Pa
     from fogcatcher.judging.bits import bits_of
     from fogcatcher.model.bound_terms import write_terms
 
-    _ = model.config.pictures  # which says so where a model draws none: bits are those of bytes
+    _ = model.config.pixels  # which says so where a model draws none: bits are those of bytes
     held_out = parts.held_out[:NLL_PICTURES]
     if not len(held_out):
         raise UserError("this run held no pictures out of training, so nothing honest can be measured.")

@@ -58,7 +58,7 @@ class Explain:
         model = load(self.model)
         steps = steps_of(model.config.method) or T_OF_NO_TABLE
         times = None if self.times is None else times_of(self.times, steps)
-        own, pictures = None, model.config.pictures  # which says so where a model draws none
+        own, pictures = None, model.config.pixels  # which says so where a model draws none
         if self.picture is not None:
             own = read_for_model(self.picture, pictures, model.config.data.options).rows[:1]
         name = Path(self.model).resolve().name

@@ -75,6 +75,6 @@ class Import:
         model = read_model(self.folder)
         model.save(out)
         millions = sum(p.numel() for p in model.denoiser.parameters()) / 1e6
-        pictures = model.config.pictures
+        pictures = model.config.pixels
         print(f"{millions:.1f} M parameters, {pictures.width}x{pictures.height}: {out}")
         print(f"draw with it: {command_name()} sample {out} -n 16")

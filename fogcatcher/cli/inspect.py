@@ -62,7 +62,7 @@ class Inspect(DataArguments):
             )
             run = prepare(setup, progress)
         findings = None
-        kind, plan, controls = run.config.kind, forecast(run), run.conditions.to_json()
+        kind, plan, controls = run.config.kind.drawn, forecast(run), run.conditions.to_json()
         if isinstance(kind, PictureSpec):
             findings = inspect_dataset(run.dataset)
             findings = replace(findings, notes=tuple(map(in_flags, findings.notes)))

@@ -41,6 +41,7 @@ from fogcatcher.cli.streams import open_streams
 from fogcatcher.cli.studio import Studio
 from fogcatcher.cli.tile import Tile
 from fogcatcher.cli.train import Train
+from fogcatcher.cli.train_autoencoder import TrainAutoencoder
 from fogcatcher.cli.train_classifier import TrainClassifier
 from fogcatcher.cli.upscale import Upscale
 from fogcatcher.cli.vary import Vary
@@ -66,6 +67,7 @@ Command = (
     | Annotated[Tile, tyro.conf.subcommand("tile")]
     | Annotated[Upscale, tyro.conf.subcommand("upscale")]
     | Annotated[Cascade, tyro.conf.subcommand("cascade")]
+    | Annotated[TrainAutoencoder, tyro.conf.subcommand("train-autoencoder")]
     | Annotated[TrainClassifier, tyro.conf.subcommand("train-classifier")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]

@@ -101,7 +101,7 @@ class Sample(FinishArguments, SteeringArguments):
             draw_files(model, asked, out, processes, progress=progress)
         seconds = time.perf_counter() - start
         what = "all" if shown == len(seeds) else f"the first {shown:,}"
-        drawn = f"{len(seeds)} {model.config.kind.name} in {seconds:.1f} s"
+        drawn = f"{len(seeds)} {model.config.kind.drawn.name} in {seconds:.1f} s"
         print(f"{drawn}: {out}, {what} in one: {out / 'sheet.png'}")
         self.say_sheet(out / "sheet.png")
         if not self.condition:

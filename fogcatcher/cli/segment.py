@@ -52,7 +52,7 @@ class Segment:
         from fogcatcher.model.model import load
 
         model = load(self.model)
-        spec = model.config.pictures
+        spec = model.config.pixels
         known = read_labelled(self.labelled, spec)
         with reading_bar() as progress:
             dataset = _without_masks(read_for_model(self.pictures, spec, model.config.data.options, progress))

@@ -84,7 +84,7 @@ def describe_run(run: Run, verbose: bool = False) -> None:
     plan = run.config.training
     millions = sum(p.numel() for p in run.state.denoiser.parameters()) / 1e6
     among = f", divided among {run.processes.count} processes" if run.processes.count > 1 else ""
-    steps = f"{plan.steps:,} steps of {plan.batch_size} {run.config.kind.name}{among}"
+    steps = f"{plan.steps:,} steps of {plan.batch_size} {run.config.kind.drawn.name}{among}"
     print(f"network: {millions:.2f} M parameters; {steps}")
 
 

@@ -8,15 +8,15 @@ its own in ``data/`` and one row in ``data/kinds.py``. The mathematics, networks
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from fogcatcher.data.pictures.store import Pictures
+from fogcatcher.data.pictures.store import Pictures, PictureTensor
 from fogcatcher.diffusion.tensors import Samples
 
 
@@ -33,6 +33,13 @@ class Extractor(Protocol):
         ...
 
     def __call__(self, pictures: Tensor) -> Float64[Tensor, "N D"]: ...
+
+
+class Prepared(NamedTuple):
+    """What batches are taken from, and how a part of it becomes samples."""
+
+    data: PictureTensor
+    to_model: Callable[[Tensor], Samples]
 
 
 class Kind(ABC):
@@ -87,6 +94,23 @@ class Kind(ABC):
     @abstractmethod
     def read(self, path: Path, count: int) -> Tensor:
         """Return the ``count`` rows of a file that ``save`` wrote."""
+
+    @property
+    def drawn(self) -> Kind:
+        """The kind of what people are given: this one, unless samples stand for something else."""
+        return self
+
+    def prepared(self, rows: PictureTensor, digest: str) -> Prepared:
+        """Return what training takes its batches from, for all rows of a data set; ``digest`` names them."""
+        return Prepared(rows, self.to_model)
+
+    def sample_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the sample, (C, ...), of a row of this shape."""
+        return shape
+
+    def free_in_samples(self, free: Tensor) -> Tensor:
+        """Return where samples are free to change, for rows that are where ``free`` says so, booleans."""
+        return free
 
     def look(self) -> Extractor | None:
         """Return the features by which rows are judged; None for the network that the judge brings along."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fogcatcher.base.errors import UserError, known_name
+from fogcatcher.base.errors import Message, UserError, known_name
 from fogcatcher.data.inspection import describe_pictures
 from fogcatcher.data.kind import Kind
+from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures import spec as pictures
 from fogcatcher.data.reading import Dataset, Reading, read_dataset
@@ -38,13 +39,18 @@ KINDS: Mapping[str, KindRow] = {
         pictures.PictureSpec, lambda path: False, read_dataset, describe_pictures, pictures.spec_of
     ),
     "signals": KindRow(signals.SignalSpec, reads_signals, read_signals, describe_signals, signals.spec_of),
+    # Of pictures a model makes latents: nothing on a disk is recognised as such.
+    "latents": KindRow(LatentSpec, lambda path: False, read_dataset, describe_pictures, pictures.spec_of),
 }
 
 
 def kind_of(path: str | Path, options: DataOptions) -> str:
     """Return the name of the kind asked for, or else recognised. Raises UserError for unknown ones."""
     if options.kind.lower() != AUTO:
-        return known_name("kind of data", options.kind, KINDS)
+        kind = known_name("kind of data", options.kind, KINDS)
+        if kind == LatentSpec.name:
+            raise UserError(Message("latents are made of pictures, by {@latents:'RUN'} of an autoencoder."))
+        return kind
     return next((name for name, row in KINDS.items() if row.recognises(path)), "pictures")
 
 
@@ -62,9 +68,10 @@ def read_of_kind(
     """Read a data set for a model of this kind. Raises UserError as its reader, and where shapes differ."""
     dataset = KINDS[kind.name].read(path, options, progress)
     theirs = KINDS[kind.name].measure(dataset.rows[:1])
-    if theirs.shape != kind.shape:
+    drawn = kind.drawn
+    if theirs.shape != drawn.shape:
         raise UserError(
-            f"these are {theirs.in_words}, and the model draws {kind.in_words}: give {kind.name} like those "
-            "it was trained on."
+            f"these are {theirs.in_words}, and the model draws {drawn.in_words}: "
+            f"give {drawn.name} like those it was trained on."
         )
     return dataset

@@ -78,7 +78,7 @@ def to_diffusers(model: Model, folder: Path, sheet: Image.Image | None = None) -
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: name a new folder for the export.")
     check_exportable(model.config, "a pipeline of diffusers")
-    pictures = model.config.pictures
+    pictures = model.config.pixels
     plain = _plain(model)
     if plain:
         write_pipeline(model.denoiser, folder, (pictures.height, pictures.width), _spacing(model))
@@ -121,7 +121,7 @@ def _write_programs(model: Model, folder: Path) -> None:
     schedule = model.denoiser.process.schedule
     _save(_recorded(_Rates(schedule)), inner / "rates.pt2")
     _save(_recorded(_TimeOf(schedule)), inner / "times.pt2")
-    pictures = asdict(config.pictures)
+    pictures = asdict(config.pixels)
     facts = {
         "pictures": {name: pictures[name] for name in ("channels", "height", "width", "hard_alpha")},
         "conditions": [
@@ -393,7 +393,7 @@ def _steps_from(c: Preconditioning) -> int | None:
 
 def _plain(model: Model) -> bool:
     """Whether diffusers' own pipeline draws what ours does."""
-    unet, pictures = model.denoiser.network, model.config.pictures
+    unet, pictures = model.denoiser.network, model.config.pixels
     if not isinstance(unet, DDPMUNet) or _tables(unet) or pictures.has_alpha or not _spacing(model):
         return False
     if own_way(model.config):  # a pipeline of theirs takes any number of steps

@@ -43,7 +43,7 @@ def to_onnx(model: Model, path: Path) -> None:
             f"writing ONNX needs the '{error.name}' library: pip install 'fogcatcher[onnx]'."
         ) from error
     check_exportable(model.config, "an ONNX file")
-    _ = model.config.pictures  # which says so where a model draws none
+    _ = model.config.pixels  # which says so where a model draws none
     graph = _graph(model)
     onnx.helper.set_model_props(graph, facts(model))
     onnx.checker.check_model(graph, full_check=True)

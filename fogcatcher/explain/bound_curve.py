@@ -37,7 +37,7 @@ def bound_curve(model: Model, x0: Samples, wish: Mapping[str, Wish], seed: int =
     kept = None if model.folder is None else read_terms(model.folder / EVALUATION, model.hash)
     if kept is not None:
         return BoundCurve(kept, True)
-    eight_bits = to_model(model.config.pictures.from_model(x0)).expand(DRAWS, *x0.shape[1:]).to(x0.device)
+    eight_bits = to_model(model.config.pixels.from_model(x0)).expand(DRAWS, *x0.shape[1:]).to(x0.device)
     denoiser = Clipped(Conditioned(model.denoiser, model.encoded([wish] * DRAWS)))
     generator = torch.Generator().manual_seed(seed)
     found, times = bound_of(denoiser, model.config.method, eight_bits, STEPS, generator)

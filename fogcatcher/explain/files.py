@@ -45,7 +45,7 @@ def explain_files(
     ``picture``, (1, C, H, W) uint8, is the one to fade; the other choices are those of ``explain``. Raises
     UserError where the model draws no pictures.
     """
-    spec = model.config.pictures
+    spec = model.config.pixels
     found = explain(
         model,
         picture=None if picture is None else to_model(picture),

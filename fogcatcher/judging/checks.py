@@ -114,12 +114,12 @@ class Monitor:
         """Draw with ``model`` and measure; nothing of the training is touched."""
         asked = self._training[torch.arange(self._pictures) % len(self._training)]
         settings = Settings(drawing=replace(AS_THE_DATA, steps=SAMPLING_STEPS), seed=self._seed)
-        samples, look = draw(model, self._dataset, asked, settings), usual_look(self._kind)
+        samples, look = draw(model, self._dataset, asked, settings), usual_look(self._kind.drawn)
         rows = self._dataset.rows
         copied = None
         if len(self._held_out):
             copied = copies(
-                self._kind,
+                self._kind.drawn,
                 samples,
                 rows[self._training[:JUDGES]],
                 rows[self._held_out[:JUDGES]],
@@ -151,7 +151,7 @@ class Monitor:
     def _real(self) -> Features:
         """Of the real pictures that drawn ones are compared with, the same at every check."""
         judges = self._held_out if len(self._held_out) >= FEWEST else self._training
-        return usual_look(self._kind)(self._dataset.rows[judges[:JUDGES]])
+        return usual_look(self._kind.drawn)(self._dataset.rows[judges[:JUDGES]])
 
     @cached_property
     def _simple(self) -> Baselines:

@@ -255,7 +255,7 @@ def evaluate(
     Samples are asked for what the training pictures are, so that classes are as frequent as there.
     ``looks`` are feature extractors, by default the built-in one.
     """
-    start, kind = time.perf_counter(), model.config.kind
+    start, kind = time.perf_counter(), model.config.kind.drawn
     order = in_order(parts, settings.seed)
     looks = looks or (usual_look(kind),)
     watch.told(f"drawing {settings.samples:,} {kind.name}")
@@ -295,7 +295,7 @@ def draw(
     """Return one drawn row for each of these rows, asked for what is known of that row."""
     wishes = [wish_of(model.conditions, dataset.columns, row) for row in asked.tolist()]
     first = settings.seed * 1_000_000
-    drawn = torch.zeros(len(wishes), *model.config.kind.shape, dtype=dataset.rows[:0].dtype)
+    drawn = torch.zeros(len(wishes), *model.config.kind.drawn.shape, dtype=dataset.rows[:0].dtype)
     for part in processes.dealt(len(wishes), AT_ONCE):
 
         def progress(done: int, of: int, part: slice = part) -> None:

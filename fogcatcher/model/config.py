@@ -18,6 +18,7 @@ from fogcatcher.base.version import __version__
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.kinds import KINDS
+from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
@@ -191,10 +192,21 @@ class RunConfig:
 
     @property
     def pictures(self) -> PictureSpec:
-        """What the pictures look like. Raises UserError where the model draws another kind of data."""
-        if not isinstance(self.kind, PictureSpec):
-            raise UserError(f"this model draws {self.kind.name}, and what was asked for is about pictures.")
-        return self.kind
+        """What the pictures look like that the model draws, in pixels or by way of latents.
+
+        Raises UserError where it draws another kind of data.
+        """
+        drawn = self.kind.drawn
+        if not isinstance(drawn, PictureSpec):
+            raise UserError(f"this model draws {drawn.name}, and what was asked for is about pictures.")
+        return drawn
+
+    @property
+    def pixels(self) -> PictureSpec:
+        """The same where samples are the pixels themselves. Raises UserError where they are not."""
+        if isinstance(self.kind, LatentSpec):
+            raise UserError("this model draws latents of pictures, and what was asked for works on pixels.")
+        return self.pictures
 
     @staticmethod
     def from_json(tree: object, where: object = CONFIG) -> RunConfig:

@@ -100,7 +100,7 @@ def one_call(model: Model, settings: Settings, pictures: int, edit: Edit | None 
 
 def _measured(model: Model, settings: Settings, edit: Edit, rows: int) -> OneCall:
     settings = replace(settings, steering=replace(settings.steering, interval=None))
-    shape = edit.shape(model.config.kind.shape)
+    shape = model.shape(edit)
     check_canvas(model.denoiser, model.config.kind, shape)
     try:
         steered = model.steered([{}] * rows, settings)

@@ -61,8 +61,8 @@ def draw_files(
     ``progress`` hears how much of all is done, ``watch`` the state after each step. Raises UserError for what
     this model cannot draw, and for what needs all the pictures at once and is asked of too many.
     """
-    finish = asked.finish.finisher(model.config.kind, model.palette)
-    asked.finish.check_size(model.config.kind.shape, len(asked.seeds), asked.columns)
+    finish = asked.finish.finisher(model.config.kind.drawn, model.palette)
+    asked.finish.check_size(model.config.kind.drawn.shape, len(asked.seeds), asked.columns)
     together = asked.gif or asked.gif_each or asked.finish.atlas or asked.finish.palette.isdecimal()
     if together and (processes.count > 1 or asked.shown < len(asked.seeds)):
         raise UserError(

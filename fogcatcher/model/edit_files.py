@@ -43,8 +43,8 @@ def edit_files(
 
     ``progress`` and ``watch`` as for ``Model.sample``. Raises UserError as it does.
     """
-    finisher = finish.finisher(model.config.kind, model.palette)  # a mistake is told before drawing
-    finish.check_size(edit.shape(model.config.kind.shape), len(seeds), COLUMNS)
+    finisher = finish.finisher(model.config.kind.drawn, model.palette)  # a mistake is told before drawing
+    finish.check_size(edit.shape(model.config.kind.drawn.shape), len(seeds), COLUMNS)
     drawn = model.sample(
         condition=wish, settings=settings, seeds=seeds, edit=edit, progress=progress, watch=watch
     )

@@ -42,6 +42,7 @@ from fogcatcher.drawing.recipe import PictureRecipe
 from fogcatcher.drawing.settings import OF_THE_SAME_RUN, USUAL, Choices, Settings, Steering, settings_of
 from fogcatcher.drawing.steering import guided
 from fogcatcher.model import hub
+from fogcatcher.model.autoencoder_files import open_stage_of, save_stage_of
 from fogcatcher.model.build import (
     build_denoiser,
     build_grid,
@@ -135,7 +136,7 @@ class Model:
         edit = edit or Edit()
         in_all = len(self.times(settings, edit)) - 1
         if noise is not None:
-            _check_noise(noise, (len(seeds), *edit.shape(self.config.kind.shape)))
+            _check_noise(noise, (len(seeds), *self.shape(edit)))
 
         def drawn(part: slice) -> list[Samples]:
             states: list[State] = []
@@ -162,7 +163,7 @@ class Model:
         to_rows = self.config.kind.from_model
         rows = edit.finish(to_rows(raw))
         return Drawing(
-            self.config.kind,
+            self.config.kind.drawn,
             rows,
             raw,
             made=[
@@ -174,8 +175,12 @@ class Model:
 
     def at_once(self, edit: Edit) -> int:
         """Return how many pictures are drawn together."""
-        pixels = math.prod(edit.shape(self.config.kind.shape)[1:])
-        return max(1, min(BATCH, PIXELS_AT_ONCE // pixels))
+        return max(1, min(BATCH, PIXELS_AT_ONCE // math.prod(self.shape(edit)[1:])))
+
+    def shape(self, edit: Edit) -> tuple[int, ...]:
+        """Return the shape of one sample, (C, ...), that is drawn with an edit."""
+        kind = self.config.kind
+        return kind.sample_shape(edit.shape(kind.drawn.shape))
 
     @property
     def usual(self) -> Settings:
@@ -267,7 +272,7 @@ class Model:
         host = self.host(settings)
         step, times = build_sampler(settings.sampler, settings.step_options), self.times(settings, edit)
         generator = SampleGenerator(seeds)
-        shape = edit.shape(self.config.kind.shape)
+        shape = self.shape(edit)
         check_canvas(self.denoiser, self.config.kind, shape)
         own = generator.randn_like(torch.empty(len(seeds), *shape, device=self.device))
         noise = own if noise is None else noise.to(own)  # drawn either way, so that what follows is the same
@@ -284,12 +289,13 @@ class Model:
 
     def host(self, settings: Settings) -> Host:
         """Return what an edit may ask of this model."""
-        upscaling = self.config.upscaling
+        kind, upscaling = self.config.kind, self.config.upscaling
         return Host(
             self.denoiser.process,
-            self.config.kind.to_model,
+            kind.to_model,
             partial(self._led_only, settings),
             upscaling.factor if upscaling else 1,
+            None if kind.drawn is kind else kind.free_in_samples,
         )
 
     def _led_only(
@@ -344,7 +350,7 @@ class Model:
     @cached_property
     def classifier(self) -> TrainedClassifier:
         """The classifier in the folder of this model. Raises UserError when there is none."""
-        found = load_classifier(self.folder, self.conditions, self.config.pictures, self.denoiser.process)
+        found = load_classifier(self.folder, self.conditions, self.config.pixels, self.denoiser.process)
         found.network.to(self.device)
         return found
 
@@ -410,7 +416,8 @@ class Model:
         0.35 of it in pictures like theirs; where much more is left, variations are noisy.
         """
         host = self.host(USUAL)
-        noise = SampleGenerator(range(PROBES)).randn_like(picture.expand(PROBES, -1, -1, -1).float())
+        shape = self.config.kind.sample_shape(tuple(picture.shape[1:]))
+        noise = SampleGenerator(range(PROBES)).randn_like(torch.empty(PROBES, *shape))
         return noise_left(host, picture, noise.to(self.device), wish or {})
 
     def save(self, folder: Path) -> None:
@@ -421,6 +428,7 @@ class Model:
         write_text(folder / "README.md", card)
         if self.palette:
             write_training_palette(self.palette, folder)
+        save_stage_of(self.config.kind, folder)
         write_config(folder, self.config, self.conditions)
 
     def push_to_hub(self, repo: str, *, token: str | None = None, private: bool = False) -> str:
@@ -483,6 +491,7 @@ def load(run: str | Path, best: bool = False, ema: float | None = None, step: in
             snapshot(averages, step, most) if step is not None else reconstruct(averages, ema or 0.0, most)
         )
         hash = short_hash(save(weights))
+    open_stage_of(config.kind, folder)
     denoiser = _filled(config, conditions, blank, weights, folder)
     origin = {"name": folder.resolve().name} | ({} if ema is None else {"ema": ema})
     palette = BUILT_IN["sprites"] if folder == SHIPPED / "sprites" else training_palette(folder)

@@ -51,8 +51,8 @@ def model_card(
         ),
         f"# {_text(title)}",
         f"It draws {config.kind.in_words}. It was trained with fogcatcher {__version__} on "
-        f"{config.data.pictures:,} {config.kind.name} for {config.training.steps:,} steps.",
-        f"![{config.kind.name.capitalize()} that it drew]({sheet})" if sheet else "",
+        f"{config.data.pictures:,} {config.kind.drawn.name} for {config.training.steps:,} steps.",
+        f"![{config.kind.drawn.name.capitalize()} that it drew]({sheet})" if sheet else "",
         f"## Use\n\n```python\n{usage.strip()}\n```",
         _what_can_be_asked(conditions.attributes),
         _how_it_was_made(config.method, config.start),

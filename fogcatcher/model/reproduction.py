@@ -158,7 +158,7 @@ def _with_hash(folder: Path, made: PictureRecipe) -> Model | None:
 
 def _check_size(recipe: FileRecipe, drawn_by: dict[str, Model], pixels: Rgba) -> None:
     """A small file must not ask for more pictures than it can show."""
-    smallest = min(math.prod(model.config.kind.shape[1:]) for model in drawn_by.values())
+    smallest = min(math.prod(model.config.kind.drawn.shape[1:]) for model in drawn_by.values())
     if len(recipe.pictures) * smallest > pixels.shape[0] * pixels.shape[1]:
         raise UserError(
             Message(

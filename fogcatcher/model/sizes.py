@@ -19,7 +19,7 @@ def check_canvas(denoiser: Denoiser, kind: Kind, shape: tuple[int, ...]) -> None
     if shape == kind.shape:
         return
     if not isinstance(kind, PictureSpec):
-        raise UserError(f"this model draws {kind.name} of one size alone.")
+        raise UserError(f"this model draws {kind.drawn.name} of one size alone.")
     channels, height, width = shape
     own, asked = f"{kind.width}x{kind.height}", f"{width}x{height}"
     if channels != kind.channels:

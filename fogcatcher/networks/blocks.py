@@ -110,13 +110,14 @@ class ResidualBlock(nn.Module):
     ``resample`` both branches are halved or doubled, the long one between SiLU and convolution (Brock et
     al. 2018, "Large Scale GAN Training", appendix B). A ``divisor`` of sqrt 2 keeps the variance of the
     sum (Song et al. 2021, section 4.4); ``standardise`` standardises the convolution between the norms.
+    Without an ``embedding`` the block is told nothing.
     """
 
     def __init__(
         self,
         inputs: int,
         outputs: int,
-        embedding: int,
+        embedding: int | None,
         dims: int = 2,
         norm: Norm = group_norm,
         scale_shift: bool = True,
@@ -130,22 +131,26 @@ class ResidualBlock(nn.Module):
         self.norm1, self.conv1 = norm(inputs), conv(dims, inputs, outputs)
         if standardise:
             standardised(self.conv1)
-        told = nn.Linear(embedding, 2 * outputs if scale_shift else outputs)
-        self.modulate = zeroed(told) if scale_shift else told
+        if embedding is not None:
+            told = nn.Linear(embedding, 2 * outputs if scale_shift else outputs)
+            self.modulate = zeroed(told) if scale_shift else told
         self.norm2, self.conv2 = norm(outputs), zeroed(conv(dims, outputs, outputs))
         self.dropout = nn.Dropout(dropout)
         self.shortcut = nn.Identity() if inputs == outputs else conv(dims, inputs, outputs, 1)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         """Return (B, outputs, ...) for ``x``, (B, inputs, ...), and SiLU of the embedding, (B, embedding)."""
         h = F.silu(self.norm1(x))
         if self.resample is not None:
             x, h = self.resample(x), self.resample(h)
-        h = self._told(self.conv1(h), self.modulate(embedding)[(..., *[None] * self.dims)])
+        h = self._told(self.conv1(h), embedding)
         y = self.shortcut(x) + self.conv2(self.dropout(F.silu(h)))
         return y if self.divisor == 1 else y / self.divisor
 
-    def _told(self, h: Tensor, told: Tensor) -> Tensor:
+    def _told(self, h: Tensor, embedding: Tensor | None) -> Tensor:
+        if embedding is None:
+            return self.norm2(h)
+        told = self.modulate(embedding)[(..., *[None] * self.dims)]
         if not self.scale_shift:
             return self.norm2(h + told)
         scale, shift = told.chunk(2, dim=1)

@@ -12,6 +12,7 @@ from fogcatcher.base.lock import locked
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.drawing.finishing import palette_of, write_training_palette
 from fogcatcher.judging.checks import reason_to_stop
+from fogcatcher.model.autoencoder_files import save_stage_of
 from fogcatcher.model.config import (
     write_config,
     write_json,
@@ -139,12 +140,13 @@ def _open_folder(run: Run) -> None:
     if run.state.step == 0:
         save_state(run.written, run.folder / "state")
         run.model.save_weights(run.folder)
+        save_stage_of(run.config.kind, run.folder)
         if run.teacher:
             run.teacher.save(run.folder / TEACHER)
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}
     write_json(run.folder / "data_report.json", report)
-    palette = palette_of(run.dataset.rows) if isinstance(run.config.kind, PictureSpec) else None
+    palette = palette_of(run.dataset.rows) if isinstance(run.config.kind.drawn, PictureSpec) else None
     if palette:
         write_training_palette(palette, run.folder)
     card = model_card(run.config, run.conditions, usage_of(str(run.folder)), run.folder.name, PREVIEW)

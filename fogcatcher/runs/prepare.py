@@ -14,6 +14,7 @@ from fogcatcher.data.conditions.column_types import choose_controls
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.kinds import read_any, read_of_kind
+from fogcatcher.data.latents.spec import latents_of
 from fogcatcher.data.named_places import from_root, remember
 from fogcatcher.data.pictures.augmentation import Augmentation, choose
 from fogcatcher.data.pictures.spec import PictureSpec, hard_share
@@ -22,6 +23,7 @@ from fogcatcher.data.reading import Dataset, Reading
 from fogcatcher.data.splitting import Split, split, tiny_classes
 from fogcatcher.diffusion.adversarial import Adversarial
 from fogcatcher.diffusion.denoiser import Denoiser
+from fogcatcher.model.autoencoder_files import load_autoencoder, open_stage_of
 from fogcatcher.model.build import build_denoiser, build_objective, wanted_of, warnings_of
 from fogcatcher.model.choose_network import (
     LARGE_BATCH_FROM,
@@ -83,7 +85,7 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     with devices.processes.first_of_each_machine_first():
         row, dataset = read_any(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
-    kind = row.measure(dataset.rows)
+    kind = _kind(setup, row.measure(dataset.rows), dataset)
     parts = split(dataset, setup.options, controls.spec)
     augmentation, said = _augmentation(augment_of(setup), kind, dataset, parts)
     config = RunConfig(
@@ -124,6 +126,17 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     return run
 
 
+def _kind(setup: Setup, measured: Kind, dataset: Dataset) -> Kind:
+    """What the model draws: the data themselves, or what an autoencoder makes of them."""
+    if setup.latents is None:
+        return measured
+    if not isinstance(measured, PictureSpec):
+        raise UserError(Message("{@latents} is for pictures; these are {kind}.", kind=measured.name))
+    if setup.upscale:
+        raise UserError(Message("an upscaler draws pixels: give {@upscale} or {@latents}, not both."))
+    return latents_of(load_autoencoder(Path(setup.latents)), measured, dataset.rows, dataset.digest)
+
+
 def for_minutes(run: Run, minutes: float, started: float) -> Run:
     """The run with a plan of about so many minutes more, which is corrected while it trains."""
     plan, per_step = run.config.training, time_step(run, 1.0)
@@ -155,6 +168,7 @@ def resume(
     remember(data)
     config, conditions = read_config(folder)
     check_free(folder)
+    open_stage_of(config.kind, folder)
     with devices.processes.first_of_each_machine_first():
         dataset = read_of_kind(config.kind, data, config.data.options, progress)
     parts = split(dataset, config.data.options, conditions)
@@ -168,7 +182,7 @@ def resume(
                 data=data,
                 folder=folder,
                 now=len(dataset),
-                kind=config.kind.name,
+                kind=config.kind.drawn.name,
                 then=config.data.pictures,
             ),
             about="data",
@@ -277,14 +291,15 @@ def assemble(
     """Put together what trains. A new distillation gives its ``teacher``; an old one has it in its folder."""
     plan = config.training
     devices.check(plan.batch_size, config.network.name)
+    data, to_model = config.kind.prepared(dataset.rows, dataset.digest)
     batches = Batches(
-        dataset.rows,
+        data,
         conditions.encode_pictures(dataset.columns),
         plan.seed,
         parts.train,
         ConditionDropout(plan.condition_dropout, plan.attribute_dropout, plan.single_dropout),
         config.augmentation,
-        config.kind.to_model,
+        to_model,
         config.upscaling,
     )
     gathered = None

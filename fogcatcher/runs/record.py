@@ -19,6 +19,7 @@ from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.pictures.sheets import PREVIEW_COLUMNS
 from fogcatcher.data.reading import Dataset
 from fogcatcher.data.splitting import Split
+from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.judging.checks import Check, Monitor, best_of
 from fogcatcher.model.config import BEST, CONFIG, RunConfig, write_config
@@ -48,7 +49,7 @@ class Run:
     dataset: Dataset
     parts: Split
     """Which pictures are trained on, and which are held out."""
-    state: TrainingState
+    state: TrainingState[Denoiser]
     batches: Batches
     objective: Objective
     notes: list[str] = field(default_factory=list)
@@ -69,12 +70,12 @@ class Run:
     """All that train this run together."""
     known: frozenset[str] = frozenset()
     """The checkpoints that lay in the folder when this was made ready; others are of somebody else."""
-    gathered: TrainingState | None = None
+    gathered: TrainingState[Denoiser] | None = None
     """The whole state, brought up to date before it is written, where ``state`` is in parts; only the first
     process has it."""
 
     @property
-    def written(self) -> TrainingState:
+    def written(self) -> TrainingState[Denoiser]:
         """The state as it goes to disk."""
         return self.gathered or self.state
 

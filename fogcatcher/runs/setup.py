@@ -35,6 +35,8 @@ class Setup:
     options: DataOptions = field(default_factory=DataOptions)
     conditions: tuple[str, ...] = ()
     text_encoder: str | None = None
+    latents: str | None = None
+    """The run of an autoencoder in whose latents the model draws; None: it draws pixels."""
     augment: str = "auto"
     seed: Seed = 0
     preset: str = "default"
@@ -79,6 +81,7 @@ class Choices(TypedDict, total=False):
     minutes: float | None
     steps: int | None
     text_encoder: str | None
+    latents: str | None
     augment: str
     seed: int
     preset: str

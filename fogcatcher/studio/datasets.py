@@ -110,8 +110,8 @@ class DataSets:
             path, steps=1, options=options_of(asked, max_bad=1.0), conditions=tuple(asked.conditions)
         )
         run = prepare(setup)
-        if not isinstance(run.config.kind, PictureSpec):
-            raise UserError(f"these are {run.config.kind.name}: train on them with the command line.")
+        if not isinstance(run.config.kind.drawn, PictureSpec):
+            raise UserError(f"these are {run.config.kind.drawn.name}: train on them with the command line.")
         found = inspect_dataset(run.dataset)
         rows = run.dataset.rows
         chosen = rows[torch.linspace(0, len(rows) - 1, min(SEEN, len(rows))).round().long()]

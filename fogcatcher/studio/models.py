@@ -180,7 +180,7 @@ def _described(place: Place) -> dict[str, Any]:
 
 
 def _of_config(config: RunConfig, conditions: ConditionSpec) -> dict[str, Any]:
-    kind = config.kind
+    kind = config.kind.drawn
     is_picture = isinstance(kind, PictureSpec)
     return {
         "size": [kind.width, kind.height] if isinstance(kind, PictureSpec) else list(kind.shape[1:]),

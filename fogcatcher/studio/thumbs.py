@@ -22,7 +22,7 @@ def thumb_of(place: Place) -> bytes:
     """Return eight pictures, four beside each other, as a PNG. Raises NotThere where none are drawn yet."""
     if not place.is_run:
         return (place.folder / SHIPPED_THUMB).read_bytes()
-    kind, strip = read_config(place.folder)[0].kind, newest_strip(place.folder)
+    kind, strip = read_config(place.folder)[0].kind.drawn, newest_strip(place.folder)
     if strip is None or not isinstance(kind, PictureSpec):
         raise NotThere("this model has drawn no pictures yet.")
     return _laid(kind.read(strip, PREVIEW_COLUMNS))

@@ -11,17 +11,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from fogcatcher.base.disk import write_atomically
 from fogcatcher.base.printable import in_one_line, printable
 from fogcatcher.base.read_json import parsed
 from fogcatcher.base.tensor_files import digest_of, most_bytes, read_tensors
 from fogcatcher.base.typed_json import typed
-from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.training.fit import TrainingState
 from fogcatcher.training.muon import Muon
 from fogcatcher.training.setbacks import Count, Setbacks, first_not_finite
@@ -42,7 +42,7 @@ class NotFinite(ValueError):
     """A state that must not be saved: a number in it is infinite, or none."""
 
 
-def save_state(state: TrainingState, folder: Path, keep: int = KEPT) -> None:
+def save_state(state: TrainingState[Any], folder: Path, keep: int = KEPT) -> None:
     """Write ``step-N.safetensors`` with raw weights, averages and optimiser; keep the newest ``keep``.
 
     Raises NotFinite, and writes nothing, when a number is not finite; OSError when the disk takes no more.
@@ -73,7 +73,7 @@ def checkpoints_in(folder: Path) -> frozenset[str]:
     return frozenset(path.name for path in folder.glob("step-*.safetensors"))
 
 
-def _tensors_of(state: TrainingState) -> Iterator[tuple[str, Tensor]]:
+def _tensors_of(state: TrainingState[Any]) -> Iterator[tuple[str, Tensor]]:
     yield from ((f"raw/{name}", value) for name, value in state.denoiser.state_dict().items())
     yield from ((f"ema/{name}", value) for name, value in state.ema.denoiser.state_dict().items())
     yield from ((f"short/{name}", value) for name, value in state.ema.short.items())
@@ -83,7 +83,7 @@ def _tensors_of(state: TrainingState) -> Iterator[tuple[str, Tensor]]:
             yield from ((f"optimizer/{which}/{number}/{key}", value) for key, value in values.items())
 
 
-def gather(state: TrainingState, into: TrainingState | None) -> None:
+def gather(state: TrainingState[Any], into: TrainingState[Any] | None) -> None:
     """Copy a state whose tensors are in parts into a whole one, which only the first process has.
 
     Every process must call this; one tensor at a time is whole on all of them.
@@ -99,7 +99,7 @@ def gather(state: TrainingState, into: TrainingState | None) -> None:
         into.step, into.setbacks, into.whole = state.step, state.setbacks, state.whole
 
 
-def load_newest_state(state: TrainingState, folder: Path) -> list[str]:
+def load_newest_state(state: TrainingState[Any], folder: Path) -> list[str]:
     """Fill ``state`` from the newest complete checkpoint; return a notice for each damaged one passed over.
 
     Raises FileNotFoundError when there is none, with the reason where there were damaged ones.
@@ -125,7 +125,7 @@ def load_newest_state(state: TrainingState, folder: Path) -> list[str]:
     raise FileNotFoundError("; ".join([f"no whole checkpoint in {folder}", *notices[:1]]))
 
 
-def _most_bytes(state: TrainingState) -> int:
+def _most_bytes(state: TrainingState[Any]) -> int:
     """Of a file with a state of this size: weights, two averages, and at most two moments."""
     return 5 * most_bytes(state.denoiser)
 
@@ -155,7 +155,7 @@ def _whole(told: Mapping[str, str], name: str) -> int:
     return int(told[name])
 
 
-def _check_fit(state: TrainingState, tensors: Mapping[str, Tensor], trained: bool) -> None:
+def _check_fit(state: TrainingState[Any], tensors: Mapping[str, Tensor], trained: bool) -> None:
     """Raises ValueError, with the first tensor that is missing, too many or of another shape, unless these
     are all that ``state`` is made of. Where it has ``trained``, its optimisers have kept something.
     """
@@ -178,7 +178,7 @@ def _check_fit(state: TrainingState, tensors: Mapping[str, Tensor], trained: boo
             raise ValueError(f"something of parameter {number} of the optimiser is missing")
 
 
-def _belongs(state: TrainingState, value: Tensor, which: int, number: int, key: str) -> bool:
+def _belongs(state: TrainingState[Any], value: Tensor, which: int, number: int, key: str) -> bool:
     """Whether this optimiser keeps such a tensor for this parameter."""
     if which >= len(state.optimizers):
         return False
@@ -189,7 +189,7 @@ def _belongs(state: TrainingState, value: Tensor, which: int, number: int, key: 
     return value.ndim == 0 if key == "step" else value.shape == parameters[number].shape
 
 
-def _fill(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+def _fill(state: TrainingState[Any], tensors: dict[str, Tensor]) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
 
@@ -206,7 +206,7 @@ def _fill(state: TrainingState, tensors: dict[str, Tensor]) -> None:
         _fill_optimizer(optimizer, part(f"optimizer/{which}/"))
 
 
-def _load(denoiser: Denoiser, tensors: dict[str, Tensor]) -> None:
+def _load(denoiser: nn.Module, tensors: dict[str, Tensor]) -> None:
     own = denoiser.state_dict()
     denoiser.load_state_dict({n: like(v, own[n]) if n in own else v for n, v in tensors.items()})
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
+from torch import nn
 
-from fogcatcher.diffusion.denoiser import Denoiser
 from fogcatcher.training.sharding import local
 
 SHORT_GAMMA = 16.972
 """Exponent of the second average: half as long, a relative length of 0.05."""
 
 
-class PowerEMA:
+Network = TypeVar("Network", bound=nn.Module)
+"""What is trained: a denoiser, or an autoencoder."""
+
+
+class PowerEMA(Generic[Network]):
     """A power-function average, which lengthens as training goes on, and a shorter one beside it.
 
         ema <- beta ema + (1 - beta) weights,   beta = (1 - 1 / n)^(gamma + 1)  at update n
@@ -25,7 +30,7 @@ class PowerEMA:
     kept at a few steps, ``training/post_hoc.py`` makes averages of other lengths.
     """
 
-    def __init__(self, denoiser: Denoiser, gamma: float, short_gamma: float = SHORT_GAMMA) -> None:
+    def __init__(self, denoiser: Network, gamma: float, short_gamma: float = SHORT_GAMMA) -> None:
         self.denoiser = copy.deepcopy(denoiser).requires_grad_(False).eval()
         self.gamma = gamma
         self.short = {name: weight.detach().clone() for name, weight in denoiser.named_parameters()}
@@ -33,7 +38,7 @@ class PowerEMA:
         self.updates = 0
 
     @torch.no_grad()
-    def update(self, denoiser: Denoiser) -> None:
+    def update(self, denoiser: Network) -> None:
         """Take in the weights after one more training step."""
         self.updates += 1
         n, weights = self.updates, [local(weight.data) for weight in denoiser.parameters()]

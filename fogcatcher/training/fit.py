@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Generic, Literal
 
 import torch
 from torch import nn
@@ -19,10 +19,10 @@ from fogcatcher.base.memory import free_memory, is_out_of_memory
 from fogcatcher.base.processes import ALONE, Processes
 from fogcatcher.base.typed_json import Range
 from fogcatcher.diffusion.denoiser import Denoiser
-from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.diffusion.randomness import step_generator
 from fogcatcher.training.batches import Batches
-from fogcatcher.training.ema import PowerEMA
+from fogcatcher.training.ema import Network, PowerEMA
+from fogcatcher.training.lesson import Lesson
 from fogcatcher.training.micro_batches import leave_gradient
 from fogcatcher.training.muon import Muon
 from fogcatcher.training.setbacks import IN_A_ROW, Diverged, Setbacks
@@ -95,11 +95,12 @@ class Plan:
 
 
 @dataclass
-class TrainingState:
+class TrainingState(Generic[Network]):
     """All that changes during training; with the plan it determines every later step."""
 
-    denoiser: Denoiser
-    ema: PowerEMA
+    denoiser: Network
+    """What learns; an autoencoder where that is trained (``runs/autoencoder.py``)."""
+    ema: PowerEMA[Network]
     optimizers: tuple[torch.optim.Optimizer, ...]
     step: int = 0
     """Steps done, those skipped included."""
@@ -115,12 +116,12 @@ class TrainingState:
         return any(is_sharded(weight) for weight in self.denoiser.parameters())
 
     @staticmethod
-    def start(denoiser: Denoiser, plan: Plan) -> TrainingState:
+    def start(denoiser: Network, plan: Plan) -> TrainingState[Network]:
         """The averages begin with the weights as they are."""
         return TrainingState(denoiser, _averages(denoiser, plan), optimizers_of(denoiser, plan))
 
     @staticmethod
-    def start_in_parts(denoiser: Denoiser, plan: Plan, processes: Processes) -> TrainingState:
+    def start_in_parts(denoiser: Denoiser, plan: Plan, processes: Processes) -> TrainingState[Denoiser]:
         """The same, with each process keeping its part of weights, averages and optimisers."""
         denoiser = copy.deepcopy(denoiser)
         ema = _averages(denoiser, plan)
@@ -131,12 +132,12 @@ class TrainingState:
         return TrainingState(denoiser, ema, optimizers_of(denoiser, plan))
 
 
-def _averages(denoiser: Denoiser, plan: Plan) -> PowerEMA:
+def _averages(denoiser: Network, plan: Plan) -> PowerEMA[Network]:
     """Without an average the exponent is infinite: beta is 0, and the average is the newest weights."""
     return PowerEMA(denoiser, math.inf if plan.ema_gamma is None else plan.ema_gamma)
 
 
-def optimizers_of(denoiser: Denoiser, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
+def optimizers_of(denoiser: nn.Module, plan: Plan) -> tuple[torch.optim.Optimizer, ...]:
     """Return AdamW, and Muon where it was asked for and there are kernels between wide layers.
 
     Adam is AdamW here, for papers that say Adam mostly decay nothing.
@@ -166,7 +167,11 @@ class Progress:
 
 
 def fit(
-    state: TrainingState, batches: Batches, objective: Objective, plan: Plan, processes: Processes = ALONE
+    state: TrainingState[Any],
+    batches: Batches,
+    objective: Lesson[Any],
+    plan: Plan,
+    processes: Processes = ALONE,
 ) -> Iterator[Progress]:
     """Train until ``plan.steps``, yielding after each step and its EMA update.
 
@@ -201,7 +206,7 @@ def fit(
         yield Progress(state.step, loss, norm, learning_rate, skipped)
 
 
-def _over_all(loss: torch.Tensor, denoiser: Denoiser, processes: Processes) -> torch.Tensor:
+def _over_all(loss: torch.Tensor, denoiser: nn.Module, processes: Processes) -> torch.Tensor:
     """Return the loss of the whole batch, and leave its gradient; each process has those of its share."""
     gradients = [p.grad for p in denoiser.parameters() if p.grad is not None]
     if in_parts := any(map(is_sharded, gradients)):
@@ -216,7 +221,7 @@ def _over_all(loss: torch.Tensor, denoiser: Denoiser, processes: Processes) -> t
     return loss
 
 
-def _step(state: TrainingState, learning_rate: float) -> None:
+def _step(state: TrainingState[Any], learning_rate: float) -> None:
     state.whole = False
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
@@ -229,7 +234,7 @@ def _step(state: TrainingState, learning_rate: float) -> None:
     state.whole = True
 
 
-def _skip(state: TrainingState) -> None:
+def _skip(state: TrainingState[Any]) -> None:
     skipped, in_a_row = state.setbacks.skipped + 1, state.setbacks.in_a_row + 1
     state.setbacks = replace(state.setbacks, skipped=skipped, in_a_row=in_a_row)
     state.step += 1
@@ -240,16 +245,16 @@ def _in_words(loss: float, norm: float) -> str:
 
 
 @torch.no_grad()
-def _put_back(denoiser: Denoiser, counted: list[torch.Tensor]) -> None:
+def _put_back(denoiser: nn.Module, counted: list[torch.Tensor]) -> None:
     """Batch norm counts in the forward pass; a pass that does not count must leave no trace."""
     for buffer, before in zip(denoiser.buffers(), counted, strict=True):
         buffer.copy_(before)
 
 
 def _gradient_in_memory(
-    state: TrainingState,
+    state: TrainingState[Any],
     batches: Batches,
-    objective: Objective,
+    objective: Lesson[Any],
     plan: Plan,
     counted: list[torch.Tensor],
     processes: Processes,
@@ -280,9 +285,9 @@ def _gradient_in_memory(
 
 
 def _gradient_if_it_fits(
-    state: TrainingState,
+    state: TrainingState[Any],
     batches: Batches,
-    objective: Objective,
+    objective: Lesson[Any],
     plan: Plan,
     size: int,
     processes: Processes,
@@ -312,7 +317,7 @@ def _gradient_if_it_fits(
         return None
 
 
-def _has_dropout(denoiser: Denoiser) -> bool:
+def _has_dropout(denoiser: nn.Module) -> bool:
     return any(isinstance(layer, DROPOUTS) and layer.p > 0 for layer in denoiser.modules())
 
 
@@ -331,9 +336,9 @@ def _dropout_of_step(generator: torch.Generator, has_dropout: bool, rank: int) -
 
 
 def seconds_per_step(
-    denoiser: Denoiser,
+    denoiser: nn.Module,
     batches: Batches,
-    objective: Objective,
+    objective: Lesson[Any],
     plan: Plan,
     seconds: float = 3.0,
     processes: Processes = ALONE,
@@ -345,7 +350,8 @@ def seconds_per_step(
     the first.
     """
     endless, objective = replace(plan, steps=10**9), copy.deepcopy(objective)
-    if in_parts:
+    state: TrainingState[Any]
+    if in_parts and isinstance(denoiser, Denoiser):
         state = TrainingState.start_in_parts(denoiser, endless, processes)
     else:
         state = TrainingState.start(copy.deepcopy(denoiser), endless)

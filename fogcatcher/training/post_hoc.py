@@ -18,7 +18,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -113,7 +113,7 @@ class EMAHistory:
     to the bit after a kill.
     """
 
-    def __init__(self, folder: Path, plan: Plan, state: TrainingState) -> None:
+    def __init__(self, folder: Path, plan: Plan, state: TrainingState[Any]) -> None:
         """Go on with the history in ``folder`` at the step of ``state``; later snapshots are dropped."""
         self._folder, self._state = folder, state
         self.plan(plan)

@@ -16,6 +16,7 @@ from fogcatcher.cli.train import Train
 from fogcatcher.data.conditions.encoded import EncodedText
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.augmentation import Augmentation
+from fogcatcher.model.autoencoder_files import load_autoencoder
 from fogcatcher.model.choices import COLUMNS
 from fogcatcher.model.presets import PRESETS
 from fogcatcher.runs.follow import follow
@@ -24,6 +25,7 @@ from fogcatcher.runs.setup import Choices, Setup
 from fogcatcher.runs.train import train
 from fogcatcher.training.checkpoints import KEPT
 from tests.commands import fogcatcher
+from tests.latent_models import small_stage
 from tests.small_trainings import save_pictures
 
 OPTIONS = DataOptions(
@@ -55,6 +57,7 @@ SETUP = Setup(
     options=OPTIONS,
     conditions=("label", "tags:tags"),
     text_encoder="sentences",
+    latents="autoencoder",
     augment="flip",
     seed=11,
     preset="flow",
@@ -87,6 +90,7 @@ WORDS = [
     "--fit", "crop", "--resample", "nearest", "--trim", "--cut-out",
     "--cut-out-tolerance", "40", "--all-frames", "--max-bad", "0.5",
     "--out", "somewhere", "--minutes", "3", "--steps", "7", "--text-encoder", "sentences",
+    "--latents", "autoencoder",
     "--augment", "flip", "--seed", "11", "--preset", "flow", "--schedule", "ve", "--prediction", "v",
     "--times", "importance", "--loss", "huber", "--weighting", "min_snr", "--method-option", "sigma_max=40",
     "--method-option", "delta=0.5", "--learning-rate", "0.002", "--optimizer", "adam",
@@ -172,6 +176,7 @@ def kept(run: Run) -> dict[str, Any]:
         "steps": plan.steps,
         "options": config.data.options,
         "conditions": config.data.conditions,
+        "latents": getattr(run.config.kind, "autoencoder", None),
         "text_encoder": [a.encoder for a in run.conditions.attributes if isinstance(a, EncodedText)],
         "augment": config.augmentation,
         "seed": plan.seed,
@@ -218,6 +223,7 @@ def test_every_choice_is_in_the_config_of_the_run(runs: list[Run], tmp_path):
     write_metadata(tmp_path / "data")
     asked = {**named(SETUP), "data": str(tmp_path / "data"), "conditions": ("label", "text:text")}
     del asked["minutes"], asked["size_of_model"]
+    asked["latents"] = None  # which takes no augmentation: a run of its own
     train(**asked)
     train(asked["data"], minutes=3, size_of_model="tiny")
     in_full = {"text_encoder": ["sentences"], "augment": Augmentation(flip=True), "preset": METHOD}
@@ -225,6 +231,12 @@ def test_every_choice_is_in_the_config_of_the_run(runs: list[Run], tmp_path):
     assert kept(runs[0]) == asked | in_full
     # 3 minutes are 180 steps of a second, less 5% for checkpoints and the time of reading; tiny is width 16.
     assert 140 < runs[1].config.training.steps <= 171 and runs[1].config.network.width == 16
+    stage = small_stage(tmp_path / "autoencoder")
+    train(asked["data"], steps=1, latents=str(stage))
+    assert kept(runs[2])["latents"] == load_autoencoder(stage).hash
+    again = Train(asked["data"], latents=str(stage))
+    assert ignored(again, runs[2]) == []
+    assert ignored(again, runs[0])[-1].startswith(f"ignored: --latents {stage} (the run has none)")
 
 
 def test_a_resumed_run_answers_for_every_choice(runs: list[Run], tmp_path):

@@ -33,6 +33,18 @@ class Host:
     """From wishes, one per row, and a scale of guidance to the model's denoiser."""
     enlarges: int = 1
     """How many times as large as the small picture that it is told a model draws; 1 where it is told none."""
+    in_samples: Callable[[Tensor], Tensor] | None = None
+    """From where pixels may change, (B, 1, H, W) booleans, to where samples may; None where samples are
+    pixels themselves."""
+
+    def free(self, pixels: Tensor) -> Tensor:
+        """Return where samples may change, for pixels that may where ``pixels`` is True."""
+        return pixels if self.in_samples is None else self.in_samples(pixels)
+
+    def check_pixels(self, what: str) -> None:
+        """Raises ValueError for a model that draws latents, of which ``what`` cannot be."""
+        if self.in_samples is not None:
+            raise ValueError(f"this model draws latents and no pixels, and {what} works on pixels")
 
 
 class Edit:
@@ -62,7 +74,7 @@ class Edit:
         return replace(self, **entries) if entries else self  # type: ignore[type-var]  # all others are dataclasses
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of one sample, (C, H, W), in place of the model's own."""
+        """Return the shape of one picture, (C, H, W), in place of those that the model draws."""
         return shape
 
     def grid(self, times: TimeGrid, schedule: Schedule) -> TimeGrid:

@@ -152,16 +152,16 @@ class Inpaint(Edit):
 
     def start(self, host: Host, noise: Samples, times: TimeGrid) -> Samples:
         known, process = host.seen(self.known).to(noise).expand_as(noise), host.process
-        free = self.free.to(noise.device)
+        free = host.free(self.free).to(noise.device)
         return torch.where(free, process.prior(times[0], noise), process.corrupt(known, times[0], noise))
 
     def step(self, host: Host, step: Step) -> Step:
-        return step if self.nothing_known else Replacement(step, host.seen(self.known), self.free)
+        return step if self.nothing_known else Replacement(step, host.seen(self.known), host.free(self.free))
 
     def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
         if self.method != "gradient" or self.nothing_known:
             return denoiser
-        return Reconstruction(denoiser, host.seen(self.known), self.free, self.weight)
+        return Reconstruction(denoiser, host.seen(self.known), host.free(self.free), self.weight)
 
     def finish(self, pictures: Rows) -> Rows:
         return torch.where(self.free, pictures, self.known)

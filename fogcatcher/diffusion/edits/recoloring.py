@@ -67,6 +67,7 @@ class Recolor(Edit):
         return tuple(self.picture.shape[1:])
 
     def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
+        host.check_pixels("recolor")
         if self.picture.shape[1] < 3:
             raise ValueError(
                 "this model draws grey pictures and has no colours to give: recolor needs RGB or RGBA"

@@ -125,7 +125,7 @@ def _between(doing: Doing, request: asked.Edit, model: Model, sent: Path, out: P
     if request.conditions is not None:
         wish_a = wish_b = model.conditions.clean(dict(request.conditions))
     settings = settings_from(request.settings, settings_of(usual_settings([a, b])))
-    finish = finish_from(request.finish).finisher(model.config.kind, model.palette)
+    finish = finish_from(request.finish).finisher(model.config.kind.drawn, model.palette)
     drawing = draw_between(
         model,
         a,

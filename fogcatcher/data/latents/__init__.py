@@ -1,0 +1,1 @@
+"""Pictures as latents of an autoencoder: a kind of data, and the autoencoder on disk."""

@@ -1,0 +1,193 @@
+"""Autoencoders and models of latents as runs: they go on to the bit, move, and refuse what is not theirs."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from fogcatcher.base.errors import UserError
+from fogcatcher.data.latents.spec import LatentSpec
+from fogcatcher.data.pictures.sheets import read_recipe
+from fogcatcher.diffusion.edits.inpainting import Inpaint
+from fogcatcher.model.autoencoder_files import load_autoencoder
+from fogcatcher.model.model import load
+from fogcatcher.runs.autoencoder import (
+    AutoencoderSetup,
+    follow_autoencoder,
+    prepare_autoencoder,
+    resume_autoencoder,
+)
+from fogcatcher.runs.follow import follow
+from fogcatcher.runs.log import read_rows
+from fogcatcher.runs.prepare import prepare, resume
+from fogcatcher.runs.setup import Setup
+from tests.commands import fogcatcher, refused
+from tests.latent_models import small_stage
+from tests.small_trainings import save_pictures
+
+QUICK = {"factor": 2, "width": 8, "batch_size": 4, "channels": 2}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """Folders of pictures, of an untrained autoencoder, and of a model in its latents."""
+    folder = tmp_path_factory.mktemp("latents")
+    save_pictures(folder / "data", 40)
+    stage = small_stage(folder / "stage")
+    setup = Setup(
+        str(folder / "data"), folder / "model", steps=4, size_of_model="tiny", latents=str(stage), seed=1
+    )
+    for _ in follow(prepare(setup)):
+        pass
+    return folder / "data", stage, folder / "model"
+
+
+def trained(data: Path, out: Path, steps: int, **choices) -> Path:
+    setup = AutoencoderSetup(str(data), out, steps=steps, **{**QUICK, **choices})
+    for _ in follow_autoencoder(prepare_autoencoder(setup)):
+        pass
+    return out
+
+
+@pytest.mark.parametrize("codes", [0, 8])
+def test_an_autoencoder_goes_on_to_the_bit(places, tmp_path, codes):
+    whole = trained(places[0], tmp_path / "whole", 6, codes=codes)
+    run = prepare_autoencoder(
+        AutoencoderSetup(str(places[0]), tmp_path / "cut", steps=6, codes=codes, **QUICK)
+    )
+    steps = follow_autoencoder(run)
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    again = resume_autoencoder(tmp_path / "cut", str(places[0]))
+    assert again.state.step == 3
+    for _ in follow_autoencoder(again):
+        pass
+    ours, theirs = tmp_path / "cut", whole
+    assert load_autoencoder(ours).hash == load_autoencoder(theirs).hash
+    one, other = (load_file(folder / "state" / "step-000000006.safetensors") for folder in (ours, theirs))
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    assert [row["step"] for row in read_rows(ours / "checks.jsonl")] == [*range(1, 7)]
+
+
+def test_what_comes_back_gets_better(places, tmp_path):
+    folder = trained(places[0], tmp_path / "run", 60, learning_rate=5e-3)
+    found = [row["psnr"] for row in read_rows(folder / "checks.jsonl")]
+    assert found[-1] > found[0] + 3
+
+
+def test_a_model_of_latents_moves_and_draws_alone(places, tmp_path):
+    moved = shutil.copytree(places[2], tmp_path / "elsewhere")
+    one, other = load(places[2]), load(moved)
+    kind = one.config.kind
+    assert isinstance(kind, LatentSpec) and kind.shape == (4, 5, 6)
+    drawn = one.sample(3, steps=2)
+    assert drawn.rows.shape == (3, 4, 10, 12) and torch.equal(drawn.rows, other.sample(3, steps=2).rows)
+    assert torch.equal(drawn.rows, kind.from_model(drawn.raw)) and drawn.raw.shape == (3, 4, 5, 6)
+    other.save(tmp_path / "saved")
+    assert torch.equal(load(tmp_path / "saved").sample(3, steps=2).rows, drawn.rows)
+
+
+def test_another_autoencoder_is_refused_and_so_are_damage_and_none(places, tmp_path):
+    def copy(name: str) -> Path:
+        return shutil.copytree(places[2], tmp_path / name)
+
+    foreign = copy("foreign")
+    shutil.copytree(small_stage(tmp_path / "other", seed=1), foreign / "autoencoder", dirs_exist_ok=True)
+    with pytest.raises(UserError, match="is not the one that this model was trained with"):
+        load(foreign)
+    shutil.copytree(
+        small_stage(tmp_path / "of-3", channels=3), copy("wider") / "autoencoder", dirs_exist_ok=True
+    )
+    with pytest.raises(UserError, match="is not the one that this model was trained with"):
+        load(tmp_path / "wider")
+    weights = copy("damaged") / "autoencoder" / "autoencoder.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(UserError, match="is damaged: train it again"):
+        load(tmp_path / "damaged")
+    nan = copy("nan") / "autoencoder" / "autoencoder.safetensors"
+    tensors = load_file(nan)
+    save_file({name: value * float("nan") for name, value in tensors.items()}, nan)
+    with pytest.raises(UserError, match="no number"):
+        load(tmp_path / "nan")
+    shutil.rmtree(copy("none") / "autoencoder")
+    with pytest.raises(UserError, match="holds no autoencoder: train one"):
+        load(tmp_path / "none")
+    facts = copy("strange") / "autoencoder" / "autoencoder.json"
+    tree = json.loads(facts.read_text())
+    tree["network"]["widths"] = [2**16] * 8
+    facts.write_text(json.dumps(tree))
+    with pytest.raises(UserError, match="is damaged"):
+        load(tmp_path / "strange")
+
+
+def test_a_run_in_latents_goes_on_to_the_bit(places, tmp_path):
+    setup = Setup(
+        str(places[0]), tmp_path / "cut", steps=4, size_of_model="tiny", latents=str(places[1]), seed=1
+    )
+    steps = follow(prepare(setup))
+    next(steps)
+    steps.close()
+    for _ in follow(resume(tmp_path / "cut", str(places[0]))):
+        pass
+    ours, theirs = (path / "model.safetensors" for path in (tmp_path / "cut", places[2]))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_known_pixels_stay_to_the_byte_through_latents(places):
+    model = load(places[2])
+    known = torch.randint(0, 256, (1, 4, 10, 12), dtype=torch.uint8)
+    known[:, 3] = 255
+    mask = torch.zeros(1, 1, 10, 12, dtype=torch.uint8)
+    mask[..., 3:7, 5:] = 255
+    edit = Inpaint(known, mask, resamples=1)
+    drawn = model.sample(2, edit=edit, steps=2).rows
+    kept = (mask == 0).expand_as(drawn[:1])
+    assert all(torch.equal(row[None][kept], known[kept]) for row in drawn)
+    assert not torch.equal(drawn[:1], known)
+
+
+def test_commands_work_through_latents_or_say_why_not(places, tmp_path, monkeypatch, capsys):
+    (data, _, run), drawn = places, "drawn/00000.png"
+    monkeypatch.chdir(tmp_path)
+
+    def done(command: str, *more: str) -> str:
+        code, said, _ = fogcatcher(command, str(run), *more, capsys=capsys)
+        assert code == 0
+        return said
+
+    assert "2 pictures" in done("sample", "-n", "2", "--steps", "2", "--out", "drawn")
+    assert read_recipe(Path(drawn))["model"] == load(run).hash
+    code, said, _ = fogcatcher("reproduce", drawn, "--model", str(run), "--out", "again.png", capsys=capsys)
+    assert code == 0 and "0" in said
+    done("vary", drawn, "--steps", "2", "-n", "1", "--out", "varied")
+    done("interpolate", drawn, "3", "--frames", "3", "--steps", "2", "--out", "between")
+    assert "works on pixels" in refused("recolor", str(run), drawn, capsys=capsys)
+    assert "works on pixels" in refused("explain", str(run), capsys=capsys)
+    assert "one size alone" in refused("outpaint", str(run), drawn, "--right", "2", capsys=capsys)
+    assert "holds no autoencoder" in refused("train", str(data), "--latents", str(data), capsys=capsys)
+
+
+@pytest.mark.slow
+def test_a_kill_loses_nothing(places, tmp_path):
+    """SIGKILL in the midst of it; what is taken up ends as an unbroken run does, to the bit."""
+    command = [sys.executable, "-m", "fogcatcher", "train-autoencoder", str(places[0]), "--steps", "40"]
+    command += ["--factor", "2", "--width", "8", "--batch-size", "4", "--checkpoint-seconds", "0"]
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "cut")])
+    deadline = time.monotonic() + 120
+    while (
+        not [*(tmp_path / "cut" / "state").glob("step-*[1-9]*.safetensors")] and time.monotonic() < deadline
+    ):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    subprocess.run([*command, "--out", str(tmp_path / "cut"), "--resume"], check=True)
+    subprocess.run([*command, "--out", str(tmp_path / "whole")], check=True)
+    ours, theirs = (load_autoencoder(tmp_path / name).hash for name in ("cut", "whole"))
+    assert ours == theirs
