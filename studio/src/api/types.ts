@@ -9,7 +9,7 @@ export type Wishes = Readonly<Record<string, Wish>>;
 
 export interface Condition {
   name: string;
-  type: "category" | "tags" | "number" | "colour" | "text" | "sentence";
+  type: "category" | "tags" | "number" | "colour" | "text" | "sentence" | "encoded_text";
   classes?: string[];
   tags?: string[];
   low?: number;

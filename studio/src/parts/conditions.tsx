@@ -211,6 +211,7 @@ const PICKERS = {
   colour: ColourPicker,
   text: TextPicker,
   sentence: TextPicker,
+  encoded_text: TextPicker,
 };
 
 interface ConditionsProps {
