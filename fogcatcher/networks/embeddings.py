@@ -93,6 +93,7 @@ class ConditionEmbedding(nn.Module):
         )
         sequences = [name for name, form in attributes.items() if not isinstance(form, Vector)]
         self.one_by_one = sequences if one_by_one else []
+        self.counted = {name for name, form in attributes.items() if isinstance(form, Words)}
         if self.one_by_one:
             self.no_word = nn.Parameter(START * torch.randn(width))
 
@@ -107,19 +108,22 @@ class ConditionEmbedding(nn.Module):
         """Raises KeyError for an attribute that the network was not built with."""
         embedding = torch.zeros_like(like)
         for name, rows in (cond or {}).items():
-            embedding = embedding + self.tables[table_name(name)](rows.to(like))
+            embedding = embedding + self.tables[table_name(name)](self._told(name, rows, like))
         return embedding
+
+    def _told(self, name: str, rows: Tensor, like: Tensor) -> Tensor:
+        """Rows of the type of ``like``; not word numbers, which bfloat16 does not count beyond 256."""
+        return rows.to(like.device) if name in self.counted else rows.to(like)
 
     def said(self, cond: Condition | None, like: Tensor) -> Said | None:
         """Return what is heard one by one, with tokens of the type of ``like``; None where nothing is.
 
         A sample without any word has nothing present, not even the vector that means none.
         """
-        heard = [
-            self.tables[table_name(name)].each((cond or {})[name].to(like))
-            for name in self.one_by_one
-            if name in (cond or {})
-        ]
+        heard = []
+        for name in self.one_by_one:
+            if cond and name in cond:
+                heard.append(self.tables[table_name(name)].each(self._told(name, cond[name], like)))
         if not heard:
             return None
         first = self.no_word.to(like).expand(like.shape[0], 1, -1)

@@ -124,3 +124,25 @@ def test_checkpointing_changes_no_bit_of_what_words_teach():
         grads.append([weight.grad for weight in net.parameters() if weight.grad is not None])
     assert len(grads[0]) == len(grads[1]) > 0
     assert all(a.equal(b) for a, b in zip(*grads, strict=True))
+
+
+def test_many_words_are_told_apart_in_half_precision():
+    """Word numbers above 256 are no numbers of bfloat16: 300 and 301 would be one word."""
+    torch.manual_seed(0)
+    embedding = ConditionEmbedding(16, {"said": Words(400)}, one_by_one=True)
+    cond, like = {"said": torch.tensor([[300.0], [301.0]])}, torch.zeros(2, 16, dtype=torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        pooled, said = embedding(cond, like), embedding.said(cond, like)
+    assert said is not None
+    for heard in (pooled, said.tokens[:, 1]):
+        assert (heard[0] - heard[1]).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_half_precision_hears_the_same(name: str):
+    net, x, cond = network(name), noisy(name), {"said": told((3, 4))}
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half = net(x, torch.zeros(1), cond).float()
+    with torch.no_grad():
+        whole = net(x, torch.zeros(1), cond)
+    assert (half - whole).square().mean().sqrt() < 0.05 * whole.square().mean().sqrt()
