@@ -57,8 +57,18 @@ def enlarge(
 ) -> Drawing:
     """Draw small pictures of one size, (N, C, h, w) uint8, as large as the model makes them.
 
-    Nothing is wished where ``condition`` is None. Raises UserError for a model that was not trained for it,
-    and as ``Model.sample``.
+    Nothing is wished where ``condition`` is None. Raises UserError as ``enlarging``, and as ``Model.sample``.
+    """
+    edit = enlarging(model, small, noise=noise, exact=exact)
+    return model.sample(
+        condition=condition or {}, seeds=seeds, edit=edit, settings=settings, progress=progress
+    )
+
+
+def enlarging(model: Model, small: Pictures, *, noise: float = 0.0, exact: bool = True) -> Enlarge:
+    """Return the edit by which a model makes these pictures larger.
+
+    Raises UserError for a model that was not trained for it, and for a noise that cannot be.
     """
     upscaling = model.config.upscaling
     if upscaling is None:
@@ -68,12 +78,9 @@ def enlarge(
             )
         )
     try:
-        edit = Enlarge(small, upscaling.factor, noise, exact)
+        return Enlarge(small, upscaling.factor, noise, exact)
     except ValueError as error:
         raise UserError(f"{error}.") from error
-    return model.sample(
-        condition=condition or {}, seeds=seeds, edit=edit, settings=settings, progress=progress
-    )
 
 
 def upscale_files(

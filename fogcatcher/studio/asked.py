@@ -118,6 +118,7 @@ class EditOptions(Asked):
     resamples: Annotated[int, Field(ge=1, le=20)] | None = None
     weight: Annotated[float, Field(ge=0, le=1000)] | None = None
     strength: Share | None = None
+    noise: Share = 0.0
     left: Pixels = 0
     right: Pixels = 0
     top: Pixels = 0
@@ -127,7 +128,7 @@ class EditOptions(Asked):
 
 
 class Edit(Drawn):
-    action: Literal["inpaint", "outpaint", "vary", "interpolate", "recolor", "tile"]
+    action: Literal["inpaint", "outpaint", "vary", "interpolate", "recolor", "tile", "enlarge"]
     picture: GivenPicture | None = None
     picture_b: GivenPicture | None = None
     seed_a: Seed | None = None
@@ -153,6 +154,7 @@ class Train(Reading):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Setup.seed
     network: Word = Setup.network
     batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Setup.batch_size
+    upscale: Annotated[int, Field(ge=2, le=16)] | None = Setup.upscale
     stop_early: bool = False
 
 

@@ -162,6 +162,7 @@ def _described(place: Place) -> dict[str, Any]:
         "thumb": _thumb(place),
         "data": None,
         "started_from": None,
+        "enlarges": 1,
         "created": 0.0,
         "has_best": (folder / BEST).exists(),
         "kind": "pictures",
@@ -190,6 +191,7 @@ def _of_config(config: RunConfig, conditions: ConditionSpec) -> dict[str, Any]:
         "steps": config.training.steps,
         "data": last_name(config.data.path),
         "started_from": config.start.name if config.start else None,
+        "enlarges": config.upscaling.factor if config.upscaling else 1,
         "note": None if is_picture else f"it draws {kind.name}, which the studio does not show yet",
     }
 

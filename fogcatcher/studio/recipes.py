@@ -92,13 +92,14 @@ def _settings(settings: Settings) -> dict[str, Any]:
 
 def _edit(edit: Mapping[str, Any]) -> dict[str, Any] | None:
     kind = str(edit.get("kind"))
-    picture = edit.get("known") or edit.get("picture")
+    picture = edit.get("known") or edit.get("picture") or edit.get("small")
     png = picture.get("png") if isinstance(picture, Mapping) else None
-    options = {n: edit[n] for n in ("method", "jump", "resamples", "weight", "strength") if n in edit}
+    numbers = ("method", "jump", "resamples", "weight", "strength", "noise")
+    options = {name: edit[name] for name in numbers if name in edit}
     kind = {"recolour": "recolor"}.get(kind, kind)
     if kind == "tile":
         return {"action": "tile"}
-    if kind not in ("inpaint", "vary", "recolor") or png is None:
+    if kind not in ("inpaint", "vary", "recolor", "enlarge") or png is None:
         return None
     changed: dict[str, Any] = {"action": kind, "picture": {"png": png}, "options": options}
     mask = edit.get("mask")

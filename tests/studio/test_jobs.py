@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from fogcatcher.cli.main import main
+from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.drawing.recipe import read_file_recipe
+from tests.edit_models import small_model
 
 QUICK = {"steps": 3}
 
@@ -76,6 +78,23 @@ def test_every_edit_leaves_its_pictures(studio, drawn, request_, size, count):
     result = studio.done(number)
     assert [tuple(picture["size"]) for picture in result["pictures"]] == [size] * count
     assert studio.ask("GET", result["sheet"])[0] == 200
+
+
+def test_an_upscaler_makes_a_picture_larger_and_says_how_again(studio, drawn):
+    small_model(size=(32, 32), upscale=2, conditions=ConditionSpec()).save(studio.root / "runs" / "twice")
+    png = in_base64(pixels(studio, drawn[0]))
+    asked = {"action": "enlarge", "picture": {"png": png}, "seeds": [4], "settings": QUICK}
+    result = studio.done(studio.job("edit", model="twice", options={"noise": 0.25}, **asked))
+    assert [tuple(picture["size"]) for picture in result["pictures"]] == [(32, 32)]
+    made = read_file_recipe(studio.root / result["pictures"][0]["id"]).pictures[0].edit
+    assert made and (made["kind"], made["factor"], made["noise"], made["exact"]) == (
+        "enlarge",
+        2,
+        0.25,
+        False,
+    )
+    models = {model["id"]: model["enlarges"] for model in studio.get("/api/models")}
+    assert (models["twice"], models["shipped.sprites"]) == (2, 1)
 
 
 def test_an_interpolation_is_that_of_the_command(studio, tmp_path, monkeypatch):

@@ -25,6 +25,7 @@ from fogcatcher.model.edit_files import (
     wish_of_file,
 )
 from fogcatcher.model.model import Model
+from fogcatcher.model.upscale_files import enlarging
 from fogcatcher.studio import asked
 from fogcatcher.studio.doing.drawing import (
     finish_from,
@@ -44,6 +45,7 @@ NAMES = {
     "interpolate": "between",
     "recolor": "recoloured",
     "tile": "tiles",
+    "enlarge": "larger",
 }
 
 
@@ -104,6 +106,8 @@ def edit_of(request: asked.Edit, model: Model, file: Path | None, sent: Path) ->
             return Vary(picture, 0.8 if how.strength is None else how.strength)
         case "recolor":
             return Recolor(picture)
+        case "enlarge":
+            return enlarging(model, picture, noise=how.noise, exact=not how.noise)
         case "outpaint":
             known, mask = outpainted(picture, how.left, how.right, how.top, how.bottom)
         case _:

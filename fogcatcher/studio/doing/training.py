@@ -58,6 +58,7 @@ def setup_of(request: asked.Train, data: str, out: Path) -> Setup:
         network=request.network,
         size_of_model=request.size_of_model or None,
         batch_size=request.batch_size,
+        upscale=request.upscale,
     )
 
 

@@ -32,6 +32,7 @@ export interface Model {
   thumb?: string | null; // eight pictures, 4 x 2, without gaps
   data: string | null;
   started_from: string | null;
+  enlarges: number; // how many times as large as a small picture that it is given; 1 where it takes none
   created: number;
   has_best: boolean;
   kind: string;

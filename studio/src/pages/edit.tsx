@@ -25,7 +25,16 @@ import { jobs, models, options, pictures, unfinished } from "../state/store";
 import { begun, start } from "../state/work";
 import { t } from "../words/words";
 
-const ACTIONS = ["inpaint", "outpaint", "vary", "interpolate", "recolor", "tile", "palette"] as const;
+const ACTIONS = [
+  "inpaint",
+  "outpaint",
+  "vary",
+  "interpolate",
+  "recolor",
+  "tile",
+  "enlarge",
+  "palette",
+] as const;
 type Action = (typeof ACTIONS)[number];
 
 interface Source {
@@ -108,6 +117,7 @@ const given = async (source: Source): Promise<object> =>
 
 interface Numbers {
   strength: number;
+  noise: number;
   left: number;
   right: number;
   top: number;
@@ -119,6 +129,7 @@ interface Numbers {
 
 const USUAL: Numbers = {
   strength: 0.8,
+  noise: 0,
   left: 0,
   right: 8,
   top: 0,
@@ -273,6 +284,18 @@ function Fields({
           onChange={(strength) => set({ strength })}
         />
       );
+    case "enlarge":
+      return (
+        <Slider
+          label={t("edit.noise")}
+          value={numbers.noise}
+          low={0}
+          high={1}
+          step={0.05}
+          help={t("edit.noiseWords")}
+          onChange={(noise) => set({ noise })}
+        />
+      );
     case "interpolate":
       return (
         <Slider
@@ -300,6 +323,8 @@ function optionsOf(action: Action, numbers: Numbers): object {
     }
     case "vary":
       return { strength: numbers.strength };
+    case "enlarge":
+      return { noise: numbers.noise };
     case "interpolate":
       return { frames: numbers.frames };
     case "palette":
@@ -354,7 +379,9 @@ export function EditPage() {
           ? t("edit.needsSecond")
           : action === "outpaint" && numbers.left + numbers.right + numbers.top + numbers.bottom === 0
             ? t("edit.needsSide")
-            : null;
+            : action === "enlarge" && model.enlarges === 1
+              ? t("edit.needsUpscaler")
+              : null;
 
   const run = async (): Promise<void> => {
     setSending(true);

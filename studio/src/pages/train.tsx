@@ -24,6 +24,7 @@ interface Form {
   augment: string;
   seed: number;
   batch: number | null;
+  upscale: string;
 }
 
 const PLAIN: Form = {
@@ -36,6 +37,7 @@ const PLAIN: Form = {
   augment: "auto",
   seed: 0,
   batch: null,
+  upscale: "",
 };
 
 function StartFrom({ value, onChange }: { value: string; onChange: (value: string) => void }) {
@@ -98,6 +100,7 @@ function TrainForm() {
           ...(form.augment === "auto" ? {} : { augment: form.augment }),
           ...(form.seed === 0 ? {} : { seed: form.seed }),
           ...(form.batch === null ? {} : { batch_size: form.batch }),
+          ...(form.upscale === "" ? {} : { upscale: Number(form.upscale) }),
         };
   const estimate = useEstimate("train", request);
   if (choices === undefined || data === undefined || request === null) return <Loading />;
@@ -196,6 +199,16 @@ function TrainForm() {
             ]}
             help={choices.networks.find((one) => one.name === form.network)?.help}
             onChange={(network) => set({ network: network === "" ? null : network })}
+          />
+          <Select
+            label={t("train.upscale")}
+            value={form.upscale}
+            choices={[
+              { value: "", text: t("train.upscaleNot") },
+              ...["2", "3", "4"].map((value) => ({ value, text: `${value} ×` })),
+            ]}
+            help={t("train.upscaleWords")}
+            onChange={(upscale) => set({ upscale })}
           />
           <Text
             label={t("train.augment")}
