@@ -10,6 +10,7 @@ from fogcatcher.data.latents.first_stage import FirstStage
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.model.autoencoder_files import save_autoencoder
 from fogcatcher.networks.autoencoder import Autoencoder, AutoencoderShape
+from fogcatcher.networks.bottlenecks import Gaussian
 
 MEAN, DEVIATION = 3.0, 5.0
 
@@ -20,6 +21,7 @@ class Exact(Autoencoder):
     def __init__(self, channels: int) -> None:
         nn.Module.__init__(self)
         self.shape = AutoencoderShape(channels, (1, 1), latent=4 * channels)
+        self.bottleneck = Gaussian(4 * channels)
         self.gain = nn.Parameter(torch.tensor(DEVIATION))
 
     def encode(self, x: Tensor) -> Tensor:

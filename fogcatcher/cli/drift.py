@@ -10,7 +10,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.data.conditions.encoded import Encoded
 from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.pictures.augmentation import choose
-from fogcatcher.model.autoencoder_files import load_autoencoder
+from fogcatcher.exchange.diffusers_autoencoder import open_autoencoder
 from fogcatcher.model.build import wanted_of
 from fogcatcher.model.choices import COLUMNS
 from fogcatcher.model.choose_network import choose_network, network_choices
@@ -82,7 +82,7 @@ def _is_so(name: str, wanted: Any, has: Any, run: Run) -> bool:  # noqa: ANN401 
         case "size":
             return wanted == (config.pictures.height, config.pictures.width)
         case "latents":
-            return has is not None and load_autoencoder(Path(wanted)).hash == has
+            return has is not None and open_autoencoder(Path(wanted)).hash == has
         case "augment":
             return choose(wanted, run.dataset.rows, len(run.parts.train))[0] == config.augmentation
         case "start_from":

@@ -39,8 +39,12 @@ class Export:
     def run(self) -> None:
         from fogcatcher.cli.arguments import folder_name
         from fogcatcher.exchange.formats import FORMATS, export_files
+        from fogcatcher.model.autoencoder_files import is_autoencoder
         from fogcatcher.model.model import load
 
+        if is_autoencoder(Path(self.model)):
+            self._export_autoencoder()
+            return
         model = load(self.model, self.best, self.ema)
         if self.to == "hub":
             if not self.out:
@@ -51,10 +55,24 @@ class Export:
         export_files(model, self.to, out)
         print(f"written: {out}")
 
+    def _export_autoencoder(self) -> None:
+        """The folder of an ``AutoencoderKL`` or ``VQModel``."""
+        from fogcatcher.cli.arguments import folder_name
+        from fogcatcher.exchange.diffusers_autoencoder import write_diffusers_autoencoder
+        from fogcatcher.exchange.formats import FORMATS
+        from fogcatcher.model.autoencoder_files import load_autoencoder
+
+        if self.to != "diffusers":
+            raise UserError(f"{self.model} is an autoencoder, which goes out as --to diffusers alone.")
+        out = Path(self.out or f"{folder_name(self.model)}{FORMATS[self.to].ending}")
+        write_diffusers_autoencoder(load_autoencoder(Path(self.model)), out)
+        print(f"written: {out}")
+
 
 @dataclass
 class Import:
-    """Make a run directory of a diffusers model: a UNet2DModel, or one asked in words, with its scheduler.
+    """Make a run directory of a diffusers model: a UNet2DModel, or one asked in words, with its scheduler; or
+    an AutoencoderKL or VQModel alone, for fogcatcher train DATA --latents.
 
     Example:  fogcatcher import ddpm-cifar10-32 --out runs/cifar10
     """
@@ -67,14 +85,30 @@ class Import:
 
     def run(self) -> None:
         from fogcatcher.cli.arguments import command_name
+        from fogcatcher.exchange.diffusers_autoencoder import autoencoder_in
         from fogcatcher.exchange.from_diffusers import read_model
 
         out = self.out or Path("runs", self.folder.resolve().name)
         if out.exists():
             raise UserError(f"{out} is there already: name another folder with --out.")
+        if autoencoder_in(self.folder) == self.folder:
+            self._import_autoencoder(out)
+            return
         model = read_model(self.folder)
         model.save(out)
         millions = sum(p.numel() for p in model.denoiser.parameters()) / 1e6
         pictures = model.config.pixels
         print(f"{millions:.1f} M parameters, {pictures.width}x{pictures.height}: {out}")
         print(f"draw with it: {command_name()} sample {out} -n 16")
+
+    def _import_autoencoder(self, out: Path) -> None:
+        from fogcatcher.cli.arguments import command_name
+        from fogcatcher.exchange.diffusers_autoencoder import read_diffusers_autoencoder
+        from fogcatcher.model.autoencoder_files import save_autoencoder
+
+        stage = read_diffusers_autoencoder(self.folder)
+        save_autoencoder(stage, out)
+        shape = stage.network.shape
+        what = f"{shape.codes:,} codes" if shape.codes else "KL"
+        print(f"an autoencoder ({what}): sides {stage.factor} times smaller, {shape.latent} channels: {out}")
+        print(f"train in its latents: {command_name()} train DATA --latents {out}")

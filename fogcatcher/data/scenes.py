@@ -33,8 +33,10 @@ _COLOURFUL = 64
 """A pixel belongs to the object where its channels differ by so many levels; the ground is grey."""
 _COVERED = 7
 """Of 16 points: a pixel that the object covers by so much is that colourful, in each of the colours."""
-_ALIKE = 0.85
-"""An object has the shape that it overlaps the most, by at least this (intersection over union)."""
+_ALIKE = 0.75
+"""An object has the shape that it overlaps the most, by at least this (intersection over union): so 98 of
+100 scenes are read right that came back from an autoencoder a little soft (36 dB), and hardly one wrong;
+with 0.85 every third triangle would be unclear, for want of its tip."""
 _PURE = 0.9
 """An object has a colour where so many of its pixels do."""
 
@@ -109,7 +111,7 @@ def seen(pixels: NDArray[np.uint8]) -> Seen:
 
     The object is what is not grey. Its box is around all of that, its colour is the one whose strongest
     channel nine of ten of its pixels share, and its shape the one that overlaps it the most when drawn into
-    the box, by at least 0.85 of intersection over union.
+    the box, by at least 0.75 of intersection over union.
     """
     rgb = pixels[..., :3].astype(np.int64)
     object_ = rgb.max(2) - rgb.min(2) >= _COLOURFUL

@@ -187,7 +187,7 @@ def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
     """
     inner = folder / "unet"
     folder = inner if inner.is_dir() else folder
-    tree = _read_json(folder / "config.json")
+    tree = read_config_file(folder / "config.json")
     kind = tree.get("_class_name", "UNet2DModel")
     if kind not in ("UNet2DModel", conditional_unet.NAME):
         raise UserError(
@@ -195,7 +195,7 @@ def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
         )
     looks = kind == conditional_unet.NAME
     try:
-        config = _known(Settings, conditional_unet.without_words(tree) if looks else tree)
+        config = known_settings(Settings, conditional_unet.without_words(tree) if looks else tree)
         facts, shape = _facts(config), _shape(config)
         if looks:
             shape = conditional_unet.with_transformers(shape, tree)
@@ -204,7 +204,7 @@ def read_unet(folder: Path) -> tuple[DDPMUNet, UNetFacts]:
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise UserError(f"{folder / 'config.json'} describes no network ({in_one_line(error)}).") from error
     try:
-        theirs = _read_weights(folder, most_bytes(network))
+        theirs = read_weights(folder, most_bytes(network))
         if looks:
             weights = conditional_unet.renamed(theirs, partial(_our_name, blocks=shape.blocks))
         else:
@@ -232,9 +232,9 @@ def read_model(folder: Path) -> Model:
     """
     network, facts = read_unet(folder)
     root = folder if (folder / "unet").is_dir() else folder.parent
-    tree = _read_json(root / "scheduler" / "scheduler_config.json", finite=False)
+    tree = read_config_file(root / "scheduler" / "scheduler_config.json", finite=False)
     try:
-        method = _method(_known(Scheduler, tree), facts)
+        method = _method(known_settings(Scheduler, tree), facts)
         build_schedule(method)
     except ValueError as error:
         raise UserError(f"the scheduler_config.json of {root} describes no schedule ({error}).") from error
@@ -275,14 +275,14 @@ def _read_caption(root: Path, width: int) -> EncodedText:
     return replace(caption, count=MOST_TOKENS, padded=True)
 
 
-def _read_json(path: Path, finite: bool = True) -> dict[str, Any]:
+def read_config_file(path: Path, finite: bool = True) -> dict[str, Any]:
     try:
         return read_json(path, dict[str, Any], finite=finite)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: give a folder that diffusers' save_pretrained wrote.") from error
 
 
-def _known(kind: type[T], tree: Mapping[str, Any]) -> T:
+def known_settings(kind: type[T], tree: Mapping[str, Any]) -> T:
     """The settings that are read here; diffusers knows more, which change nothing. Raises ValueError."""
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     return typed_fields(kind, {name: value for name, value in tree.items() if name in names})
@@ -347,13 +347,13 @@ def _by_block(block_type: str, resample_type: str | None) -> bool:
     return "sampleBlock" in block_type or ("Attn" in block_type and resample_type == "resnet")
 
 
-def _read_weights(folder: Path, most: int) -> dict[str, Tensor]:
+def read_weights(folder: Path, most: int) -> dict[str, Tensor]:
     """Return the float32 weights of one file, or of the parts that an index lists, of so many bytes each."""
     whole, index = folder / WEIGHTS, folder / f"{WEIGHTS}.index.json"
     if whole.is_file() or not index.is_file():
         return _read_tensors(whole, most)
     try:
-        named = typed(_read_json(index).get("weight_map", {}), Mapping[str, str], "weight_map")
+        named = typed(read_config_file(index).get("weight_map", {}), Mapping[str, str], "weight_map")
     except ValueError as error:
         raise UserError(f"{index}: {error}.") from error
     parts = {Path(name).name for name in named.values()}

@@ -13,6 +13,7 @@ from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.data.pictures.store import Pictures
 from fogcatcher.judging.metrics.features import builtin
 from fogcatcher.judging.metrics.frechet import frechet, gaussian
+from fogcatcher.networks.bottlenecks import Codebook, used
 
 FEWEST = 64
 """Of fewer pictures features have no covariance worth comparing."""
@@ -36,13 +37,16 @@ class Returned:
     """The same between two halves of the real ones: the least that can be told apart from no difference."""
     alpha: float | None
     """Share of pixels whose alpha came back as it was; None where there is none."""
+    codes: float | None = None
+    """Share of all codes that any position of any picture chose; None without codes."""
 
     @property
     def in_words(self) -> str:
         said = f"{self.pictures:,} pictures come back at {self.psnr:.1f} dB (the worst at {self.worst:.1f})"
         if self.frechet is not None and self.floor is not None:
             said += f", FD(builtin) {self.frechet:.2f} (two halves of the real ones: {self.floor:.2f})"
-        return said + (f", {self.alpha:.2%} of alpha as it was" if self.alpha is not None else "")
+        said += f", {self.alpha:.2%} of alpha as it was" if self.alpha is not None else ""
+        return said + (f", {self.codes:.0%} of the codes in use" if self.codes is not None else "")
 
 
 def psnr(real: Pictures, returned: Pictures) -> Float64[Tensor, " B"]:
@@ -62,8 +66,21 @@ def judged(stage: FirstStage, rows: Pictures) -> Returned:
         distance = frechet(gaussian(real), gaussian(back))
         floor = frechet(gaussian(real[::2]), gaussian(real[1::2]))
     return Returned(
-        len(rows), found.mean().item(), found.min().item(), distance, floor, _alpha(spec, rows, returned)
+        len(rows),
+        found.mean().item(),
+        found.min().item(),
+        distance,
+        floor,
+        _alpha(spec, rows, returned),
+        _codes(stage, rows),
     )
+
+
+def _codes(stage: FirstStage, rows: Pictures) -> float | None:
+    book = stage.network.bottleneck
+    if not isinstance(book, Codebook):
+        return None
+    return used(book, torch.cat([*stage.encoded(rows)]).to(book.codes))
 
 
 def _alpha(spec: PictureSpec, real: Pictures, returned: Pictures) -> float | None:

@@ -1,15 +1,24 @@
-"""Models that draw in a few steps of their own: in which, and what is refused because of it."""
+"""Models that draw in a way of their own: in which, and what is refused because of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fogcatcher.base.errors import Message, UserError
+from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.model.config import RunConfig
 
 
 def own_way(config: RunConfig) -> dict[str, Any]:
-    """Return the settings of a drawing that such a model has of its own; nothing for one that has any."""
+    """Return the settings of a drawing that such a model has of its own; nothing for one that has any.
+
+    Latents have no range: answers cut off at that of pixels would be those of other pictures.
+    """
+    unlimited = {"limit": "none"} if isinstance(config.kind, LatentSpec) else {}
+    return _few_steps(config) | unlimited
+
+
+def _few_steps(config: RunConfig) -> dict[str, Any]:
     if few := config.distilled:
         return {"sampler": "ddim", "steps": few.steps, "grid": few.grid, "guidance": 1.0, "eta": None}
     if config.method.latents:
@@ -20,6 +29,8 @@ def own_way(config: RunConfig) -> dict[str, Any]:
 
 def other_way(config: RunConfig, name: str) -> Message:
     """Return why such a model does not take another ``name``, a setting of a drawing."""
+    if name == "limit":
+        return Message("this model draws latents, which have no range to keep within: leave out {@limit}.")
     own = own_way(config)
     if config.distilled:
         return Message(

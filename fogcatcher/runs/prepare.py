@@ -23,7 +23,8 @@ from fogcatcher.data.reading import Dataset, Reading
 from fogcatcher.data.splitting import Split, split, tiny_classes
 from fogcatcher.diffusion.adversarial import Adversarial
 from fogcatcher.diffusion.denoiser import Denoiser
-from fogcatcher.model.autoencoder_files import load_autoencoder, open_stage_of
+from fogcatcher.exchange.diffusers_autoencoder import open_autoencoder
+from fogcatcher.model.autoencoder_files import open_stage_of
 from fogcatcher.model.build import build_denoiser, build_objective, wanted_of, warnings_of
 from fogcatcher.model.choose_network import (
     LARGE_BATCH_FROM,
@@ -134,7 +135,7 @@ def _kind(setup: Setup, measured: Kind, dataset: Dataset) -> Kind:
         raise UserError(Message("{@latents} is for pictures; these are {kind}.", kind=measured.name))
     if setup.upscale:
         raise UserError(Message("an upscaler draws pixels: give {@upscale} or {@latents}, not both."))
-    return latents_of(load_autoencoder(Path(setup.latents)), measured, dataset.rows, dataset.digest)
+    return latents_of(open_autoencoder(Path(setup.latents)), measured, dataset.rows, dataset.digest)
 
 
 def for_minutes(run: Run, minutes: float, started: float) -> Run:

@@ -15,6 +15,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.pictures.sheets import read_recipe
 from fogcatcher.diffusion.edits.inpainting import Inpaint
+from fogcatcher.exchange.diffusers_autoencoder import open_autoencoder
 from fogcatcher.model.autoencoder_files import load_autoencoder
 from fogcatcher.model.model import load
 from fogcatcher.runs.autoencoder import (
@@ -163,15 +164,31 @@ def test_commands_work_through_latents_or_say_why_not(places, tmp_path, monkeypa
         return said
 
     assert "2 pictures" in done("sample", "-n", "2", "--steps", "2", "--out", "drawn")
-    assert read_recipe(Path(drawn))["model"] == load(run).hash
+    made = read_recipe(Path(drawn))
+    assert made["model"] == load(run).hash and made["limit"] == "none"
     code, said, _ = fogcatcher("reproduce", drawn, "--model", str(run), "--out", "again.png", capsys=capsys)
     assert code == 0 and "0" in said
     done("vary", drawn, "--steps", "2", "-n", "1", "--out", "varied")
     done("interpolate", drawn, "3", "--frames", "3", "--steps", "2", "--out", "between")
+    assert "have no range" in refused("sample", str(run), "--limit", "dynamic", capsys=capsys)
     assert "works on pixels" in refused("recolor", str(run), drawn, capsys=capsys)
     assert "works on pixels" in refused("explain", str(run), capsys=capsys)
     assert "one size alone" in refused("outpaint", str(run), drawn, "--right", "2", capsys=capsys)
     assert "holds no autoencoder" in refused("train", str(data), "--latents", str(data), capsys=capsys)
+
+
+def test_an_autoencoder_goes_to_diffusers_and_comes_back(places, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, stage, run = places
+    for arguments in (("export", str(stage), "--to", "diffusers", "--out", "theirs"), ("import", "theirs")):
+        assert fogcatcher(*arguments, capsys=capsys)[0] == 0
+    ours, again = load_autoencoder(stage), load_autoencoder(Path("runs/theirs"))
+    assert again.hash == ours.hash
+    # As the first stage of a run all three are the same: ours, theirs, and that of a model.
+    hashes = {open_autoencoder(place).hash for place in (stage, Path("theirs"), run)}
+    assert hashes == {ours.hash}
+    assert "as --to diffusers alone" in refused("export", str(stage), "--to", "onnx", capsys=capsys)
+    assert "works on pixels" in refused("export", str(run), "--to", "onnx", capsys=capsys)
 
 
 @pytest.mark.slow
