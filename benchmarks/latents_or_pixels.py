@@ -1,0 +1,141 @@
+"""A model of latents or one of pixels, at equal time: which draws better, and how fast?
+
+python benchmarks/latents_or_pixels.py photos|montages:TILES [--size 64] [--factor 4] [--minutes 8]
+                                       [--share 0.35] [--samples 400] [--out runs/latents-or-pixels]
+
+photos are 4,000 crops of the two photographs that come with scikit-learn, shrunk by two; montages four tiles
+of a set of 32 px in a square, over each other's background. One core, one after the other: an autoencoder
+for a share of the minutes, then a model in its latents for the rest; and a model of pixels for all of them,
+both from nothing. FD(builtin) to training pictures, also of pictures only encoded and decoded; images/s of
+training and of drawing with 20 steps. What is in --out already is not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_sample_images
+from torch import Tensor
+
+from fogcatcher.data.options import DataOptions
+from fogcatcher.data.reading import read_dataset
+from fogcatcher.judging.metrics.features import builtin
+from fogcatcher.judging.metrics.frechet import frechet, gaussian
+from fogcatcher.model.model import Model, load
+from fogcatcher.runs.autoencoder import AutoencoderSetup, follow_autoencoder, prepare_autoencoder
+from fogcatcher.runs.train import train
+
+REAL = 2000
+CROPS = 4000
+
+
+def photos(size: int) -> NDArray[np.uint8]:
+    """(N, H, W, 3): crops of the photographs at half their size, every other one mirrored."""
+    dice = np.random.default_rng(0)
+    halves = [
+        photo[: photo.shape[0] // 2 * 2, : photo.shape[1] // 2 * 2]
+        .reshape(photo.shape[0] // 2, 2, photo.shape[1] // 2, 2, 3)
+        .mean((1, 3))
+        .round()
+        .astype(np.uint8)
+        for photo in load_sample_images().images
+    ]
+    crops = []
+    for i in range(CROPS):
+        photo = halves[i % len(halves)]
+        top, left = (int(dice.integers(0, side - size)) for side in photo.shape[:2])
+        crop = photo[top : top + size, left : left + size]
+        crops.append(crop[:, ::-1] if dice.random() < 0.5 else crop)
+    return np.stack(crops)
+
+
+def montages(tiles: str, size: int) -> NDArray[np.uint8]:
+    """(N, H, W, 3): four tiles beside each other over a plain colour of their own."""
+    rows = read_dataset(tiles, DataOptions(size=(size // 2, size // 2))).rows[:]
+    dice = torch.Generator().manual_seed(0)
+    rgb, alpha = rows[:, :3].float(), rows[:, 3:].float() / 255
+    chosen = torch.randint(0, len(rows), (CROPS, 4), generator=dice)
+    ground = torch.randint(20, 120, (CROPS, 1, 3, 1, 1), generator=dice)
+    laid = rgb[chosen] * alpha[chosen] + ground * (1 - alpha[chosen])
+    top, bottom = (torch.cat([laid[:, k], laid[:, k + 1]], -1) for k in (0, 2))
+    return torch.cat([top, bottom], -2).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def autoencoder(given: argparse.Namespace, data: Path) -> Path:
+    out = given.out / "autoencoder"
+    if not out.exists():
+        minutes = given.share * given.minutes
+        setup = AutoencoderSetup(str(data), out, factor=given.factor, minutes=minutes)
+        for _ in follow_autoencoder(prepare_autoencoder(setup)):
+            pass
+    return out
+
+
+def model(given: argparse.Namespace, data: Path, name: str, minutes: float, latents: str | None) -> Model:
+    out = given.out / name
+    if not (out / "model.safetensors").exists():
+        train(data, out, minutes=minutes, latents=latents, conditions="none", start_from="none")
+    return load(out)
+
+
+def speed_of_training(folder: Path) -> float:
+    """Images/s over the second half of a log."""
+    log = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    seconds = [row["seconds_per_step"] for row in log[len(log) // 2 :]]
+    batch = json.loads((folder / "config.json").read_text())["training"]["batch_size"]
+    return batch / (sum(seconds) / len(seconds))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--factor", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--share", type=float, default=0.35)
+    parser.add_argument("--samples", type=int, default=400)
+    parser.add_argument("--out", type=Path, default=Path("runs/latents-or-pixels"))
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    given.out.mkdir(parents=True, exist_ok=True)
+    data = given.out / "pictures.npy"
+    if not data.exists():
+        kind, _, tiles = given.data.partition(":")
+        np.save(data, montages(tiles, given.size) if kind == "montages" else photos(given.size))
+
+    stage = autoencoder(given, data)
+    latents = model(given, data, "latents", (1 - given.share) * given.minutes, str(stage))
+    pixels = model(given, data, "pixels", given.minutes, None)
+
+    look = builtin()
+    rows = torch.from_numpy(np.load(data)).permute(0, 3, 1, 2)
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+    real = gaussian(look(rows[order[:REAL]]))
+
+    def report(name: str, drawn: Tensor, seconds: float, trained: float) -> None:
+        print(
+            f"{name:24} FD {frechet(real, gaussian(look(drawn))):7.2f}"
+            f"   drawn {len(drawn) / seconds:6.1f}/s   trained {trained:6.1f}/s",
+            flush=True,
+        )
+
+    others = rows[order[REAL : REAL + given.samples]]
+    report("other real pictures", others, float("inf"), 0.0)
+    kind = latents.config.kind
+    report("encoded and decoded", kind.from_model(kind.to_model(others)), float("inf"), 0.0)
+    for name, drawer in (("latents", latents), ("pixels", pixels)):
+        start = time.perf_counter()
+        drawn = drawer.sample(given.samples).rows
+        report(name, drawn, time.perf_counter() - start, speed_of_training(given.out / name))
+
+
+if __name__ == "__main__":
+    main()
