@@ -1,6 +1,5 @@
 """Models that make small pictures large: told while they learn, drawn, put in a row, saved, refused."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from fogcatcher.data.pictures.upscaling import Upscaling, upscaling_for
 from fogcatcher.diffusion.edits.enlarging import Enlarge
 from fogcatcher.diffusion.randomness import step_generator
 from fogcatcher.diffusion.upscaling import UPSCALING, shrink
+from fogcatcher.drawing.recipe import read_file_recipe
 from fogcatcher.model.cascade import draw_through, load_cascade, save_cascade
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.reproduction import reproduce
@@ -259,8 +259,9 @@ def test_the_command_writes_what_the_library_draws(
     )
     assert code == 0 and "2 pictures of 16x16 by 2 models" in out
     drawn = draw_through([base, upscaler], range(2), {"label": "warm"}, noise=0.0)
-    first = Image.open("drawn/00000.png")
-    assert first.tobytes() == drawn.images[0].tobytes() and "small" in json.dumps(first.text)
+    assert Image.open("drawn/00000.png").tobytes() == drawn.images[0].tobytes()
+    edit = read_file_recipe(Path("drawn/00000.png")).pictures[0].edit
+    assert edit and edit["kind"] == "enlarge"
     code, out, _ = fogcatcher("upscale", names[2], "drawn", "--out", "larger", capsys=capsys)
     assert code == 0 and "(16x16 to 32x32" in out
 

@@ -9,7 +9,7 @@ import torch
 from fogcatcher.diffusion.denoiser import DenoiserLike
 from fogcatcher.diffusion.edits.edit import Edit, Host
 from fogcatcher.diffusion.guidance import Wrapped
-from fogcatcher.diffusion.randomness import Generator
+from fogcatcher.diffusion.randomness import Generator, randn_like
 from fogcatcher.diffusion.tensors import Condition, Rows, Samples, Times
 from fogcatcher.diffusion.upscaling import UPSCALING, Small, agreeing, noisy_small, premultiplied, told
 
@@ -50,7 +50,7 @@ class Enlarge(Edit):
         y = y.expand(count, *y.shape[1:])
         u = torch.full((len(y),), self.noise, dtype=torch.float64)
         if self.noise:
-            y = noisy_small(y, u, generator.randn_like(y))
+            y = noisy_small(y, u, randn_like(y, generator))
         return {UPSCALING: told(y, u)}
 
     def denoiser(self, host: Host, denoiser: DenoiserLike) -> DenoiserLike:
