@@ -79,7 +79,8 @@ class Evaluate(SettingsArguments, JudgingArguments):
     """Say how good a trained model is: quality, variety, copies, and how sure each figure is.
 
     Every figure stands beside what other real pictures get, and what real ones get that were spoiled on
-    purpose. Writes RUN/evaluation/report.html and evaluation.json.
+    purpose. Writes RUN/evaluation/report.html and evaluation.json. Of an autoencoder it says how well
+    pictures come back.
 
     Example:  fogcatcher evaluate runs/my-sprites --quick
     Example:  fogcatcher evaluate --pictures drawn-elsewhere --against my-sprites
@@ -98,10 +99,14 @@ class Evaluate(SettingsArguments, JudgingArguments):
     def _judge(self, processes: Processes) -> None:
         from fogcatcher.drawing.ours import check_ours
         from fogcatcher.judging.evaluation_page import lines, side_by_side
+        from fogcatcher.model.autoencoder_files import is_autoencoder
         from fogcatcher.runs.evaluating import FIGURES, REPORT
 
         if not self.models and (self.nll or not (self.pictures and self.against)):
             raise UserError("name at least one run directory, or --pictures and --against.")
+        if any(map(is_autoencoder, self.models)):
+            self._judge_autoencoders()
+            return
         if self.nll:
             for folder in self.models:
                 model = self._model(folder)
@@ -122,6 +127,19 @@ class Evaluate(SettingsArguments, JudgingArguments):
             if len(evaluations) > 1:
                 print("side by side:", *side_by_side(evaluations), sep="\n")
             self._write(evaluations)
+
+    def _judge_autoencoders(self) -> None:
+        """An autoencoder draws nothing: it is judged by what comes back of pictures."""
+        from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.model.autoencoder_files import is_autoencoder
+        from fogcatcher.runs.autoencoder import judged_autoencoder
+
+        if not all(map(is_autoencoder, self.models)) or self.pictures or self.nll:
+            raise UserError("autoencoders are judged by themselves, by what comes back of pictures.")
+        for folder in self.models:
+            with reading_bar() as progress:
+                found = judged_autoencoder(folder, self.against, progress, self.samples)
+            print(f"{folder}: {found.in_words}")
 
     def _folder_of(self, model: Path) -> Path:
         """Where the terms of the bound of one model go: they are one file each."""

@@ -39,6 +39,9 @@ class TrainAutoencoder(DataArguments):
         Annotated[float, Range(0, 1e3)] | None, tyro.conf.arg(metavar="W", help_behavior_hint="")
     ] = None
     """Weight of the cost of latents against the error of the pixels. Default: 1e-6; with --codes 1."""
+    sharpen: Annotated[Annotated[float, Range(0, 1e3)], tyro.conf.arg(metavar="W")] = 0.0
+    """How much a critic counts that tells patches of real pictures from returned ones, in the second half:
+    0.5 as in the paper, for photographs; 0: not at all."""
     width: Annotated[Width, tyro.conf.arg(metavar="N")] = 32
     """Channels of the first level: the size of the network."""
     minutes: Annotated[Minutes | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = None
@@ -82,6 +85,7 @@ class TrainAutoencoder(DataArguments):
             channels=self.channels,
             codes=self.codes,
             weight=self.weight,
+            sharpen=self.sharpen,
             width=self.width,
             minutes=self.minutes,
             steps=self.steps,
@@ -107,7 +111,7 @@ class TrainAutoencoder(DataArguments):
         )
         print(f"run directory: {run.folder} ({RETURNED} shows what comes back)", flush=True)
         _on_screen(run, self.checkpoint_seconds)
-        print(judged(run.stage, run.judged).in_words)
+        print(judged(run.stage, run.seen).in_words)
         print(f"train in its latents: {command_name()} train {self.data} --latents {run.folder}")
 
 

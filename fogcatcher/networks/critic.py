@@ -1,4 +1,4 @@
-"""Says how real a picture is, given the noisier one that it was drawn from."""
+"""Says how real a picture is: given the noisier one that it was drawn from, or patch by patch."""
 
 from __future__ import annotations
 
@@ -46,6 +46,28 @@ class PairCritic(nn.Module):
         h = F.silu(h).mean((2, 3))
         asked = self.condition(cond, embedding)
         return self.score(h)[:, 0] + (asked * self.suits(h)).sum(1) / math.sqrt(asked.shape[1])
+
+
+class PatchCritic(nn.Module):
+    """D(x): how real each patch of a picture is, by convolutions of stride 2 without a norm.
+
+    Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", section 3.2.2;
+    theirs has batch norm, by which a patch would be judged by what else is in its batch.
+    """
+
+    def __init__(self, channels: int, width: int = 32, levels: int = 2) -> None:
+        super().__init__()
+        self.layers, w = nn.ModuleList(), channels
+        for level in range(levels):
+            self.layers.append(nn.Conv2d(w, width * 2**level, 4, stride=2, padding=1))
+            w = width * 2**level
+        self.score = conv(2, w, 1)
+
+    def forward(self, x: Samples) -> Tensor:
+        """Return logits, (B, 1, H / 2^levels, W / 2^levels)."""
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+        return self.score(x)
 
 
 def _as_it_is(channels: int) -> nn.Module:

@@ -25,23 +25,25 @@ from fogcatcher.base.numbers import Seed, check_fields
 from fogcatcher.base.read_json import read_json
 from fogcatcher.base.typed_json import Length, Range
 from fogcatcher.data.latents.first_stage import FirstStage
-from fogcatcher.data.named_places import remember
+from fogcatcher.data.named_places import data_named, from_root, remember
 from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.sheets import sheet
 from fogcatcher.data.pictures.spec import PictureSpec, spec_of
 from fogcatcher.data.pictures.store import Pictures
 from fogcatcher.data.reading import Dataset, Reading, read_dataset
 from fogcatcher.data.splitting import Split, split
-from fogcatcher.judging.reconstruction import psnr
-from fogcatcher.model.autoencoder_files import save_autoencoder
+from fogcatcher.diffusion.adversarial import Rival
+from fogcatcher.judging.reconstruction import Returned, judged, psnr
+from fogcatcher.model.autoencoder_files import load_autoencoder, save_autoencoder
 from fogcatcher.networks.autoencoder import Autoencoder, AutoencoderShape
+from fogcatcher.networks.critic import PatchCritic
 from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in
 from fogcatcher.runs.log import CHECKS, METRICS, MetricsLog, RowLog
 from fogcatcher.runs.setup import Batch, Minutes, Rate, Steps, Width, check_length, free_folder
 from fogcatcher.training.batches import Batches
 from fogcatcher.training.checkpoints import KEPT, checkpoints_in, load_newest_state, save_state
 from fogcatcher.training.fit import Plan, Progress, TrainingState, fit, seconds_per_step
-from fogcatcher.training.reconstruction import Reconstruction, usual_weight
+from fogcatcher.training.reconstruction import Reconstruction, Sharpening, usual_weight
 
 FACTS, RETURNED = "training.json", "samples/returned.png"
 FACTORS = (2, 4, 8, 16)
@@ -52,7 +54,7 @@ CHECKS_OF_A_RUN = 10
 JUDGED = 256
 """So many held-out pictures say how well they come back."""
 SHOWN = 10
-LEARNING_RATE = 2.5e-3
+LEARNING_RATE, CRITIC_RATE = 2.5e-3, 4e-4
 Weight = Annotated[float, Range(0, 1e3)]
 LatentChannels = Annotated[int, Range(1, 256)]
 Codes = Annotated[int, Range(0, 65_536)]
@@ -73,6 +75,9 @@ class AutoencoderSetup:
     """How many vectors a position of the latents may be; 0: any."""
     weight: Weight | None = None
     """Of the cost of the latents; None is 1e-6, or 1 with codes."""
+    sharpen: Weight = 0.0
+    """How much a critic of patches counts, against the error of the pixels, in the second half; 0: not at
+    all."""
     width: Width = 32
     """Channels of the first level: the size of the network."""
     minutes: Minutes | None = None
@@ -90,11 +95,14 @@ class AutoencoderFacts:
     network: AutoencoderShape
     pictures: PictureSpec
     weight: Weight
+    sharpen: Weight
     training: Plan
     data: Annotated[str, Length(0, 4096)]
     options: DataOptions
     digest: Annotated[str, Length(0, 64)]
     """Hash of all pictures."""
+    folder: Annotated[str, Length(0, 4096)] = ""
+    """Of the data, from the root of that machine's disk."""
 
 
 @dataclass
@@ -118,7 +126,7 @@ class AutoencoderRun:
         return FirstStage(self.state.ema.denoiser, self.facts.pictures)
 
     @property
-    def judged(self) -> Pictures:
+    def seen(self) -> Pictures:
         """Pictures that tell how well it does: held-out ones, or the first where there are none."""
         held_out = self.parts.held_out[:JUDGED]
         return self.dataset.rows[held_out if len(held_out) else self.parts.train[:JUDGED]]
@@ -150,7 +158,16 @@ def prepare_autoencoder(setup: AutoencoderSetup, progress: Reading | None = None
         seed=setup.seed,
     )
     facts = AutoencoderFacts(
-        1, _shape(setup, pictures), pictures, weight, plan, setup.data, setup.options, dataset.digest
+        1,
+        _shape(setup, pictures),
+        pictures,
+        weight,
+        setup.sharpen,
+        plan,
+        setup.data,
+        setup.options,
+        dataset.digest,
+        from_root(setup.data),
     )
     name = f"{setup.data}-autoencoder"
     run = _assembled(setup.out or free_folder(name), facts, dataset)
@@ -158,6 +175,8 @@ def prepare_autoencoder(setup: AutoencoderSetup, progress: Reading | None = None
     if setup.steps is None:
         minutes = DEFAULT_MINUTES if setup.minutes is None else setup.minutes
         run.facts = _for_minutes(run, minutes - (time.monotonic() - started) / 60)
+        if run.lesson.sharpening:
+            run.lesson.sharpening.starts = run.facts.training.steps // 2
         said = f"{minutes:g} minutes are about {run.facts.training.steps:,} steps here"
         run.notes.append(said)
     return run
@@ -207,13 +226,44 @@ def _assembled(folder: Path, facts: AutoencoderFacts, dataset: Dataset) -> Autoe
         torch.manual_seed(plan.seed)
         network = Autoencoder(facts.network)
     network = network.to(best_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    lesson = Reconstruction(facts.weight)
+    lesson = _lesson(facts)
     state = TrainingState.start(network, plan)
     state.memory = lesson.memory
     batches = Batches(dataset.rows, {}, plan.seed, parts.train)
     return AutoencoderRun(
         folder, facts, dataset, parts, state, batches, lesson, known=checkpoints_in(folder / "state")
     )
+
+
+def _lesson(facts: AutoencoderFacts) -> Reconstruction:
+    if not facts.sharpen:
+        return Reconstruction(facts.weight)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(facts.training.seed)
+        critic = PatchCritic(facts.pictures.channels)
+    rival = Rival(critic.to(best_device()), CRITIC_RATE)
+    return Reconstruction(facts.weight, Sharpening(rival, facts.sharpen, facts.training.steps // 2))
+
+
+def judged_autoencoder(
+    folder: Path, data: str | None = None, progress: Reading | None = None, most: int = 2000
+) -> Returned:
+    """Say how well an autoencoder gives back pictures that it did not learn from, at most so many.
+
+    ``data`` None is what it learned from, of which the held-out ones are judged. Raises UserError where that
+    is not to be found, or no autoencoder is there.
+    """
+    stage = load_autoencoder(folder)
+    try:
+        facts = read_json(folder / FACTS, AutoencoderFacts)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder} does not say what it learned from: it has no {FACTS}.") from error
+    place = data_named(facts.data, facts.folder) if data is None else data
+    dataset = read_dataset(place, facts.options, progress)
+    stage.check(spec_of(dataset.rows))
+    held_out = split(dataset, facts.options).held_out if dataset.digest == facts.digest else torch.zeros(0)
+    chosen = held_out[:most] if len(held_out) else torch.arange(min(most, len(dataset)))
+    return judged(stage, dataset.rows[chosen])
 
 
 def follow_autoencoder(
@@ -263,7 +313,7 @@ class _Record:
             self._save()
 
     def _check(self, step: int) -> None:
-        run, rows = self._run, self._run.judged
+        run, rows = self._run, self._run.seen
         returned = run.stage.returned(rows)
         self._checks.add({"step": step, "psnr": psnr(rows, returned).mean().item()})
         pairs = torch.cat([rows[:SHOWN], returned[:SHOWN]])

@@ -1,6 +1,7 @@
 """Autoencoders and models of latents as runs: they go on to the bit, move, and refuse what is not theirs."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from fogcatcher.base.errors import UserError
@@ -56,18 +58,18 @@ def trained(data: Path, out: Path, steps: int, **choices) -> Path:
     return out
 
 
-@pytest.mark.parametrize("codes", [0, 8])
-def test_an_autoencoder_goes_on_to_the_bit(places, tmp_path, codes):
-    whole = trained(places[0], tmp_path / "whole", 6, codes=codes)
-    run = prepare_autoencoder(
-        AutoencoderSetup(str(places[0]), tmp_path / "cut", steps=6, codes=codes, **QUICK)
-    )
+@pytest.mark.parametrize("choices", [{}, {"codes": 8}, {"sharpen": 0.5}], ids=["kl", "vq", "critic"])
+def test_an_autoencoder_goes_on_to_the_bit(places, tmp_path, choices):
+    """With a critic, too, which begins at the step before the cut."""
+    whole = trained(places[0], tmp_path / "whole", 6, **choices)
+    setup = AutoencoderSetup(str(places[0]), tmp_path / "cut", steps=6, **QUICK, **choices)
+    run = prepare_autoencoder(setup)
     steps = follow_autoencoder(run)
-    for _ in range(3):
+    for _ in range(4):
         next(steps)
     steps.close()
     again = resume_autoencoder(tmp_path / "cut", str(places[0]))
-    assert again.state.step == 3
+    assert again.state.step == 4
     for _ in follow_autoencoder(again):
         pass
     ours, theirs = tmp_path / "cut", whole
@@ -189,6 +191,44 @@ def test_an_autoencoder_goes_to_diffusers_and_comes_back(places, tmp_path, monke
     assert hashes == {ours.hash}
     assert "as --to diffusers alone" in refused("export", str(stage), "--to", "onnx", capsys=capsys)
     assert "works on pixels" in refused("export", str(run), "--to", "onnx", capsys=capsys)
+
+
+def test_an_autoencoder_is_judged_by_what_comes_back(places, tmp_path, capsys):
+    out = trained(places[0], tmp_path / "run", 2, codes=8)
+    code, said, _ = fogcatcher("evaluate", str(out), capsys=capsys)
+    assert code == 0 and re.search(r"1 pictures come back at \d+\.\d dB .*% of the codes in use", said)
+    assert "judged by themselves" in refused("evaluate", str(out), str(places[2]), capsys=capsys)
+    assert "does not say what it learned from" in refused("evaluate", str(places[1]), capsys=capsys)
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    Image.new("L", (12, 10), 9).save(grey / "a.png")
+    assert "train one on pictures like these" in refused(
+        "evaluate", str(out), "--against", str(grey), capsys=capsys
+    )
+
+
+def test_what_cannot_be_is_said_before_anything_is_written(places, tmp_path, capsys):
+    data, _, _ = places
+
+    def said(*more: str) -> str:
+        return refused("train-autoencoder", str(data), *more, capsys=capsys)
+
+    assert "2, 4, 8 or 16 times smaller, not 3" in said("--factor", "3")
+    assert "fit the pictures to multiples of 4" in said("--out", str(tmp_path / "run"))
+    assert "no autoencoder in training" in said("--resume", "--out", str(tmp_path / "none"))
+    assert not (tmp_path / "run").exists()
+    trained(data, tmp_path / "whole", 1)
+    assert "already holds an autoencoder" in said("--out", str(tmp_path / "whole"))
+    save_pictures(tmp_path / "other", 6)
+    other = refused(
+        "train-autoencoder",
+        str(tmp_path / "other"),
+        "--resume",
+        "--out",
+        str(tmp_path / "whole"),
+        capsys=capsys,
+    )
+    assert "is not what" in other
 
 
 @pytest.mark.slow
