@@ -19,6 +19,7 @@ from fogcatcher.model.model import Model, load
 from fogcatcher.model.reproduction import reproduce
 from fogcatcher.model.upscale_files import Enlarging, enlarge, upscale_files
 from fogcatcher.networks.upscaler import LEVEL, Upscaler
+from fogcatcher.runs.distill import DistillSetup, prepare_distillation
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import resume
 from fogcatcher.runs.train import train
@@ -247,6 +248,26 @@ def test_a_resumed_upscaler_is_an_unbroken_one(tmp_path):
     for _ in follow(resume(tmp_path / "part", str(tmp_path / "data"))):
         pass
     assert load(tmp_path / "part").hash == whole.hash
+
+
+def test_a_student_of_an_upscaler_is_told_what_its_teacher_is(upscaler: Model, folder: Path, tmp_path):
+    setup = DistillSetup(str(upscaler.folder), str(folder / "data"), tmp_path / "student", steps=2, updates=2)
+    run = prepare_distillation(setup)
+    assert run.teacher is not None
+    heard: list[Tensor] = []
+
+    def hear(network: nn.Module, given: tuple) -> None:
+        heard.append(given[2][UPSCALING])
+
+    hook = run.teacher.denoiser.network.register_forward_pre_hook(hear)
+    for _ in follow(run):
+        pass
+    hook.remove()
+    _, cond = run.batches.at(0, run.config.training.batch_size)
+    assert heard and torch.equal(heard[0].cpu(), cond[UPSCALING])
+    student = load(tmp_path / "student")
+    drawn = enlarge(student, pictures(2), range(2))
+    assert drawn.made[0].settings.steps == 2 and drawn.rows.shape == (2, 4, 16, 16)
 
 
 def test_the_command_writes_what_the_library_draws(
