@@ -36,7 +36,8 @@ class Returned:
     floor: float | None
     """The same between two halves of the real ones: the least that can be told apart from no difference."""
     alpha: float | None
-    """Share of pixels whose alpha came back as it was; None where there is none."""
+    """Share of pixels whose alpha came back as it was: of those that were opaque or not there, where the
+    drawn ones are that alone. None where there is no alpha."""
     codes: float | None = None
     """Share of all codes that any position of any picture chose; None without codes."""
 
@@ -86,4 +87,6 @@ def _codes(stage: FirstStage, rows: Pictures) -> float | None:
 def _alpha(spec: PictureSpec, real: Pictures, returned: Pictures) -> float | None:
     if not spec.has_alpha:
         return None
-    return (real[:, -1] == returned[:, -1]).double().mean().item()
+    before, after = real[:, -1], returned[:, -1]
+    counted = (before == 0) | (before == 255) if spec.hard_alpha else before >= 0
+    return (before == after)[counted].double().mean().item()

@@ -27,6 +27,8 @@ from fogcatcher.networks.autoencoder import Autoencoder, AutoencoderShape
 FOLDER = "autoencoder"
 """In the folder of a model that draws latents."""
 WEIGHTS, FACTS = "autoencoder.safetensors", "autoencoder.json"
+BESIDE = (f"{FOLDER}/{WEIGHTS}", f"{FOLDER}/{FACTS}")
+"""Both, as seen from the folder of such a model."""
 
 
 @dataclass(frozen=True)

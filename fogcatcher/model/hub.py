@@ -13,6 +13,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.base.read_json import plain_bytes, read_json
 from fogcatcher.base.spare_cache import is_unwritable, spare_cache
 from fogcatcher.data.hub import PREFIX
+from fogcatcher.model.autoencoder_files import BESIDE
 from fogcatcher.model.config import CONDITIONS, CONFIG, WEIGHTS, read_config
 from fogcatcher.model.privacy import public_conditions, public_config
 
@@ -26,8 +27,9 @@ FRONT_MATTER = "---\nlibrary_name: fogcatcher\npipeline_tag: unconditional-image
 def push_to_hub(model_folder: Path, repo: str, *, token: str | None = None, private: bool = False) -> str:
     """Send the model of a run to the repository ``repo``, "user/name", and return its address.
 
-    Weights, settings, conditions, the card and the preview are sent, and nothing else of the run; of the
-    paths in them only the last names. Raises UserError where there is no model, or the Hub does not take it.
+    Weights, settings, conditions, the autoencoder of latents, the card and the preview are sent, and nothing
+    else of the run; of the paths in them only the last names. Raises UserError where there is no model, or
+    the Hub does not take it.
     """
     hub = _library(repo)
     sent = _what_is_sent(Path(model_folder), repo)
@@ -65,7 +67,7 @@ def fetch(repo: str, revision: str | None = None) -> Path:
 
 def _downloaded(hub: ModuleType, repo: str, revision: str | None) -> Path:
     """Into the usual cache of the library, or where that cannot be written into one for now."""
-    wanted = [*NEEDED, CARD]
+    wanted = [*NEEDED, *BESIDE, CARD]
     try:
         return Path(hub.snapshot_download(repo, revision=revision, allow_patterns=wanted))
     except OSError as error:
@@ -118,9 +120,7 @@ def _what_is_sent(folder: Path, repo: str) -> Mapping[str, Path | bytes]:
         except ValueError as error:
             raise UserError(f"{folder / CARD} cannot be sent: {error}.") from error
         sent[CARD] = _card(text, repo).encode()
-    if (folder / PREVIEW).is_file():
-        sent[PREVIEW] = folder / PREVIEW
-    return sent
+    return sent | {name: folder / name for name in (*BESIDE, PREVIEW) if (folder / name).is_file()}
 
 
 def _json(tree: object) -> bytes:

@@ -137,10 +137,10 @@ def _open_folder(run: Run) -> None:
     """Make the run directory. config.json comes last, so that a folder with one can be resumed."""
     (run.folder / "samples").mkdir(parents=True, exist_ok=True)
     remove_leftovers(run.folder)
+    save_stage_of(run.config.kind, run.folder)
     if run.state.step == 0:
         save_state(run.written, run.folder / "state")
         run.model.save_weights(run.folder)
-        save_stage_of(run.config.kind, run.folder)
         if run.teacher:
             run.teacher.save(run.folder / TEACHER)
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]

@@ -3,6 +3,7 @@
 import errno
 import json
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,11 +13,14 @@ from PIL import Image
 from fogcatcher.base.errors import UserError
 from fogcatcher.base.spare_cache import spare_cache
 from fogcatcher.data.conditions.conditions import Category, ConditionSpec, Sentence
+from fogcatcher.data.latents.spec import latents_of
+from fogcatcher.model.autoencoder_files import load_autoencoder
 from fogcatcher.model.build import build_denoiser
 from fogcatcher.model.config import read_config, write_json
 from fogcatcher.model.hub import fetch, push_to_hub
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.privacy import last_name, public_config
+from tests.latent_models import small_stage
 from tests.random_models import CONDITIONS, config, random_model, save
 
 hub = pytest.importorskip("huggingface_hub", reason="needs the extra 'hub'")
@@ -114,6 +118,20 @@ def test_what_was_sent_is_a_model_again(run, calls, tmp_path):
     assert load(there).sample(2, steps=3).pictures.equal(load(run).sample(2, steps=3).pictures)
 
 
+def test_a_model_of_latents_goes_with_its_autoencoder(tmp_path, calls):
+    stage = load_autoencoder(small_stage(tmp_path / "stage"))
+    rows = torch.randint(0, 256, (9, 4, 10, 12), dtype=torch.uint8)
+    asked = replace(config(), kind=latents_of(stage, stage.pictures, rows, "chance"))
+    made = Model(build_denoiser(asked, CONDITIONS), asked, CONDITIONS)
+    made.save(tmp_path / "run")
+    push_to_hub(tmp_path / "run", "somebody/dogs")
+    there = tmp_path / "there"
+    for name, content in calls[2][1][1].items():
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        (there / name).write_bytes(content)
+    assert load(there).sample(2, steps=2).pictures.equal(made.sample(2, steps=2).pictures)
+
+
 def test_the_folder_of_a_text_encoder_is_not_sent(tmp_path, calls):
     spec = ConditionSpec(
         (Sentence("prompt", "/home/somebody/encoders/mini", 8, "0"), Category("kind", ("a",)))
@@ -195,7 +213,8 @@ def test_nothing_is_asked_for_that_could_run(cache, monkeypatch):
 
     monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
     fetch("somebody/dogs", "v2")
-    names = ["README.md", "conditions.json", "config.json", "model.safetensors"]
+    beside = ["autoencoder/autoencoder.json", "autoencoder/autoencoder.safetensors"]
+    names = ["README.md", *beside, "conditions.json", "config.json", "model.safetensors"]
     assert asked == [("somebody/dogs", "v2", names)]
 
 

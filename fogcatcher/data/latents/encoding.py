@@ -46,12 +46,12 @@ def _made(stage: FirstStage, rows: PictureTensor, folder: Path | None) -> tuple[
     facts, parts = _Facts(stage.hash), (_bytes(part) for part in stage.encoded(rows))
     if folder is None:
         return torch.cat([*parts]), facts
-    path, shape = folder / "pictures.bin", (0,)
+    path, shape = folder / "pictures.bin", torch.Size((0, 0, 0, 0))
     with open(path, "wb") as file:
         for part in parts:
             file.write(part.numpy().data)
-            shape = part.shape[1:]
-    channels, height, width = shape
+            shape = part.shape
+    _, channels, height, width = shape
     return open_pictures(path, (len(rows), channels, height, width)), facts
 
 

@@ -18,8 +18,9 @@ from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.data.pictures.store import Pictures, PictureTensor
 from fogcatcher.networks.autoencoder import Autoencoder
 
-PIXELS_AT_ONCE = 2**18
-"""Pictures pass through the network in parts of so many pixels: 256 of 32 x 32, and 4 of 256 x 256."""
+PIXELS_AT_ONCE = 2**16
+"""Pictures pass through the network in parts of so many pixels: 64 of 32 x 32, and one of 256 x 256. Four
+times as many took a fifth longer on a CPU."""
 Latents = Float[Tensor, "B Z h w"]
 
 
@@ -35,6 +36,7 @@ class FirstStage:
 
     def __post_init__(self) -> None:
         self.network.eval().requires_grad_(False)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # 1.4 times as fast
 
     @property
     def factor(self) -> int:
