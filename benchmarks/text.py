@@ -1,6 +1,6 @@
 """Does a model draw what it is asked in words, also what it was never shown, and look where the words are?
 
-python benchmarks/text.py [--runs DIR] [--steps 2000] [--seed 0] [--encoder DIR] [--only looking encoder]
+python benchmarks/text.py [--runs DIR] [--steps 2000] [--encoder DIR] [--only looking pooled] [--sheet FILE]
 
 The built-in scenes, one of three shapes in one of three colours each, with captions of two words; two of the
 nine pairs are never trained on. Each drawing is judged by the rule of its pixels, ``data/scenes.py``. As
@@ -19,6 +19,7 @@ import torch
 
 import fogcatcher
 from fogcatcher.data.options import DataOptions
+from fogcatcher.data.pictures.sheets import sheet
 from fogcatcher.data.scenes import COLOURS, SHAPES, Box, Seen, seen
 from fogcatcher.drawing.settings import STEP_BY_STEP, settings_of
 from fogcatcher.explain.explaining import steps
@@ -104,6 +105,15 @@ def within(whole: torch.Tensor, box: Box) -> float:
     return float(whole[top : top + height, left : left + width].sum())
 
 
+def drawn_sheet(model: Model, file: Path) -> None:
+    """Write a row of drawings for each caption."""
+    pictures = [
+        model.sample(8, {"caption": caption}, guidance=2.0, steps=STEPS).pictures for caption in CAPTIONS
+    ]
+    rows = [f"{caption} (unseen)" if caption in UNSEEN else caption for caption in CAPTIONS]
+    sheet(torch.cat(pictures), 8, 2, rows).save(file)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("runs/text"))
@@ -111,7 +121,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--encoder", help="folder of a text encoder of this machine")
     parser.add_argument("--only", nargs="+", default=["looking", "pooled"])
+    parser.add_argument("--sheet", type=Path, help="only write what the model that looks draws, as this PNG")
     asked = parser.parse_args()
+    if asked.sheet:
+        drawn_sheet(trained(asked.runs / f"looking-{asked.seed}", asked.steps, asked.seed), asked.sheet)
+        return
     ways: dict[str, dict[str, object]] = {
         "pooled": {"network_options": {"cross_attention": False}},
         "looking": {},

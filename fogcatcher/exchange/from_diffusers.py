@@ -38,7 +38,8 @@ from fogcatcher.model.config import DataConfig, Method, NetworkConfig, RunConfig
 from fogcatcher.model.model import Model
 from fogcatcher.model.weights_fit import check_weights
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
-from fogcatcher.networks.embeddings import Form, Vector, Vectors
+from fogcatcher.networks.embeddings import Form, Vector
+from fogcatcher.networks.sequences import Vectors
 from fogcatcher.training.fit import Plan
 
 CLASS = "class"

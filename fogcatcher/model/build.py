@@ -52,7 +52,8 @@ from fogcatcher.model.choices import (
 )
 from fogcatcher.model.choose_network import Wanted, build_network, row_of
 from fogcatcher.model.config import Method, RunConfig
-from fogcatcher.networks.embeddings import Form, Vector, Vectors, Words
+from fogcatcher.networks.embeddings import Form, Vector
+from fogcatcher.networks.sequences import Vectors, Words
 
 GRIDS: Mapping[str, Callable[[int | None], Grid]] = {
     "karras": lambda steps: KarrasGrid(),

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
-from fogcatcher.networks.embeddings import Form, Vector, sequence_reader
+from fogcatcher.networks.embeddings import Form, Vector
+from fogcatcher.networks.sequences import sequence_reader
 
 GROUPS = 8
 WORDS_WIDTH = 32

@@ -32,7 +32,8 @@ from fogcatcher.networks.blocks import (
     halved,
     zeroed,
 )
-from fogcatcher.networks.embeddings import ConditionEmbedding, Form, Said, Vectors
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form
+from fogcatcher.networks.sequences import Said, Vectors
 from fogcatcher.networks.spatial_transformer import SpatialTransformer
 
 Channels = Annotated[int, Range(1, 65_536)]

@@ -34,8 +34,9 @@ def looking(network: nn.Module) -> Iterator[Looks]:
     looks = Looks()
 
     def keep(layer: CrossAttention, given: tuple[Any, ...], answer: Tensor) -> None:
-        x, tokens, looks.present = given
-        each = layer.weights(x, tokens, looks.present).mean(1)  # (B, positions, L)
+        x, tokens, present = given
+        looks.present = present
+        each = layer.weights(x, tokens, present).mean(1)  # (B, positions, L)
         looks.layers.append(each.transpose(1, 2).unflatten(2, x.shape[2:]).detach())
 
     layers = [layer for layer in network.modules() if isinstance(layer, CrossAttention)]

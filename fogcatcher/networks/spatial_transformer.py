@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fogcatcher.networks.blocks import group_norm
-from fogcatcher.networks.embeddings import Said
+from fogcatcher.networks.sequences import Said
 
 MLP_RATIO = 4
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from fogcatcher.base.errors import UserError
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.blocks import CrossAttention
-from fogcatcher.networks.embeddings import ConditionEmbedding, Form, NoiseEmbedding, Said
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, NoiseEmbedding
+from fogcatcher.networks.sequences import Said
 
 NOISE_FEATURES = 256
 MLP_RATIO = 4

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from fogcatcher.diffusion.tensors import Condition, Samples, Times
 from fogcatcher.networks.blocks import CrossAttention, ResidualBlock, SelfAttention, zeroed
-from fogcatcher.networks.embeddings import ConditionEmbedding, Form, NoiseEmbedding, Said
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, NoiseEmbedding
+from fogcatcher.networks.sequences import Said
 
 ATTENTION_AT_MOST = 8 * 8
 """Attention looks at every pair of positions, so it stands only where there are few."""

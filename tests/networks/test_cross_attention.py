@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
-from fogcatcher.networks.embeddings import ConditionEmbedding, Form, Vector, Vectors, Words, WordsEmbedding
+from fogcatcher.networks.embeddings import ConditionEmbedding, Form, Vector
+from fogcatcher.networks.sequences import Vectors, Words, WordsEmbedding
 from fogcatcher.networks.transformer import DiT, Pictures
 from fogcatcher.networks.unet import SignalUNet, UNet
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from numpy.polynomial.hermite_e import hermegauss
 
-from fogcatcher.networks.embeddings import Vector, Words
+from fogcatcher.networks.embeddings import Vector
 from fogcatcher.networks.magnitude_preserving import (
     SILU_MAGNITUDE,
     MPAttention,
@@ -24,6 +24,7 @@ from fogcatcher.networks.magnitude_preserving import (
     mp_sum,
     unit,
 )
+from fogcatcher.networks.sequences import Words
 
 
 @pytest.fixture(autouse=True)

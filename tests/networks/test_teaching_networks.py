@@ -10,7 +10,8 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.networks import annotated_unet, thesis_unet
 from fogcatcher.networks.annotated_unet import AnnotatedUNet, LinearAttention, Sinusoid, StandardisedConv2d
 from fogcatcher.networks.context_unet import ContextUnet, ContextVector, FirstBlock
-from fogcatcher.networks.embeddings import Vector, Words
+from fogcatcher.networks.embeddings import Vector
+from fogcatcher.networks.sequences import Words
 from fogcatcher.networks.thesis_unet import ATTENTIVE, FINAL, VANILLA, ChannelNorm, ThesisUNet
 
 ATTRIBUTES = {"kind": Vector(3), "name": Words(9)}

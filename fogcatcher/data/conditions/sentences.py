@@ -87,6 +87,7 @@ def _load(folder: str) -> tuple[Any, Any]:
         raise UserError(
             "a text encoder needs the 'transformers' library: pip install 'fogcatcher[text]'."
         ) from error
+    transformers.logging.disable_progress_bar()  # it reads a file, and has nothing to say
     here = {"local_files_only": True, "trust_remote_code": False}
     try:
         beside = Path(folder).parent / "tokenizer"  # as pipelines of diffusers have it

@@ -18,7 +18,8 @@ from fogcatcher.diffusion.guidance import ClassifierFree
 from fogcatcher.model.build import build_denoiser
 from fogcatcher.model.model import load
 from fogcatcher.networks.blocks import CrossAttention
-from fogcatcher.networks.embeddings import ConditionEmbedding, Vector, Words, WordsEmbedding
+from fogcatcher.networks.embeddings import ConditionEmbedding, Vector
+from fogcatcher.networks.sequences import Words, WordsEmbedding
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare, resume
 from fogcatcher.runs.setup import Setup
