@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.data.conditions.conditions import Attribute, Category, ConditionSpec, Tags
 from fogcatcher.data.kind import Kind
+from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.pictures import augmentation
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.data.pictures.store import has_alpha
@@ -84,6 +85,15 @@ def take_over(
             name=name,
             theirs=theirs.kind.name,
             ours=config.kind.name,
+        )
+        raise UserError(message, about="start_from")
+    had, wanted = theirs.kind, config.kind
+    both = isinstance(had, LatentSpec) and isinstance(wanted, LatentSpec)
+    if both and had.autoencoder != wanted.autoencoder:
+        message = Message(
+            "{@start_from}: {name} draws latents of another autoencoder: give {@latents:{name!r}}, too, "
+            "which takes its own.",
+            name=name,
         )
         raise UserError(message, about="start_from")
     fresh, found = _weights(target), _fitting(source, target, config, conditions)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from fogcatcher.runs.autoencoder import (
     prepare_autoencoder,
     resume_autoencoder,
 )
+from fogcatcher.runs.distill import DistillSetup, prepare_distillation
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.log import read_rows
 from fogcatcher.runs.prepare import prepare, resume
@@ -177,6 +179,23 @@ def test_commands_work_through_latents_or_say_why_not(places, tmp_path, monkeypa
     assert "works on pixels" in refused("explain", str(run), capsys=capsys)
     assert "one size alone" in refused("outpaint", str(run), drawn, "--right", "2", capsys=capsys)
     assert "holds no autoencoder" in refused("train", str(data), "--latents", str(data), capsys=capsys)
+
+
+def test_a_student_and_a_later_run_draw_in_the_same_latents(places, tmp_path):
+    data, _, run = places
+    setup = DistillSetup(str(run), str(data), tmp_path / "student", steps=2, teacher_steps=4, updates=2)
+    for _ in follow(prepare_distillation(setup)):
+        pass
+    student = load(tmp_path / "student")
+    assert student.usual.limit == "none" and student.sample(2).rows.shape == (2, 4, 10, 12)
+    later = Setup(
+        str(data), tmp_path / "later", steps=1, latents=str(run), start_from=str(run), size_of_model="tiny"
+    )
+    start = prepare(later).config.start
+    assert start is not None and start.new == 0
+    other = small_stage(tmp_path / "other", seed=1)
+    with pytest.raises(UserError, match="draws latents of another autoencoder"):
+        prepare(replace(later, latents=str(other)))
 
 
 def test_an_autoencoder_goes_to_diffusers_and_comes_back(places, tmp_path, monkeypatch, capsys):
