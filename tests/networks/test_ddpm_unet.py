@@ -178,6 +178,7 @@ def test_cross_attention_is_that_of_torch_and_silence_changes_nothing():
     )
     assert found[1].equal(x[1])
     shares = theirs(positions, tokens[:1], tokens[:1], key_padding_mask=~present[:1])[1]
+    assert isinstance(ours, CrossAttention)
     looks = ours.weights(x, tokens, present)
     torch.testing.assert_close(looks[:1].mean(1), shares, atol=1e-6, rtol=1e-4)
     assert not looks[1].any()

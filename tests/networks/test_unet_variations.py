@@ -95,11 +95,10 @@ def test_the_efficient_network_does_its_work_at_half_the_side():
     """One more pair that resamples; every block sees half the side, and attention stays at its sides."""
     net = network(resample_first=True, attention=(8, 4), resample=False)
     sides: dict[int, set[int]] = {}
-    for stage in [*net.down, *net.up]:
-        if not isinstance(stage, Resized):
-            stage.block.register_forward_hook(
-                lambda block, given, answer: sides.setdefault(answer.shape[1], set()).add(answer.shape[2])
-            )
+    for block in parts(net, ResidualBlock):
+        block.register_forward_hook(
+            lambda block, given, answer: sides.setdefault(answer.shape[1], set()).add(answer.shape[2])
+        )
     x = torch.randn(1, 3, 32, 32)
     assert net(x, torch.zeros(1)).shape == x.shape
     assert sides == {64: {16}, 128: {8, 4}}
@@ -119,15 +118,12 @@ def test_in_the_efficient_network_the_way_down_counts_for_less():
     net = DDPMUNet(2, shape)
     with torch.no_grad():
         for name, weight in net.named_parameters():
-            if weight.ndim == 4:
-                nn.init.dirac_(weight) if "conv2" not in name else nn.init.zeros_(weight)
-        for shortcut in [layer.block.shortcut for layer in net.up[:2]]:
-            shortcut.weight.zero_()
-            shortcut.bias.zero_()
-            for channel in range(2):  # the sum of what comes up and what came down
-                shortcut.weight[channel, channel] = shortcut.weight[channel, channel + 2] = 1.0
-        for layer in (net.enter, net.exit[2], net.down[0].layer.conv, net.up[2].layer.conv):
-            layer.bias.zero_()
+            if name.endswith("shortcut.weight"):  # the sum of what comes up and what came down
+                weight.copy_(torch.eye(2).repeat(1, 2)[..., None, None])
+            elif weight.ndim == 4 and "conv2" not in name:
+                nn.init.dirac_(weight)
+            elif name.endswith("bias"):
+                weight.zero_()
     x, seen = torch.randn(1, 2, 4, 4), []
     net.exit.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     net(x, torch.zeros(1))
