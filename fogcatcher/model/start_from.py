@@ -88,8 +88,11 @@ def take_over(
         )
         raise UserError(message, about="start_from")
     had, wanted = theirs.kind, config.kind
-    both = isinstance(had, LatentSpec) and isinstance(wanted, LatentSpec)
-    if both and had.autoencoder != wanted.autoencoder:
+    if (
+        isinstance(had, LatentSpec)
+        and isinstance(wanted, LatentSpec)
+        and had.autoencoder != wanted.autoencoder
+    ):
         message = Message(
             "{@start_from}: {name} draws latents of another autoencoder: give {@latents:{name!r}}, too, "
             "which takes its own.",

@@ -83,3 +83,13 @@ def test_sizes_of_both_ways_and_no_chance_in_either(codes):
     assert torch.equal(z, network.encode(x)) and torch.equal(network.decode(z), network.decode(z))
     with pytest.raises(ValueError, match="no multiples of 4"):
         network.encode(x[..., :22])
+
+
+def test_latents_with_codes_are_those_before_the_choice_which_the_decoder_makes_again():
+    torch.manual_seed(0)
+    network = Autoencoder(AutoencoderShape(3, (8, 8), latent=2, codes=4, groups=4)).eval()
+    z = network.encode(torch.randn(2, 3, 8, 8, generator=generator()))
+    settled = network.bottleneck.settled(z)
+    assert len(z.flatten(2).transpose(1, 2).reshape(-1, 2).unique(dim=0)) > 4
+    assert len(settled.flatten(2).transpose(1, 2).reshape(-1, 2).unique(dim=0)) <= 4
+    torch.testing.assert_close(network.decode(z), network.decode(settled))
