@@ -92,7 +92,7 @@ def looked_at(model: Model) -> None:
             if words is None:
                 return
             if found.box is not None and found.caption == caption:
-                maps.append(words.whole)
+                maps.append([words.whole[words.words.index(word)] for word in caption.split()])
                 boxes.append(found.box)
     for i, word in enumerate(inside):
         own = np.mean([within(m[i], box) for m, box in zip(maps, boxes, strict=True)])
