@@ -2,6 +2,7 @@
 
 ``denoiser/`` beside this file holds three programs of torch.export: the denoiser, from x_t, t and conditions
 to x0_hat; the rates of its schedule, from t to alpha, sigma and log_snr; and the way back, from log_snr to t.
+A model of latents has a fourth, from latents to pictures.
 Having been recorded from the model, they are its own network and schedule to the last bit, whatever those
 are. The grid of times and the sampler take a number of steps, and are written out below.
 """
@@ -40,6 +41,8 @@ class Programs(ModelMixin):
         self.network = self.program.module()
         self.rates = torch.export.load(folder / "rates.pt2").module()
         self.time_of = torch.export.load(folder / "times.pt2").module()
+        latent = self.facts["is_latent"]
+        self.decoder = torch.export.load(folder / "decoder.pt2") if latent else None
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, **_: object) -> Programs:  # type: ignore[override]
@@ -50,12 +53,17 @@ class Programs(ModelMixin):
         if device is not None and not isinstance(device, torch.dtype):
             self.program = move_to_device_pass(self.program, str(device))
             self.network = self.program.module()
+            self.decoder = self.decoder and move_to_device_pass(self.decoder, str(device))
         return self
 
     def forward(self, x_t: Tensor, t: Tensor, rows: Mapping[str, Tensor]) -> Tensor:
         """Return x0_hat, (B, C, H, W), of ``x_t`` at one time, with attribute -> (B, features)."""
         times = t.to(x_t.device).expand(len(x_t))
         return self.network(x_t, times, *rows.values())
+
+    def pictures_of(self, x: Tensor) -> Tensor:
+        """Return samples as pictures, (B, C, H, W) about [-1, 1]: they are such, or latents of some."""
+        return x if self.decoder is None else self.decoder.module()(x)
 
 
 class FogcatcherPipeline(DiffusionPipeline):
@@ -114,7 +122,9 @@ class FogcatcherPipeline(DiffusionPipeline):
         for start in range(0, len(seeds), BATCH):
             rows = self._encode(asked[start : start + BATCH])
             x = self._noise(seeds[start : start + BATCH])
-            parts.append(self._sample(x, times, rows, guidance_scale, clip).cpu())
+            # Latents have no range to keep within.
+            x = self._sample(x, times, rows, guidance_scale, clip and self.denoiser.decoder is None)
+            parts.append(self.denoiser.pictures_of(x).cpu())
         raw = torch.cat(parts)
         images = raw if output_type == "pt" else [_to_image(x, self.denoiser.facts["pictures"]) for x in raw]
         return ImagePipelineOutput(images=images) if return_dict else (images,)  # type: ignore[arg-type]
@@ -157,7 +167,7 @@ class FogcatcherPipeline(DiffusionPipeline):
 
     def _noise(self, seeds: Sequence[int]) -> Tensor:
         """Return standard normal noise, every picture from its own stream on the CPU."""
-        shape = [self.denoiser.facts["pictures"][side] for side in ("channels", "height", "width")]
+        shape = self.denoiser.facts["shape"]
         rows = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return torch.stack(rows).to(self.denoiser.device)
 

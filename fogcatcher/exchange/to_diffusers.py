@@ -25,7 +25,9 @@ from torch.export import Dim, ExportedProgram
 
 from fogcatcher.base.disk import write_atomically, write_text
 from fogcatcher.base.errors import UserError
+from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.pictures.sheets import save_png
+from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.denoiser import (
     Denoiser,
     LearnedVarianceDenoiser,
@@ -78,8 +80,7 @@ def to_diffusers(model: Model, folder: Path, sheet: Image.Image | None = None) -
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: name a new folder for the export.")
     check_exportable(model.config, "a pipeline of diffusers")
-    pictures = model.config.pixels
-    plain = _plain(model)
+    pictures, plain = model.config.pictures, _plain(model)
     if plain:
         write_pipeline(model.denoiser, folder, (pictures.height, pictures.width), _spacing(model))
     else:
@@ -121,8 +122,12 @@ def _write_programs(model: Model, folder: Path) -> None:
     schedule = model.denoiser.process.schedule
     _save(_recorded(_Rates(schedule)), inner / "rates.pt2")
     _save(_recorded(_TimeOf(schedule)), inner / "times.pt2")
-    pictures = asdict(config.pixels)
+    pictures = asdict(config.pictures)
+    if isinstance(config.kind, LatentSpec):
+        _save(_decoder_of(config.kind), inner / "decoder.pt2")
     facts = {
+        "shape": config.kind.shape,
+        "is_latent": isinstance(config.kind, LatentSpec),
         "pictures": {name: pictures[name] for name in ("channels", "height", "width", "hard_alpha")},
         "conditions": [
             {**row, "features": a.features}
@@ -141,6 +146,26 @@ def _write_programs(model: Model, folder: Path) -> None:
     write_json(folder / "model_index.json", index)
     for place in (folder, inner):  # diffusers looks for the code of a component beside it
         shutil.copyfile(PIPELINE, place / "pipeline.py")
+
+
+class _Decoder(nn.Module):
+    """x = D(z / scale + shift), as ``LatentSpec`` has it, before anything is rounded."""
+
+    def __init__(self, kind: LatentSpec) -> None:
+        super().__init__()
+        network = copy.deepcopy(kind.stage.network).cpu()
+        self.network = network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self.shift, self.scale = kind.shift, kind.scale
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.network.decode(z / self.scale + self.shift)
+
+
+def _decoder_of(kind: LatentSpec) -> ExportedProgram:
+    """Return the graph of the way from latents, (B, C, h, w), to pictures, (B, C, H, W)."""
+    z = torch.zeros(2, *kind.shape)
+    with torch.no_grad():
+        return torch.export.export(_Decoder(kind).eval(), (z,), dynamic_shapes=({0: Dim("batch")},))
 
 
 def _recorded(function: nn.Module) -> ExportedProgram:
@@ -393,8 +418,10 @@ def _steps_from(c: Preconditioning) -> int | None:
 
 def _plain(model: Model) -> bool:
     """Whether diffusers' own pipeline draws what ours does."""
-    unet, pictures = model.denoiser.network, model.config.pixels
-    if not isinstance(unet, DDPMUNet) or _tables(unet) or pictures.has_alpha or not _spacing(model):
+    unet, pictures = model.denoiser.network, model.config.kind
+    if not isinstance(pictures, PictureSpec) or pictures.has_alpha or not _spacing(model):
+        return False
+    if not isinstance(unet, DDPMUNet) or _tables(unet):
         return False
     if own_way(model.config):  # a pipeline of theirs takes any number of steps
         return False

@@ -14,6 +14,7 @@ from fogcatcher.data.conditions.column_types import choose_controls
 from fogcatcher.data.conditions.conditions import ConditionSpec
 from fogcatcher.data.kind import Kind
 from fogcatcher.data.kinds import read_any, read_of_kind
+from fogcatcher.data.latents.first_stage import FirstStage
 from fogcatcher.data.latents.spec import latents_of
 from fogcatcher.data.named_places import from_root, remember
 from fogcatcher.data.pictures.augmentation import Augmentation, choose
@@ -66,6 +67,8 @@ from fogcatcher.training.condition_dropout import ConditionDropout
 from fogcatcher.training.fit import TrainingState
 from fogcatcher.training.precision import precision_on
 
+LARGE = 64
+"""Pixels of the shorter side from which photographs were drawn better in latents."""
 COPIES = {"cpu": 6, "cuda": 2}
 """Of a network in training, in the machine's own memory: weights, gradient, two averages, two moments."""
 
@@ -81,12 +84,13 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
         check_free(setup.out)
     method, plan = method_of(setup), plan_of(setup)
     check_names(setup)
+    stage = _first_stage(setup)
     remember(setup.data)
     started = time.monotonic()
     with devices.processes.first_of_each_machine_first():
         row, dataset = read_any(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
-    kind = _kind(setup, row.measure(dataset.rows), dataset)
+    kind = _kind(stage, row.measure(dataset.rows), dataset)
     parts = split(dataset, setup.options, controls.spec)
     augmentation, said = _augmentation(augment_of(setup), kind, dataset, parts)
     config = RunConfig(
@@ -121,21 +125,29 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     run = assemble(folder, config, controls.spec, dataset, parts, devices, denoiser)
     run.notes += [*controls.notes, *tiny_classes(dataset, controls.spec, parts)]
     run.notes += [*_of_alpha(kind, dataset), *said, *in_words(setup, config), *warnings_of(config.method)]
+    run.notes += _better_in_latents(setup, kind, dataset)
     if setup.steps is None:
         minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
         run = for_minutes(run, minutes, started)
     return run
 
 
-def _kind(setup: Setup, measured: Kind, dataset: Dataset) -> Kind:
-    """What the model draws: the data themselves, or what an autoencoder makes of them."""
+def _first_stage(setup: Setup) -> FirstStage | None:
+    """The autoencoder in whose latents the model is to draw; None where it draws the data themselves."""
     if setup.latents is None:
+        return None
+    if setup.upscale:
+        raise UserError(Message("an upscaler draws pixels: give {@upscale} or {@latents}, not both."))
+    return open_autoencoder(Path(setup.latents))
+
+
+def _kind(stage: FirstStage | None, measured: Kind, dataset: Dataset) -> Kind:
+    """What the model draws: the data themselves, or what an autoencoder makes of them."""
+    if stage is None:
         return measured
     if not isinstance(measured, PictureSpec):
         raise UserError(Message("{@latents} is for pictures; these are {kind}.", kind=measured.name))
-    if setup.upscale:
-        raise UserError(Message("an upscaler draws pixels: give {@upscale} or {@latents}, not both."))
-    return latents_of(open_autoencoder(Path(setup.latents)), measured, dataset.rows, dataset.digest)
+    return latents_of(stage, measured, dataset.rows, dataset.digest)
 
 
 def for_minutes(run: Run, minutes: float, started: float) -> Run:
@@ -240,6 +252,20 @@ def _of_alpha(kind: Kind, dataset: Dataset) -> list[str]:
     if share == 1.0:
         return []
     return [f"alpha: {share:.1%} of the pixels are opaque or not there, and so are all of those drawn"]
+
+
+def _better_in_latents(setup: Setup, kind: Kind, dataset: Dataset) -> list[str]:
+    """What to say where a model of latents would draw better after the same time (docs/experiments.md)."""
+    large = isinstance(kind, PictureSpec) and min(kind.height, kind.width) >= LARGE
+    if setup.upscale or not large or (dataset.pixel_art or 0.0) >= 0.5:
+        return []
+    return [
+        Message(
+            "pictures of {side} pixels and more are drawn better in latents after the same time: train an "
+            "autoencoder first, and give it as {@latents}",
+            side=LARGE,
+        )
+    ]
 
 
 def _source(setup: Setup, kind: Kind, dataset: Dataset) -> Model | None:

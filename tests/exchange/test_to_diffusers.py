@@ -26,6 +26,8 @@ from fogcatcher.data.conditions.conditions import (
     Text,
 )
 from fogcatcher.data.conditions.encoded import EncodedText
+from fogcatcher.data.kind import Kind
+from fogcatcher.data.latents.spec import LatentSpec, open_stage
 from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.denoiser import (
     Denoiser,
@@ -58,6 +60,7 @@ from fogcatcher.model.presets import PRESETS
 from fogcatcher.networks.ddpm_unet import DDPMUNet, UNetShape
 from fogcatcher.networks.embeddings import Vector
 from fogcatcher.training.fit import Plan
+from tests.latent_models import exact_stage
 
 pytestmark = [
     pytest.mark.slow,
@@ -101,12 +104,12 @@ def unet(shape: UNetShape, attributes=None, answers: int = 1) -> DDPMUNet:
     return network.eval()
 
 
-def config(pictures: PictureSpec, method: Method, looks: bool = False) -> RunConfig:
+def config(pictures: Kind, method: Method, looks: bool = False) -> RunConfig:
     network = NetworkConfig(width=16, levels=1, options={"cross_attention": True} if looks else {})
     return RunConfig(pictures, method, network, Plan(steps=10), DataConfig("/home/somebody", (), 12, "0"))
 
 
-def model(pictures: PictureSpec, method: Method, *attributes, scale: float = 0.1) -> Model:
+def model(pictures: Kind, method: Method, *attributes, scale: float = 0.1) -> Model:
     looks = any(isinstance(attribute, Text) for attribute in attributes)
     conditions, settings = ConditionSpec(attributes), config(pictures, method, looks)
     denoiser = build_denoiser(settings, conditions)
@@ -138,8 +141,17 @@ WORDS = model(
     Text("caption", ("red", "blue", "dragon", "hat")),
     scale=0.3,
 )
+STAGE = exact_stage(channels=4, side=16, hash="for diffusers")
+open_stage(STAGE)
+LATENT = model(
+    LatentSpec(STAGE.pictures, channels=16, factor=2, shift=3.0, scale=0.2, autoencoder=STAGE.hash),
+    PRESETS["default"],
+    Text("caption", ("red", "blue", "dragon", "hat")),
+    scale=0.1,
+)
 MODELS = {
     "rgba": RGBA,
+    "latent": LATENT,
     "words": WORDS,
     "few": FEW,
     "grey": GREY,
@@ -160,6 +172,7 @@ DRAWINGS: dict[str, tuple[str, object, object, list[int]]] = {
     "nothing to ask": ("grey", None, 2.0, [0, 1, 2]),
     "two conditions": ("rgb", {"kind": "hero", "size": 4.5}, 2.5, [3, 4]),
     "words": ("words", {"caption": "a red dragon"}, 2.0, [0, 1, 7]),
+    "words in latents": ("latent", {"caption": "a red dragon"}, 2.0, [0, 1, 7]),
     "words and silence": ("words", [{"caption": "blue hat"}, {}], 3.0, [3, 4]),
     "a scale each": ("rgb", {"kind": "hero", "size": 4.5}, {"kind": 2.5, "size": 0.5}, [3, 4]),
 }
@@ -388,8 +401,11 @@ def test_same_pictures(name, elsewhere, tensors):
     which, wish, guidance, seeds = DRAWINGS[name]
     steps = 3 if which == "few" else STEPS
     drawing = MODELS[which].sample(condition=wish, guidance=guidance, seeds=seeds, steps=steps)  # type: ignore[arg-type]
-    assert (drawing.raw.abs() < 0.99).float().mean() > 0.2
-    torch.testing.assert_close(tensors[name], drawing.raw.contiguous(), atol=1e-4, rtol=0)
+    raw = drawing.raw.contiguous()
+    if which == "latent":
+        raw = STAGE.network.decode(raw / 0.2 + 3).detach()
+    assert (raw.abs() < 0.99).float().mean() > 0.2
+    torch.testing.assert_close(tensors[name], raw, atol=1e-4, rtol=0)
     same_images(elsewhere, name, drawing.images)
 
 

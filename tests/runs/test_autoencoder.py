@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -182,7 +183,6 @@ def test_commands_work_through_latents_or_say_why_not(places, tmp_path, monkeypa
         ("classify", str(data)),
         ("train-classifier", "--steps", "1"),
         ("export", "--to", "onnx"),
-        ("export", "--to", "diffusers"),
     ):
         assert "works on pixels" in refused(command, str(run), *more, capsys=capsys), command
     done("grid", "--seeds", "0", "--x", "steps=1,2", "--out", "grid")
@@ -275,3 +275,13 @@ def test_a_kill_loses_nothing(places, tmp_path):
     subprocess.run([*command, "--out", str(tmp_path / "whole")], check=True)
     ours, theirs = (load_autoencoder(tmp_path / name).hash for name in ("cut", "whole"))
     assert ours == theirs
+
+
+@pytest.mark.parametrize(("side", "soft", "said"), [(64, True, True), (64, False, False), (32, True, False)])
+def test_large_photographs_are_said_to_be_drawn_better_in_latents(tmp_path, side, soft, said):
+    """Not pixel art, whose few colours change at once, and not small ones."""
+    levels = 256 if soft else 2
+    rows = np.random.default_rng(0).integers(0, levels, (12, side, side, 3)) * (255 // (levels - 1))
+    np.save(tmp_path / "pictures.npy", rows.astype(np.uint8))
+    setup = Setup(str(tmp_path / "pictures.npy"), tmp_path / "run", steps=1, size_of_model="tiny")
+    assert any("drawn better in latents" in str(note) for note in prepare(setup).notes) is said
