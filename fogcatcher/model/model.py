@@ -336,7 +336,7 @@ class Model:
         """Return what is asked for as the network hears it: attribute -> (B, k), where the model computes."""
         return {name: weights.to(self.device) for name, weights in self.conditions.encode(wishes).items()}
 
-    def told_of(self, x0: Samples) -> Condition:
+    def told_of(self, x0: Samples) -> dict[str, Tensor]:
         """Return what the network is told of samples beside their conditions: an upscaler, them as small."""
         upscaling = self.config.upscaling
         return {UPSCALING: upscaling.told(x0)} if upscaling else {}

@@ -22,6 +22,7 @@ def test_the_rule_reads_what_was_drawn(many: list[scenes.Scene]) -> None:
     for scene in many:
         seen = scenes.seen(scene.pixels)
         assert (seen.shape, seen.colour, seen.caption) == (scene.shape, scene.colour, scene.caption)
+        assert seen.box is not None
         # The tip of a triangle covers too little of its pixels to be seen.
         assert np.abs(np.subtract(seen.box, scene.box)).max() <= (scene.shape == "triangle")
 
@@ -71,6 +72,6 @@ def test_a_built_in_set_like_any_folder() -> None:
     dataset = read_dataset("scenes", replace(DataOptions(), limit=90))
     assert tuple(dataset.rows.shape) == (90, 3, 32, 32) and not dataset.fitted
     for row, caption in zip(
-        dataset.rows.permute(0, 2, 3, 1).numpy(), dataset.columns["caption"], strict=True
+        dataset.rows[:].permute(0, 2, 3, 1).numpy(), dataset.columns["caption"], strict=True
     ):
         assert scenes.seen(row).caption == caption

@@ -170,7 +170,7 @@ def test_commands_work_through_latents_or_say_why_not(places, tmp_path, monkeypa
 
     assert "2 pictures" in done("sample", "-n", "2", "--steps", "2", "--out", "drawn")
     made = read_recipe(Path(drawn))
-    assert made["model"] == load(run).hash and made["limit"] == "none"
+    assert made and made["model"] == load(run).hash and made["limit"] == "none"
     code, said, _ = fogcatcher("reproduce", drawn, "--model", str(run), "--out", "again.png", capsys=capsys)
     assert code == 0 and "0" in said
     done("vary", drawn, "--steps", "2", "-n", "1", "--out", "varied")
