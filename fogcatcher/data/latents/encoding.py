@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from fogcatcher.data.latents.first_stage import FirstStage, Latents
-from fogcatcher.data.pictures.store import PictureTensor, cached, open_pictures, store
+from fogcatcher.data.pictures.store import PictureTensor, cached, filled, store
 
 _FORMAT = 1
 
@@ -43,16 +43,7 @@ def of_bytes(rows: UInt8[Tensor, "B Z h w2"]) -> Latents:
 
 
 def _made(stage: FirstStage, rows: PictureTensor, folder: Path | None) -> tuple[PictureTensor, _Facts]:
-    facts, parts = _Facts(stage.hash), (_bytes(part) for part in stage.encoded(rows))
-    if folder is None:
-        return torch.cat([*parts]), facts
-    path, shape = folder / "pictures.bin", torch.Size((0, 0, 0, 0))
-    with open(path, "wb") as file:
-        for part in parts:
-            file.write(part.numpy().data)
-            shape = part.shape
-    _, channels, height, width = shape
-    return open_pictures(path, (len(rows), channels, height, width)), facts
+    return filled((_bytes(part) for part in stage.encoded(rows)), folder), _Facts(stage.hash)
 
 
 def _bytes(latents: Latents) -> UInt8[Tensor, "B Z h w2"]:

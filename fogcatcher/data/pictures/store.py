@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeVar
 
@@ -133,6 +133,18 @@ class PictureWriter:
 def _scratch(folder: Path | None) -> IO[bytes]:
     """A nameless file: on the disk of ``folder``, or in memory as long as it is small."""
     return tempfile.TemporaryFile(dir=folder) if folder else tempfile.SpooledTemporaryFile(SPOOLED)
+
+
+def filled(parts: Iterable[UInt8[Tensor, "_ C H W"]], folder: Path | None) -> PictureTensor:
+    """Return rows that come part by part: in memory, or in a file of ``folder``, one of the cache."""
+    if folder is None:
+        return torch.cat([*parts])
+    path, count, shape = folder / "pictures.bin", 0, (0, 0, 0)
+    with open(path, "wb") as file:
+        for part in parts:
+            file.write(part.numpy().data)
+            count, shape = count + len(part), (part.shape[1], part.shape[2], part.shape[3])
+    return open_pictures(path, (count, *shape))
 
 
 def open_pictures(path: Path, shape: tuple[int, int, int, int]) -> PictureTensor:
