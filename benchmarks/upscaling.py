@@ -105,7 +105,7 @@ def main() -> None:
 
     for damage in DAMAGES:
         noise = 255 * damage * torch.randn(small.shape, generator=torch.Generator().manual_seed(0))
-        if upscaling.alpha:
+        if robust.config.pictures.has_alpha:
             noise[:, -1] = 0  # a grain in colours; outlines stay
         damaged = (small + noise).round().clamp(0, 255).to(torch.uint8)
         print(f"small pictures with noise of {damage:g} on their colours:")

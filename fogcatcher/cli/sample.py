@@ -66,7 +66,7 @@ class Sample(FinishArguments, SteeringArguments):
         from fogcatcher.cli.costs import say_cost
         from fogcatcher.drawing.ours import check_ours
         from fogcatcher.drawing.to_disk import ON_SHEET
-        from fogcatcher.model.cascade import load_cascade
+        from fogcatcher.model.cascade import later_stages
         from fogcatcher.model.drawing_files import Asked, draw_files, files_of
         from fogcatcher.model.model import load
 
@@ -77,7 +77,7 @@ class Sample(FinishArguments, SteeringArguments):
             raise UserError(f"{self.n} pictures were asked for, with {len(seeds)} seeds.")
         shown = min(len(seeds), max(ON_SHEET, columns * rows))
         model = self.load()
-        stages = [model, *load_cascade(self.model)[1:], *(load(name) for name in self.then)]
+        stages = [model, *later_stages(self.model), *(load(name) for name in self.then)]
         if len(stages) > 1:
             self._draw_larger(stages, seeds)
             return

@@ -35,10 +35,12 @@ BESIDE = 2
 
 
 def premultiplied(x: Large) -> Large:
-    """Return RGBA or grey with alpha, (B, C, H, W) in [-1, 1], with colours weighed by alpha.
+    """Return pictures, (B, C, H, W) in [-1, 1], with colours weighed by alpha, which 2 and 4 channels have.
 
     So the mean over a block does not mix in the colour of what cannot be seen.
     """
+    if x.shape[1] % 2:
+        return x
     colour, alpha = x[:, :-1], x[:, -1:]
     return torch.cat([(colour + 1) * ((alpha + 1) / 2) - 1, alpha], 1)
 

@@ -24,6 +24,7 @@ from fogcatcher.base.typed_json import Length, Range, shown
 from fogcatcher.data.latents.first_stage import FirstStage
 from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.pictures.spec import PictureSpec
+from fogcatcher.data.pictures.store import has_alpha
 from fogcatcher.exchange.from_diffusers import WEIGHTS, known_settings, read_config_file, read_weights
 from fogcatcher.model.autoencoder_files import FOLDER, is_autoencoder, load_autoencoder
 from fogcatcher.model.config import write_json
@@ -98,7 +99,7 @@ def read_diffusers_autoencoder(folder: Path) -> FirstStage:
         ) from error
     side, channels = settings.sample_size, settings.in_channels
     stage = FirstStage(
-        network.to(best_device()), PictureSpec(side, side, channels, channels in (2, 4), sigma_data=0.5)
+        network.to(best_device()), PictureSpec(side, side, channels, has_alpha(channels), sigma_data=0.5)
     )
     return FirstStage(stage.network, stage.pictures, stage.weights_hash())
 

@@ -103,9 +103,18 @@ def load_cascade(run: str) -> list[Model]:
 
     Raises UserError as ``load``, and as ``check_stages``.
     """
-    folders = [folder_of(run)]
-    while len(folders) <= MOST_STAGES and (folders[-1] / THEN / CONFIG).is_file():
-        folders.append(folders[-1] / THEN)
-    stages = [load(run), *(load(folder) for folder in folders[1:])]
+    stages = [load(run), *later_stages(run)]
     check_stages(stages)
+    return stages
+
+
+def later_stages(run: str) -> list[Model]:
+    """Return the models that are to make the pictures of this one large; mostly there are none.
+
+    Raises UserError as ``load``.
+    """
+    stages, folder = list[Model](), folder_of(run) / THEN
+    while len(stages) <= MOST_STAGES and (folder / CONFIG).is_file():
+        stages.append(load(folder))
+        folder = folder / THEN
     return stages

@@ -49,6 +49,7 @@ def test_what_cannot_be_seen_has_no_colour():
     assert torch.equal(premultiplied(x), x)
     x[:, 3] = 0  # half opaque: half as far from black, which is -1
     assert premultiplied(x).flatten().tolist() == [0, -0.25, -1, 0]
+    assert torch.equal(premultiplied(x[:, :3]), x[:, :3])  # RGB has none
 
 
 def test_noise_keeps_the_variance_and_leaves_the_cosine_of_the_picture():

@@ -65,17 +65,17 @@ def pictures(count: int = 2, side: int = 8) -> Tensor:
 
 def test_an_exact_small_picture_is_told_as_such():
     x0 = to_model(pictures(3, 4))
-    assert torch.equal(Upscaling(2, True).told(x0)[:, :-2], shrink(x0, 2).flatten(1))
+    assert torch.equal(Upscaling(2).told(x0)[:, :-2], shrink(x0, 2).flatten(1))
 
 
 def test_shrunk_pictures_keep_their_colour_at_soft_edges():
     rows = torch.zeros(1, 4, 2, 2, dtype=torch.uint8)
     rows[0, :, 0, 0] = torch.tensor([200, 100, 50, 255])  # one of four pixels is there
-    assert Upscaling(2, True).shrunk(rows).flatten().tolist() == [200, 100, 50, 64]
+    assert Upscaling(2).shrunk(rows).flatten().tolist() == [200, 100, 50, 64]
 
 
 def test_training_noise_is_uniform_and_some_hear_nothing():
-    upscaling = Upscaling(2, False, noise=0.6, unsaid=0.25)
+    upscaling = Upscaling(2, noise=0.6, unsaid=0.25)
     rows = upscaling(torch.zeros(4000, 1, 2, 2), torch.Generator().manual_seed(0))
     said = rows[:, -1] == 1
     assert float(said.float().mean()) == pytest.approx(0.75, abs=0.03)
@@ -88,14 +88,14 @@ def test_training_noise_is_uniform_and_some_hear_nothing():
 
 
 def test_every_share_of_a_batch_hears_what_the_whole_does():
-    upscaling, x0 = Upscaling(2, True), to_model(pictures(8, 4))
+    upscaling, x0 = Upscaling(2), to_model(pictures(8, 4))
     whole = upscaling(x0, torch.Generator().manual_seed(1))
     part = upscaling(x0[3:5], torch.Generator().manual_seed(1), 8, slice(3, 5))
     assert torch.equal(whole[3:5], part)
 
 
 def test_its_noise_is_not_that_of_the_large_picture():
-    batches = Batches(pictures(64), {}, upscaling=Upscaling(2, False, noise=1.0, unsaid=0.0))
+    batches = Batches(pictures(64), {}, upscaling=Upscaling(2, noise=1.0, unsaid=0.0))
     x0, cond = batches.at(0, 64)
     rows = cond[UPSCALING]
     angle = (torch.pi / 2 * rows[:, -2])[:, None]

@@ -84,8 +84,9 @@ def _pictures_in(folder: Path) -> list[Path]:
     """The files right in a folder that are single pictures, by name."""
 
     def is_one(path: Path) -> bool:
-        content = plain_bytes(path, MAX_BYTES)
-        return has_picture_content(content[:16]) and not is_own_sheet(content)
+        with path.open("rb") as file:
+            begins_like_one = has_picture_content(file.read(16))
+        return begins_like_one and not is_own_sheet(plain_bytes(path, MAX_BYTES))
 
     try:
         return [path for path in sorted(folder.iterdir()) if path.is_file() and is_one(path)]

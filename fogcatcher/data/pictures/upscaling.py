@@ -12,6 +12,7 @@ from torch import Tensor
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.base.typed_json import Range
 from fogcatcher.data.pictures.spec import to_model
+from fogcatcher.data.pictures.store import has_alpha
 from fogcatcher.data.upscale_choices import MOST_TRAINED, Factor, NoiseLevel
 from fogcatcher.diffusion.upscaling import Large, Small, noisy_small, premultiplied, shrink, told
 
@@ -22,8 +23,6 @@ class Upscaling:
 
     factor: Factor
     """How much wider and higher the pictures become."""
-    alpha: bool
-    """Whether the last channel says how opaque a pixel is; it then weighs the colours that are averaged."""
     noise: NoiseLevel = MOST_TRAINED
     """Levels of noise on the small pictures are drawn uniformly from 0 to this one; 1 is noise alone."""
     unsaid: Annotated[float, Range(0, 1)] = 0.1
@@ -31,12 +30,12 @@ class Upscaling:
 
     def small(self, x0: Large) -> Small:
         """Return the small pictures, (B, C, H / f, W / f), of samples in [-1, 1], (B, C, H, W)."""
-        return shrink(premultiplied(x0) if self.alpha else x0, self.factor)
+        return shrink(premultiplied(x0), self.factor)
 
     def shrunk(self, rows: UInt8[Tensor, "B C H W"]) -> UInt8[Tensor, "B C h w"]:
         """Return 8-bit pictures, (B, C, H, W), as 8-bit small ones, (B, C, H / f, W / f)."""
         y = (self.small(to_model(rows)) + 1) / 2
-        if self.alpha:
+        if has_alpha(y.shape[1]):
             alpha = y[:, -1:]
             y = torch.cat([torch.where(alpha > 0, y[:, :-1] / alpha, 0.0).clamp(0, 1), alpha], 1)
         return (255 * y).round().to(torch.uint8)
@@ -66,7 +65,7 @@ def upscaling_for(factor: int, noise: float, shape: tuple[int, ...]) -> Upscalin
     """
     if len(shape) != 3:
         raise UserError(Message("{@upscale} is for pictures; these are signals."), about="upscale")
-    channels, height, width = shape
+    _, height, width = shape
     if height % factor or width % factor:
         raise UserError(
             Message(
@@ -78,4 +77,4 @@ def upscaling_for(factor: int, noise: float, shape: tuple[int, ...]) -> Upscalin
             ),
             about="upscale",
         )
-    return Upscaling(factor, alpha=channels % 2 == 0, noise=noise)
+    return Upscaling(factor, noise)
