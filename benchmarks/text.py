@@ -31,6 +31,7 @@ from fogcatcher.runs.setup import Setup
 
 CAPTIONS = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
 UNSEEN = ("red circle", "blue triangle")
+LEFT_OUT = " and ".join(f"caption != '{caption}'" for caption in UNSEEN)
 EACH = 40
 """Drawings of every caption."""
 MAPPED = 6
@@ -41,7 +42,6 @@ STEPS = 20
 
 def trained(run: Path, count: int, seed: int, **choices: object) -> Model:
     if not (run / "done").exists():
-        where = " and ".join(f"caption != '{caption}'" for caption in UNSEEN)
         setup = Setup(
             "scenes",
             run,
@@ -49,7 +49,7 @@ def trained(run: Path, count: int, seed: int, **choices: object) -> Model:
             seed=seed,
             conditions=("caption:text",),
             start_from="none",
-            options=DataOptions(where=where),
+            options=DataOptions(where=LEFT_OUT),
             **choices,  # type: ignore[arg-type]
         )
         for _ in follow(prepare(setup)):

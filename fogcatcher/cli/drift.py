@@ -17,6 +17,7 @@ from fogcatcher.model.choose_network import choose_network, network_choices
 from fogcatcher.model.network_options import in_words as options_in_words
 from fogcatcher.model.presets import PRESETS
 from fogcatcher.model.privacy import last_name
+from fogcatcher.runs.first_stage import PIXELS
 
 if TYPE_CHECKING:
     from fogcatcher.cli.train_arguments import TrainArguments
@@ -59,7 +60,7 @@ def _has(run: Run) -> dict[str, Any]:
         "size": f"{config.pictures.width}x{config.pictures.height}",
         "condition": config.data.conditions,
         "text_encoder": next((a.encoder for a in run.conditions.attributes if isinstance(a, Encoded)), None),
-        "latents": config.kind.autoencoder if isinstance(config.kind, LatentSpec) else None,
+        "latents": config.kind.autoencoder if isinstance(config.kind, LatentSpec) else PIXELS,
         "augment": tuple(kind.replace("_", "-") for kind, on in kinds.items() if on and kind != "share"),
         "minutes": f"{plan.steps:,} steps",
         "preset": next((name for name, method in PRESETS.items() if method == config.method), "its own"),
@@ -82,7 +83,7 @@ def _is_so(name: str, wanted: Any, has: Any, run: Run) -> bool:  # noqa: ANN401 
         case "size":
             return wanted == (config.pictures.height, config.pictures.width)
         case "latents":
-            return has is not None and open_autoencoder(Path(wanted)).hash == has
+            return PIXELS not in (wanted, has) and open_autoencoder(Path(wanted)).hash == has
         case "augment":
             return choose(wanted, run.dataset.rows, len(run.parts.train))[0] == config.augmentation
         case "start_from":

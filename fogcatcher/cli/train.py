@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fogcatcher.base.errors import UserError
@@ -15,6 +14,7 @@ from fogcatcher.cli.train_arguments import TrainArguments
 
 if TYPE_CHECKING:
     from fogcatcher.base.processes import Processes
+    from fogcatcher.runs.devices import Devices
     from fogcatcher.runs.loggers import Logger
     from fogcatcher.runs.record import Run
     from fogcatcher.training.fit import Progress
@@ -37,28 +37,15 @@ class Train(TrainArguments):
 
     def _train(self, processes: Processes) -> None:
         from fogcatcher.cli.arguments import command_name
-        from fogcatcher.cli.bars import reading_bar
-        from fogcatcher.cli.drift import ignored
+        from fogcatcher.cli.autoencoder_on_screen import StoppedEarly
         from fogcatcher.runs.devices import Devices
         from fogcatcher.runs.follow import follow
         from fogcatcher.runs.forecast import forecast
-        from fogcatcher.runs.prepare import prepare, resume
-        from fogcatcher.runs.setup import default_folder
 
-        devices = Devices(processes, self.micro_batch, self.shard)
-        with reading_bar() as progress:
-            if self.resume:
-                run = resume(
-                    self.out or default_folder(self.data),
-                    self.data,
-                    progress,
-                    devices,
-                    self.minutes,
-                    self.steps,
-                )
-                run.notes += ignored(self, run)
-            else:
-                run = prepare(self.setup(), progress, devices)
+        try:
+            run = self._prepared(Devices(processes, self.micro_batch, self.shard))
+        except StoppedEarly:
+            return
         describe_run(run, self.verbose)
         if self.dry_run:
             for what, said in forecast(run).rows().items():
@@ -72,6 +59,27 @@ class Train(TrainArguments):
                 print(f"make pictures larger with it: {command_name()} upscale {run.folder} PICTURES")
             else:
                 print(f"draw with it: {command_name()} sample {run.folder} -n 64")
+
+    def _prepared(self, devices: Devices) -> Run:
+        """A new run or one that goes on. Raises StoppedEarly where its autoencoder was not trained to the
+        end."""
+        from fogcatcher.cli.autoencoder_on_screen import autoencoder_on_screen
+        from fogcatcher.cli.bars import reading_bar
+        from fogcatcher.cli.drift import ignored
+        from fogcatcher.runs.first_stage import stopped_before
+        from fogcatcher.runs.prepare import prepare, resume
+        from fogcatcher.runs.setup import default_folder
+
+        folder, setup = self.out or default_folder(self.data), self.setup()
+        with reading_bar() as progress:
+            if self.resume and not stopped_before(folder):
+                run = resume(folder, self.data, progress, devices, self.minutes, self.steps)
+                run.notes += ignored(self, run)
+                return run
+            first = (
+                None if self.dry_run else partial(autoencoder_on_screen, save_every=self.checkpoint_seconds)
+            )
+            return prepare(replace(setup, out=folder) if self.resume else setup, progress, devices, first)
 
 
 def describe_run(run: Run, verbose: bool = False) -> None:
@@ -105,6 +113,7 @@ def follow_on_screen(run: Run, steps: Generator[Progress]) -> None:
     """
     from fogcatcher.cli.arguments import command_name
     from fogcatcher.cli.bars import TrainingBar
+    from fogcatcher.cli.stop_request import stop_request
     from fogcatcher.judging.checks import best_of
     from fogcatcher.runs.summary import summary
     from fogcatcher.training.setbacks import Diverged
@@ -144,21 +153,3 @@ def follow_on_screen(run: Run, steps: Generator[Progress]) -> None:
             f"the held-out loss was lowest at step {best.step:,}; those weights are kept too: "
             f"{command_name()} sample {run.folder} --best"
         )
-
-
-@contextmanager
-def stop_request() -> Iterator[list[bool]]:
-    """Yield a list that is empty until Ctrl-C or SIGTERM; a second one interrupts at once."""
-    asked: list[bool] = []
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(True)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -39,9 +39,9 @@ class TrainArguments(DataArguments):
         Setup.text_encoder
     )
     """Folder of a text encoder (BERT, CLIP, T5) for texts. Default: a small one is trained along."""
-    latents: Annotated[str | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="")] = Setup.latents
-    """Draw in the latents of an autoencoder (train-autoencoder), which is kept in the new run: for pictures
-    of 64 pixels and more. Default: draw pixels."""
+    latents: Annotated[str, tyro.conf.arg(metavar="RUN")] = Setup.latents
+    """Draw in the latents of an autoencoder (train-autoencoder), which is kept in the new run; none: pixels;
+    auto: for photographs of 64 pixels and more an autoencoder is trained first, else pixels."""
     augment: Annotated[str, tyro.conf.arg(metavar="KINDS")] = Setup.augment
     """Make more of few pictures: shift, flip, flip-vertical, turn, hue, joined by commas; none; or auto (for
     few pictures: shift, and flip if the set allows it). The network is told, so nothing of it leaks."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from fogcatcher.base.errors import UserError
 from fogcatcher.base.numbers import Seed
 from fogcatcher.base.typed_json import Range
 from fogcatcher.cli.data_arguments import DataArguments
@@ -96,45 +95,11 @@ class TrainAutoencoder(DataArguments):
 
     def _train(self, run: AutoencoderRun) -> None:
         from fogcatcher.cli.arguments import command_name
+        from fogcatcher.cli.autoencoder_on_screen import StoppedEarly, autoencoder_on_screen
         from fogcatcher.data.inspection import describe_pictures
-        from fogcatcher.judging.reconstruction import judged
-        from fogcatcher.runs.autoencoder import RETURNED
 
-        for line in [*describe_pictures(run.dataset, False, in_flags), *map(in_flags, run.notes)]:
+        for line in describe_pictures(run.dataset, False, in_flags):
             print(line)
-        facts, shape = run.facts, run.facts.network
-        millions = sum(p.numel() for p in run.state.denoiser.parameters()) / 1e6
-        height, width = (side // shape.factor for side in (facts.pictures.height, facts.pictures.width))
-        print(
-            f"latents of {width} x {height} x {shape.latent} from {facts.pictures.in_words}; "
-            f"{millions:.2f} M parameters; {facts.training.steps:,} steps of {facts.training.batch_size}"
-        )
-        print(f"run directory: {run.folder} ({RETURNED} shows what comes back)", flush=True)
-        _on_screen(run, self.checkpoint_seconds)
-        print(judged(run.stage, run.seen).in_words)
+        with suppress(StoppedEarly):
+            autoencoder_on_screen(run, self.checkpoint_seconds)
         print(f"train in its latents: {command_name()} train {self.data} --latents {run.folder}")
-
-
-def _on_screen(run: AutoencoderRun, checkpoint_seconds: float) -> None:
-    """Train with a progress bar; Ctrl-C or SIGTERM once finishes the step, saves and returns."""
-    from fogcatcher.cli.bars import TrainingBar
-    from fogcatcher.cli.train import stop_request
-    from fogcatcher.runs.autoencoder import follow_autoencoder
-    from fogcatcher.training.setbacks import Diverged
-
-    plan = run.facts.training
-    bar = TrainingBar(run.state.step, plan.steps, plan.batch_size)
-    try:
-        with stop_request() as stop, closing(follow_autoencoder(run, checkpoint_seconds)) as steps:
-            for progress in steps:
-                bar.add(progress, plan.steps)
-                if stop:
-                    break
-    except Diverged as error:
-        raise UserError(
-            f"training went out of hand: {error}. Try again with a new --out and a lower --learning-rate."
-        ) from error
-    finally:
-        bar.close()
-    if run.state.step < plan.steps:
-        print(f"stopped at step {run.state.step:,} and saved; go on with the same command and --resume")

@@ -107,7 +107,7 @@ class TrainClassifier:
 def train_on_screen(run: ClassifierRun, steps: int) -> None:
     """Train with a progress bar; Ctrl-C or SIGTERM once finishes the step and returns."""
     from fogcatcher.applications.classifier_training import fit
-    from fogcatcher.cli.train import stop_request
+    from fogcatcher.cli.stop_request import stop_request
 
     with stop_request() as stop:
         for step, _ in _watched(fit(run, steps), steps):

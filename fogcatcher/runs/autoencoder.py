@@ -295,12 +295,10 @@ class _Record:
         remove_leftovers(run.folder)
         self._log = MetricsLog(run.folder / METRICS, run.state.step)
         self._checks = RowLog(run.folder / CHECKS, run.state.step)
-        self._saved_step, self._saved_at = -1, 0.0
-        if run.state.step == 0:
-            self._save()
+        # Also of what goes on: one killed between its last checkpoint and the weights left older ones.
+        self._save()
         # It comes last: a folder with one can be resumed.
         write_text(run.folder / FACTS, json.dumps(asdict(run.facts), indent=2) + "\n")
-        self._saved_step, self._saved_at = run.state.step, time.monotonic()
 
     def add(self, progress: Progress) -> None:
         """After every step."""

@@ -140,9 +140,10 @@ def _open_folder(run: Run) -> None:
     save_stage_of(run.config.kind, run.folder)
     if run.state.step == 0:
         save_state(run.written, run.folder / "state")
-        run.model.save_weights(run.folder)
         if run.teacher:
             run.teacher.save(run.folder / TEACHER)
+    # Those of a run that was killed between its last checkpoint and these are older than it.
+    run.model.save_weights(run.folder)
     held_out = [run.dataset.names[i] for i in run.parts.held_out.tolist()]
     report = {**run.dataset.report(), "held_out": held_out}
     write_json(run.folder / "data_report.json", report)

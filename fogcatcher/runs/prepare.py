@@ -24,7 +24,6 @@ from fogcatcher.data.reading import Dataset, Reading
 from fogcatcher.data.splitting import Split, split, tiny_classes
 from fogcatcher.diffusion.adversarial import Adversarial
 from fogcatcher.diffusion.denoiser import Denoiser
-from fogcatcher.exchange.diffusers_autoencoder import open_autoencoder
 from fogcatcher.model.autoencoder_files import open_stage_of
 from fogcatcher.model.build import build_denoiser, build_objective, wanted_of, warnings_of
 from fogcatcher.model.choose_network import (
@@ -58,6 +57,7 @@ from fogcatcher.runs.choose_method import (
 )
 from fogcatcher.runs.devices import ONE_DEVICE, Devices
 from fogcatcher.runs.fingerprint import fingerprint
+from fogcatcher.runs.first_stage import SHARE, TrainFirst, auto_factor, given_stage, trained_first
 from fogcatcher.runs.forecast import DEFAULT_MINUTES, steps_in, time_step
 from fogcatcher.runs.record import Run
 from fogcatcher.runs.setup import Setup, check, check_length, free_folder, is_network_chosen
@@ -67,30 +67,44 @@ from fogcatcher.training.condition_dropout import ConditionDropout
 from fogcatcher.training.fit import TrainingState
 from fogcatcher.training.precision import precision_on
 
-LARGE = 64
-"""Pixels of the shorter side from which photographs were drawn better in latents."""
+_FIRST = Message(
+    "photographs of this size are drawn better in latents: an autoencoder learns first, for {share:.0%} of "
+    "the time ({@latents:'none'}: pixels)",
+    share=SHARE,
+)
 COPIES = {"cpu": 6, "cuda": 2}
 """Of a network in training, in the machine's own memory: weights, gradient, two averages, two moments."""
 
 
-def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ONE_DEVICE) -> Run:
+def prepare(
+    setup: Setup,
+    progress: Reading | None = None,
+    devices: Devices = ONE_DEVICE,
+    train_first: TrainFirst | None = None,
+) -> Run:
     """Read the data and build everything for a new run; nothing is written yet.
 
     A time budget becomes a number of steps here, after a few timed ones. Raises UserError for wrong
-    input. ``progress`` hears how far the reading is.
+    input. ``progress`` hears how far the reading is. Where the model is to draw in latents and no autoencoder
+    was given, ``train_first`` trains one, which is written into the folder of the run; without it, or with
+    several processes, the model draws pixels.
     """
     check(setup)
     if setup.out is not None:
         check_free(setup.out)
     method, plan = method_of(setup), plan_of(setup)
     check_names(setup)
-    stage = _first_stage(setup)
+    stage = given_stage(setup)
     remember(setup.data)
     started = time.monotonic()
     with devices.processes.first_of_each_machine_first():
         row, dataset = read_any(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
-    kind = _kind(stage, row.measure(dataset.rows), dataset)
+    measured, folder = row.measure(dataset.rows), setup.out or free_folder(setup.data)
+    factor = auto_factor(setup, measured, dataset)
+    if factor and train_first and devices.processes.count == 1:
+        stage = trained_first(setup, folder, factor, train_first)
+    kind = _kind(stage, measured, dataset)
     parts = split(dataset, setup.options, controls.spec)
     augmentation, said = _augmentation(augment_of(setup), kind, dataset, parts)
     config = RunConfig(
@@ -121,24 +135,14 @@ def prepare(setup: Setup, progress: Reading | None = None, devices: Devices = ON
     if source:
         start, told = take_over(source, denoiser, config, controls.spec)
         config, said = replace(config, start=start), [*said, *told]
-    folder = setup.out or free_folder(setup.data)
     run = assemble(folder, config, controls.spec, dataset, parts, devices, denoiser)
     run.notes += [*controls.notes, *tiny_classes(dataset, controls.spec, parts)]
     run.notes += [*_of_alpha(kind, dataset), *said, *in_words(setup, config), *warnings_of(config.method)]
-    run.notes += _better_in_latents(setup, kind, dataset)
+    run.notes += [_FIRST] if factor else []
     if setup.steps is None:
         minutes = setup.minutes if setup.minutes is not None else DEFAULT_MINUTES
         run = for_minutes(run, minutes, started)
     return run
-
-
-def _first_stage(setup: Setup) -> FirstStage | None:
-    """The autoencoder in whose latents the model is to draw; None where it draws the data themselves."""
-    if setup.latents is None:
-        return None
-    if setup.upscale:
-        raise UserError(Message("an upscaler draws pixels: give {@upscale} or {@latents}, not both."))
-    return open_autoencoder(Path(setup.latents))
 
 
 def _kind(stage: FirstStage | None, measured: Kind, dataset: Dataset) -> Kind:
@@ -252,20 +256,6 @@ def _of_alpha(kind: Kind, dataset: Dataset) -> list[str]:
     if share == 1.0:
         return []
     return [f"alpha: {share:.1%} of the pixels are opaque or not there, and so are all of those drawn"]
-
-
-def _better_in_latents(setup: Setup, kind: Kind, dataset: Dataset) -> list[str]:
-    """What to say where a model of latents would draw better after the same time (docs/experiments.md)."""
-    large = isinstance(kind, PictureSpec) and min(kind.height, kind.width) >= LARGE
-    if setup.upscale or not large or (dataset.pixel_art or 0.0) >= 0.5:
-        return []
-    return [
-        Message(
-            "pictures of {side} pixels and more are drawn better in latents after the same time: train an "
-            "autoencoder first, and give it as {@latents}",
-            side=LARGE,
-        )
-    ]
 
 
 def _source(setup: Setup, kind: Kind, dataset: Dataset) -> Model | None:

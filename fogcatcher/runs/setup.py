@@ -35,8 +35,9 @@ class Setup:
     options: DataOptions = field(default_factory=DataOptions)
     conditions: tuple[str, ...] = ()
     text_encoder: str | None = None
-    latents: str | None = None
-    """The run of an autoencoder in whose latents the model draws; None: it draws pixels."""
+    latents: str = "auto"
+    """The run of an autoencoder in whose latents the model draws; none, pixels; or auto, those of one
+    that is trained first, where that is known to draw better (``runs/first_stage.py``)."""
     augment: str = "auto"
     seed: Seed = 0
     preset: str = "default"
@@ -81,7 +82,7 @@ class Choices(TypedDict, total=False):
     minutes: float | None
     steps: int | None
     text_encoder: str | None
-    latents: str | None
+    latents: str
     augment: str
     seed: int
     preset: str

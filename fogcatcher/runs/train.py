@@ -9,6 +9,7 @@ from typing import Unpack
 
 from fogcatcher.base.processes import joined
 from fogcatcher.data.options import DataOptions
+from fogcatcher.runs.autoencoder import AutoencoderRun, follow_autoencoder
 from fogcatcher.runs.devices import Devices
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare
@@ -41,7 +42,13 @@ def train(
     asked = (conditions,) if isinstance(conditions, str) else tuple(conditions)
     setup = Setup(str(data), Path(out) if out else None, options=options, conditions=asked, **choices)
     with joined() as processes:
-        run = prepare(setup, devices=Devices(processes))
+
+        def train_first(first: AutoencoderRun) -> None:
+            for step in follow_autoencoder(first):
+                if progress:
+                    progress(step)
+
+        run = prepare(setup, devices=Devices(processes), train_first=train_first)
         for step in follow(run, stop_early=stop_early):
             if progress:
                 progress(step)

@@ -176,7 +176,7 @@ def kept(run: Run) -> dict[str, Any]:
         "steps": plan.steps,
         "options": config.data.options,
         "conditions": config.data.conditions,
-        "latents": getattr(run.config.kind, "autoencoder", None),
+        "latents": getattr(run.config.kind, "autoencoder", "none"),
         "text_encoder": [a.encoder for a in run.conditions.attributes if isinstance(a, EncodedText)],
         "augment": config.augmentation,
         "seed": plan.seed,
@@ -223,7 +223,7 @@ def test_every_choice_is_in_the_config_of_the_run(runs: list[Run], tmp_path):
     write_metadata(tmp_path / "data")
     asked = {**named(SETUP), "data": str(tmp_path / "data"), "conditions": ("label", "text:text")}
     del asked["minutes"], asked["size_of_model"]
-    asked["latents"] = None  # which takes no augmentation: a run of its own
+    asked["latents"] = "none"  # which takes no augmentation: a run of its own
     train(**asked)
     train(asked["data"], minutes=3, size_of_model="tiny")
     in_full = {"text_encoder": ["sentences"], "augment": Augmentation(flip=True), "preset": METHOD}

@@ -16,8 +16,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.data.kinds import read_any
 from fogcatcher.data.latents.spec import LatentSpec
+from fogcatcher.data.options import DataOptions
 from fogcatcher.data.pictures.sheets import read_recipe
+from fogcatcher.data.pictures.spec import PictureSpec
 from fogcatcher.diffusion.edits.inpainting import Inpaint
 from fogcatcher.exchange.diffusers_autoencoder import open_autoencoder
 from fogcatcher.model.autoencoder_files import load_autoencoder
@@ -29,6 +32,7 @@ from fogcatcher.runs.autoencoder import (
     resume_autoencoder,
 )
 from fogcatcher.runs.distill import DistillSetup, prepare_distillation
+from fogcatcher.runs.first_stage import auto_factor, stopped_before
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.log import read_rows
 from fogcatcher.runs.prepare import prepare, resume
@@ -37,6 +41,7 @@ from tests.commands import fogcatcher, refused
 from tests.latent_models import small_stage
 from tests.small_trainings import save_pictures
 
+COMMAND = [sys.executable, "-m", "fogcatcher"]
 QUICK = {"factor": 2, "width": 8, "batch_size": 4, "channels": 2}
 
 
@@ -259,29 +264,102 @@ def test_what_cannot_be_is_said_before_anything_is_written(places, tmp_path, cap
 
 
 @pytest.mark.slow
-def test_a_kill_loses_nothing(places, tmp_path):
-    """SIGKILL in the midst of it; what is taken up ends as an unbroken run does, to the bit."""
-    command = [sys.executable, "-m", "fogcatcher", "train-autoencoder", str(places[0]), "--steps", "40"]
-    command += ["--factor", "2", "--width", "8", "--batch-size", "4", "--checkpoint-seconds", "0"]
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "cut")])
+def killed_in(state: Path, *command: str) -> None:
+    """Start a command, and send SIGKILL once a step of it is saved in ``state``."""
+    process = subprocess.Popen([*COMMAND, *command])
     deadline = time.monotonic() + 120
-    while (
-        not [*(tmp_path / "cut" / "state").glob("step-*[1-9]*.safetensors")] and time.monotonic() < deadline
-    ):
+    while not [*state.glob("step-*[1-9]*.safetensors")] and time.monotonic() < deadline:
+        assert process.poll() is None
         time.sleep(0.02)
     process.kill()
     process.wait()
-    subprocess.run([*command, "--out", str(tmp_path / "cut"), "--resume"], check=True)
-    subprocess.run([*command, "--out", str(tmp_path / "whole")], check=True)
+
+
+def test_a_kill_loses_nothing(places, tmp_path):
+    """SIGKILL in the midst of it; what is taken up ends as an unbroken run does, to the bit."""
+    command = ["train-autoencoder", str(places[0]), "--steps", "40", "--factor", "2", "--width", "8"]
+    command += ["--batch-size", "4", "--checkpoint-seconds", "0", "--out"]
+    killed_in(tmp_path / "cut" / "state", *command, str(tmp_path / "cut"))
+    subprocess.run([*COMMAND, *command, str(tmp_path / "cut"), "--resume"], check=True)
+    subprocess.run([*COMMAND, *command, str(tmp_path / "whole")], check=True)
     ours, theirs = (load_autoencoder(tmp_path / name).hash for name in ("cut", "whole"))
     assert ours == theirs
 
 
-@pytest.mark.parametrize(("side", "soft", "said"), [(64, True, True), (64, False, False), (32, True, False)])
-def test_large_photographs_are_said_to_be_drawn_better_in_latents(tmp_path, side, soft, said):
-    """Not pixel art, whose few colours change at once, and not small ones."""
-    levels = 256 if soft else 2
+def test_a_kill_between_the_last_checkpoint_and_the_weights_loses_nothing(places, tmp_path):
+    weights = tmp_path / "run" / "autoencoder.safetensors"
+    steps = follow_autoencoder(
+        prepare_autoencoder(AutoencoderSetup(str(places[0]), tmp_path / "run", steps=2, **QUICK))
+    )
+    next(steps)
+    before = weights.read_bytes()
+    list(steps)
+    after = weights.read_bytes()
+    weights.write_bytes(before)
+    list(follow_autoencoder(resume_autoencoder(tmp_path / "run", str(places[0]))))
+    assert weights.read_bytes() == after != before
+
+
+def photographs(folder: Path, side: int = 64, levels: int = 256) -> Path:
+    """Write twelve noisy pictures, and return their file."""
     rows = np.random.default_rng(0).integers(0, levels, (12, side, side, 3)) * (255 // (levels - 1))
-    np.save(tmp_path / "pictures.npy", rows.astype(np.uint8))
-    setup = Setup(str(tmp_path / "pictures.npy"), tmp_path / "run", steps=1, size_of_model="tiny")
-    assert any("drawn better in latents" in str(note) for note in prepare(setup).notes) is said
+    np.save(folder / "pictures.npy", rows.astype(np.uint8))
+    return folder / "pictures.npy"
+
+
+@pytest.mark.slow
+def test_kills_in_either_stage_lose_nothing(tmp_path):
+    """SIGKILL while the autoencoder learns, and while the model in its latents does; then to the bit."""
+    data = photographs(tmp_path)
+    command = ["train", str(data), "--steps", "20", "--batch-size", "2", "--checkpoint-seconds", "0", "--out"]
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    killed_in(cut / "autoencoder" / "state", *command, str(cut))
+    assert not (cut / "config.json").exists()
+    killed_in(cut / "state", *command, str(cut), "--resume")
+    subprocess.run([*COMMAND, *command, str(cut), "--resume"], check=True)
+    subprocess.run([*COMMAND, *command, str(whole)], check=True)
+    for file in ("autoencoder/autoencoder.safetensors", "model.safetensors"):
+        assert (cut / file).read_bytes() == (whole / file).read_bytes()
+    assert load(cut).config.training.steps == 20
+
+
+@pytest.mark.parametrize(
+    ("side", "levels", "choices", "factor"),
+    [
+        (64, 256, {}, 4),
+        (136, 256, {}, 8),
+        (66, 256, {}, None),
+        (32, 256, {}, None),
+        (64, 2, {}, None),
+        (64, 256, {"latents": "none"}, None),
+        (64, 256, {"size_of_model": "tiny"}, None),
+        (64, 256, {"preset": "ddpm"}, None),
+        (64, 256, {"augment": "flip"}, None),
+        (64, 256, {"upscale": 2}, None),
+    ],
+)
+def test_large_photographs_are_drawn_in_latents(tmp_path, side, levels, choices, factor):
+    """Not pixel art, whose few colours change at once, nor small ones, nor where a network was asked for."""
+    options = DataOptions(size=(side, side))
+    setup = Setup(str(photographs(tmp_path, side, levels)), steps=1, options=options, **choices)
+    row, dataset = read_any(setup.data, setup.options)
+    assert auto_factor(setup, row.measure(dataset.rows), dataset) == factor
+
+
+def test_an_autoencoder_learns_first_where_nothing_was_said(tmp_path):
+    """Half as many steps as the model, in the folder of the run; who cannot train one draws pixels."""
+    setup = Setup(str(photographs(tmp_path)), tmp_path / "run", steps=2, batch_size=2)
+    assert isinstance(prepare(setup).config.kind, PictureSpec) and not (tmp_path / "run").exists()
+    learned = []
+
+    def train_first(first):
+        learned.append([progress.step for progress in follow_autoencoder(first)])
+
+    run = prepare(setup, train_first=train_first)
+    assert learned == [[1]] and isinstance(run.config.kind, LatentSpec)
+    assert run.config.kind.autoencoder == load_autoencoder(tmp_path / "run" / "autoencoder").hash
+    assert any("an autoencoder learns first" in note for note in run.notes)
+    assert stopped_before(tmp_path / "run")
+    list(follow(run))
+    assert not stopped_before(tmp_path / "run")
+    assert load(tmp_path / "run").sample(1).pictures.shape == (1, 3, 64, 64)

@@ -518,7 +518,7 @@ def fails_after(whole: int):
 
 
 def test_a_second_signal_ends_at_once():
-    from fogcatcher.cli.train import stop_request
+    from fogcatcher.cli.stop_request import stop_request
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), stop_request() as asked:

@@ -208,6 +208,20 @@ def test_kill_and_resume_goes_on_to_the_bit(tmp_path, kind):
     assert (whole / "samples/preview.png").read_bytes() == (broken / "samples/preview.png").read_bytes()
 
 
+def test_a_kill_between_the_last_checkpoint_and_the_weights_loses_nothing(tmp_path):
+    """What can be drawn with is that of the checkpoint again."""
+    save_pictures(tmp_path / "data", 4)
+    weights = tmp_path / "run" / "model.safetensors"
+    steps = follow(prepare(Setup(str(tmp_path / "data"), tmp_path / "run", steps=2, width=16)))
+    next(steps)
+    before = weights.read_bytes()
+    list(steps)
+    after = weights.read_bytes()
+    weights.write_bytes(before)
+    list(follow(resume(tmp_path / "run", str(tmp_path / "data"))))
+    assert weights.read_bytes() == after != before
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
 @pytest.mark.slow
 def test_being_asked_to_stop_saves_and_exits_with_0(tmp_path, number):

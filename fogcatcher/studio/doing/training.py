@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,8 @@ from urllib.parse import quote
 from fogcatcher.base.errors import Message, UserError
 from fogcatcher.data.named_places import data_named
 from fogcatcher.model.config import CONFIG, read_config
+from fogcatcher.runs.autoencoder import AutoencoderRun, follow_autoencoder
+from fogcatcher.runs.first_stage import stopped_before
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare, resume
 from fogcatcher.runs.record import Run
@@ -69,12 +72,24 @@ def _new(doing: Doing, request: asked.Train) -> Run | None:
     out = Path("runs", name)
     if (out / CONFIG).is_file():
         return _from_checkpoint(out, data)
-    shutil.rmtree(out, ignore_errors=True)  # a kill came before it was whole
+    if not stopped_before(out):
+        shutil.rmtree(out, ignore_errors=True)  # a kill came before it was whole
     doing.tell({"done": 0, "of": 0, "seconds_left": None, "text": "reading the pictures"})
     start = request.start_from
     if start not in ("auto", "none"):
         start = doing.work.models.place(start).name
-    return prepare(setup_of(request.model_copy(update={"start_from": start}), data, out), _reading(doing))
+    setup = setup_of(request.model_copy(update={"start_from": start}), data, out)
+    return prepare(setup, _reading(doing), train_first=partial(_autoencoder, doing))
+
+
+def _autoencoder(doing: Doing, run: AutoencoderRun) -> None:
+    """Train what the model needs first. Raises Ended after the last save, and UserError as ``_follow``."""
+    try:
+        with closing(follow_autoencoder(run, CHECKPOINT_SECONDS)) as steps:  # closing saves
+            for progress in steps:
+                doing.progress(progress.step, run.facts.training.steps, "an autoencoder learns first")
+    except Diverged as error:
+        raise UserError(Message("training went out of hand: {why}; try another seed.", why=error)) from error
 
 
 def _going_on(doing: Doing, id: str, request: asked.Train) -> Run | None:
