@@ -1,13 +1,13 @@
 """Latent diffusion from the beginning: does a model of latents draw what two words ask for?
 
 python benchmarks/latent_scenes.py [--out runs/latent-scenes] [--first 700] [--steps 2500] [--codes 0]
-                                   [--unseen]
+                                   [--unseen] [--encoder DIR]
 
 An autoencoder of factor 4 learns from 4,000 of the built-in scenes, then a model learns 9,000 in its
 latents, with captions such as "red circle". Drawings are judged by the rule of their pixels
 (``data/scenes.py``), as are they with captions that were shuffled, and real scenes that only were encoded
-and decoded. With --unseen the model is another, which was never shown two of the nine pairs. What is in
---out already is not trained again.
+and decoded. With --unseen the model is another, which was never shown two of the nine pairs; --encoder is
+the folder of a frozen text encoder for it. What is in --out already is not trained again.
 """
 
 from __future__ import annotations
@@ -45,9 +45,19 @@ def autoencoder(given: argparse.Namespace) -> Path:
 
 def model(given: argparse.Namespace, latents: Path) -> Model:
     out = given.out / ("unseen" if given.unseen else "model")
+    if given.encoder:
+        out = out.with_name(f"{out.name}-encoder")
     options = DataOptions(limit=SECOND, where=LEFT_OUT if given.unseen else None)
     if not out.exists():
-        train("scenes", out, steps=given.steps, latents=str(latents), conditions="caption", options=options)
+        train(
+            "scenes",
+            out,
+            steps=given.steps,
+            latents=str(latents),
+            conditions="caption:text",
+            options=options,
+            text_encoder=given.encoder,
+        )
     return load(out)
 
 
@@ -60,6 +70,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--codes", type=int, default=0)
     parser.add_argument("--unseen", action="store_true")
+    parser.add_argument("--encoder")
     given = parser.parse_args()
     torch.set_num_threads(1)
     place = autoencoder(given)

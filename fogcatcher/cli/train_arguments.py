@@ -49,8 +49,8 @@ class TrainArguments(DataArguments):
     """Seed of the whole run: same seed, same data, same steps, same model."""
     preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = Setup.preset
     """A paper's choices of schedule, prediction, training times and loss: ddpm, iddpm, score_vp, score_ve,
-    edm, v_cosine, flow; sr3, for --upscale; course and annotated, with network, optimiser and batch too;
-    default is what measured best for small pictures."""
+    edm, v_cosine, flow; sr3, for --upscale; imagen, with its networks; course and annotated, with network,
+    optimiser and batch too; default is what measured best for small pictures."""
     schedule: Annotated[str | None, _column("schedule", "How alpha and sigma run")] = Setup.schedule
     prediction: Annotated[str | None, _column("prediction", "What the network predicts")] = Setup.prediction
     times: Annotated[str | None, _column("times", "Which noise levels are trained")] = Setup.times

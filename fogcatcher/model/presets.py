@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from fogcatcher.model.config import Method
+from fogcatcher.model.network_options import Values
 from fogcatcher.training.fit import Plan
 
 PRESETS: Mapping[str, Method] = {
@@ -20,6 +21,7 @@ PRESETS: Mapping[str, Method] = {
     "v_cosine": Method("cosine", "v", "uniform", "uniform"),
     "flow": Method("flow", "velocity", "logitnormal", "uniform"),
     "sr3": Method("sr3", "eps", "uniform", "uniform", loss="l1", label="rate"),
+    "imagen": Method("cosine_betas", "eps", "independent", "uniform"),
     "ddgan": Method("vp", "x0", "discrete", "uniform", loss="adversarial"),
 }
 """Each paper's own choices (docs/methods.md); "default" is the row that measured best for small pictures."""
@@ -57,3 +59,24 @@ RECIPES: Mapping[str, Recipe] = {
     ),
 }
 """Presets that are whole rows. Of the others, network, batch, optimiser and average are this program's."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Of a row that says nothing of training: its network, and the parts in which it differs from the paper's
+    that first had it."""
+
+    name: str
+    parts: Values
+    of_upscaler: Values
+    """The same where it makes small pictures larger."""
+
+
+NETWORKS: Mapping[str, Networks] = {
+    # Saharia et al. 2022, appendix F.1, and B.1: the efficient U-Net.
+    "imagen": Networks(
+        "iddpm",
+        {"multipliers": (1, 2, 3, 4), "blocks": 3},
+        {"multipliers": (1, 2, 4, 8), "depths": (2, 4, 8, 8), "resample_first": True},
+    ),
+}

@@ -15,9 +15,10 @@ from fogcatcher.model.build import check_method
 from fogcatcher.model.choices import ADVERSARIAL, COLUMNS
 from fogcatcher.model.choose_network import check_asked, network_choices
 from fogcatcher.model.config import Method, NetworkConfig, RunConfig
+from fogcatcher.model.network_options import Values
 from fogcatcher.model.network_options import in_words as options_in_words
 from fogcatcher.model.places import local_folder
-from fogcatcher.model.presets import PRESETS, RECIPES
+from fogcatcher.model.presets import NETWORKS, PRESETS, RECIPES
 from fogcatcher.runs.setup import Setup
 from fogcatcher.training.fit import Optimizer, Plan
 from fogcatcher.training.precision import precision_on
@@ -54,8 +55,16 @@ def network_name(setup: Setup) -> str:
     """Return the network that was asked for, or the preset's."""
     if setup.network != Setup.network:
         return setup.network
-    recipe = RECIPES.get(setup.preset)
-    return recipe.network if recipe else NetworkConfig.name
+    recipe, row = RECIPES.get(setup.preset), NETWORKS.get(setup.preset)
+    return recipe.network if recipe else row.name if row else NetworkConfig.name
+
+
+def network_parts(setup: Setup) -> Values:
+    """Return the parts of the network that were asked for, and those of the preset's own."""
+    row = NETWORKS.get(setup.preset)
+    if row is None or setup.network != Setup.network:
+        return setup.network_options
+    return {**(row.of_upscaler if setup.upscale else row.parts), **setup.network_options}
 
 
 def augment_of(setup: Setup) -> str:
@@ -67,7 +76,7 @@ def augment_of(setup: Setup) -> str:
 def check_names(setup: Setup) -> None:
     """Raises UserError for what could not be for any data, so that it is said before they are read."""
     check_asked(network_name(setup), setup.size_of_model, setup.width)
-    network_choices(network_name(setup), setup.network_options)
+    network_choices(network_name(setup), network_parts(setup))
     precision_on(best_device(), setup.precision)
     if augment_of(setup) != "auto":
         kinds_in(augment_of(setup))

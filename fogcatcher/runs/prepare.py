@@ -52,6 +52,7 @@ from fogcatcher.runs.choose_method import (
     in_words,
     method_of,
     network_name,
+    network_parts,
     plan_of,
     silenced,
 )
@@ -279,7 +280,7 @@ def _with_network(
         network = looking_at_words(network_of(source.config), wanted.inputs)
     else:
         network = choose_network(
-            network_name(setup), setup.size_of_model, wanted, setup.width, setup.network_options
+            network_name(setup), setup.size_of_model, wanted, setup.width, network_parts(setup)
         )
     plan = config.training
     parameters = parameters_of(replace(wanted, config=network))

@@ -11,6 +11,7 @@ from fogcatcher.base.errors import UserError
 from fogcatcher.base.field_docs import field_docs
 from fogcatcher.base.typed_json import Length, Range, typed_fields
 from fogcatcher.cli.arguments import parse_values
+from fogcatcher.data.options import DataOptions
 from fogcatcher.model.choose_network import (
     IMPORTED,
     NETWORKS,
@@ -23,6 +24,7 @@ from fogcatcher.model.choose_network import (
 from fogcatcher.model.config import NetworkConfig, RunConfig
 from fogcatcher.model.model import load
 from fogcatcher.model.network_options import in_words, options_of
+from fogcatcher.networks.ddpm_unet import DDPMUNet
 from fogcatcher.networks.embeddings import Vector
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare, resume
@@ -207,3 +209,17 @@ def test_the_command_refuses_in_one_sentence(typed: str, said: str, pictures: st
 def test_the_base_is_not_taken_for_another_network(pictures: str, tmp_path):
     run = prepare(Setup(pictures, tmp_path / "run", steps=1, network_options={"levels": 2}))
     assert run.config.start is None and run.config.network.levels == 2
+
+
+def test_imagens_networks_come_with_its_preset(pictures: str, tmp_path):
+    """Saharia et al. 2022: the base's widths and blocks; the efficient U-Net, deepest where it is small."""
+    setup = Setup(
+        pictures, tmp_path / "run", steps=1, options=DataOptions(size=(16, 16)), preset="imagen", width=32
+    )
+    base = prepare(setup).state.denoiser.network.shape
+    assert base.widths == (32, 64, 96, 128) and base.blocks == 3 and not base.resample_first
+    larger = prepare(replace(setup, upscale=2)).state.denoiser.network
+    (shape,) = {part.shape for part in larger.modules() if isinstance(part, DDPMUNet)}
+    assert shape.widths == (32, 64, 128, 256) and shape.depths == (2, 4, 8, 8) and shape.resample_first
+    own = replace(setup, width=None, network="small", network_options={"levels": 2})
+    assert prepare(own).config.network.options == {"levels": 2}
