@@ -32,13 +32,15 @@ class Distill:
     """Steps in which the new model draws, each one call of the network."""
     method: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
     """progressive: all steps of the teacher within one of the student's; consistency: one step of the
-    teacher, and the student's own answer for the rest; auto is progressive."""
+    teacher, and the student's own answer for the rest; meanflow: steps of every length, so that the new model
+    draws in N steps and in every number that divides N; auto is progressive."""
     guidance: Annotated[float | None, tyro.conf.arg(metavar="W", help_behavior_hint="")] = None
     """Guidance of the teacher, which the new model then has without a second call. Default: 1, as the data
     were."""
     teacher_steps: Annotated[Steps | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
-    """Steps of the teacher. Default: four times --steps, or 32 with consistency. A model that was distilled
-    teaches in its own; half of them is one halving of the paper."""
+    """Steps of the teacher. Default: four times --steps, or 32 with consistency; with meanflow the number of
+    times at which it is asked, 1,024. A model that was distilled teaches in its own; half of them is one
+    halving of the paper."""
     minutes: Annotated[Minutes | None, tyro.conf.arg(metavar="M", help_behavior_hint="")] = None
     """Time to train. Default: 10."""
     updates: Annotated[Updates | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None

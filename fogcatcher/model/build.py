@@ -24,6 +24,7 @@ from fogcatcher.diffusion.denoiser import (
     SigmaLabel,
     StepLabel,
 )
+from fogcatcher.diffusion.flow_maps import FEATURES, UNTIL, FlowMap
 from fogcatcher.diffusion.objectives import Objective
 from fogcatcher.diffusion.process import Process
 from fogcatcher.diffusion.sampling.grids import (
@@ -90,6 +91,8 @@ def build_denoiser(config: RunConfig, conditions: ConditionSpec) -> Denoiser:
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if method.latents:
         return LatentDenoiser(net, Process(schedule), prediction, method.latents)
+    if config.distilled and config.distilled.is_told_where:
+        return FlowMap(net, Process(schedule), prediction)
     kind = LearnedVarianceDenoiser if method.learns_variance else Denoiser
     return kind(net, Process(schedule), prediction)
 
@@ -190,6 +193,8 @@ def _inputs(config: RunConfig, conditions: ConditionSpec) -> dict[str, Form]:
     inputs: dict[str, Form] = {a.name: _form(a) for a in conditions.attributes}
     if config.method.latents:
         inputs[LATENT] = Vector(config.method.latents, math.sqrt(config.method.latents))
+    if config.distilled and config.distilled.is_told_where:
+        inputs[UNTIL] = Vector(FEATURES)
     if config.augmentation:
         inputs[augmentation.NAME] = Vector(config.augmentation.features)
     return inputs

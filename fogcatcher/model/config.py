@@ -33,6 +33,8 @@ FORMAT = 5
 WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 """The weights of the lowest held-out loss."""
+MEANFLOW = "meanflow"
+"""The name of the distillation whose student is told where its steps go (``diffusion/flow_maps.py``)."""
 CONDITIONS = "conditions.json"
 
 
@@ -125,11 +127,12 @@ class Distilled:
     method: str
     """A name of ``model/distilling.py``."""
     steps: Annotated[int, Range(1, 1024)]
-    """Steps in which it draws: no others, and with no sampler but DDIM."""
+    """Steps in which it draws, with no sampler but DDIM: no others, unless it is told where they go."""
     grid: str
     """How they are spaced."""
     teacher_steps: Annotated[int, Range(2, 1024)]
-    """Steps of the teacher, of which each of the student's does an equal part."""
+    """Steps of the teacher, of which each of the student's does an equal part; with meanflow the number of
+    times at which it is asked."""
     guidance: Annotated[float, Range(0, 100)]
     """With which the teacher drew; the student does so without a second call."""
     teacher: Annotated[str, Length(0, 200)]
@@ -139,6 +142,17 @@ class Distilled:
     """Of the teacher's weights, as its card says."""
     solver: Literal["ddim", "dpmpp_2m"] = "ddim"
     """How the teacher goes from one of its times to the next."""
+
+    @property
+    def is_told_where(self) -> bool:
+        """Whether the student is told where its steps go, and so draws in fewer of them, too."""
+        return self.method == MEANFLOW
+
+    @property
+    def numbers_of_steps(self) -> tuple[int, ...]:
+        """In how many steps it may draw: ``steps``, and where it is told where they go its divisors, too."""
+        least = 1 if self.is_told_where else self.steps
+        return tuple(n for n in range(least, self.steps + 1) if self.steps % n == 0)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,15 @@ from fogcatcher.base.errors import UserError, named
 from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
 from fogcatcher.diffusion.distillation import Consistency, Distillation, Progressive
 from fogcatcher.diffusion.guidance import ClassifierFree, Clipped
+from fogcatcher.diffusion.mean_flow import MeanFlow
 from fogcatcher.model.build import build_grid, steps_of
-from fogcatcher.model.config import Distilled, RunConfig
+from fogcatcher.model.config import MEANFLOW, Distilled, RunConfig
 
-METHODS: Mapping[str, type[Distillation]] = {"consistency": Consistency, "progressive": Progressive}
+METHODS: Mapping[str, type[Distillation]] = {
+    "consistency": Consistency,
+    MEANFLOW: MeanFlow,
+    "progressive": Progressive,
+}
 """How a student learns (``diffusion/distillation.py``)."""
 TEACHER = "teacher"
 """Folder of a run in which its teacher lies, so that it can go on wherever it is."""

@@ -30,6 +30,7 @@ from fogcatcher.diffusion.denoiser import Denoiser, DenoiserLike
 from fogcatcher.diffusion.edits.edit import Edit, Host
 from fogcatcher.diffusion.edits.enlarging import Enlarge
 from fogcatcher.diffusion.edits.variation import noise_left
+from fogcatcher.diffusion.flow_maps import AlongGrid, FlowMap
 from fogcatcher.diffusion.guidance import Clipped, Conditioned, Guide, Thresholded, Told
 from fogcatcher.diffusion.randomness import SampleGenerator
 from fogcatcher.diffusion.sampling.samplers import State, sample
@@ -54,7 +55,7 @@ from fogcatcher.model.build import (
 from fogcatcher.model.choose_network import build_network
 from fogcatcher.model.config import BEST, WEIGHTS, RunConfig, read_config, write_config
 from fogcatcher.model.model_card import model_card, usage_of
-from fogcatcher.model.own_way import other_way, own_way
+from fogcatcher.model.own_way import numbers_of_steps, other_way, own_way
 from fogcatcher.model.places import SHIPPED, local_folder
 from fogcatcher.model.sizes import check_canvas
 from fogcatcher.model.trained_classifier import TrainedClassifier, load_classifier
@@ -191,6 +192,8 @@ class Model:
         """Raises UserError where somebody chose how to draw, and this model knows one way alone."""
         for name, own in own_way(self.config).items():
             given = choices.get(name)
+            if name == "steps" and given in numbers_of_steps(self.config):
+                continue
             if given is not None and given != own:
                 raise UserError(other_way(self.config, name), about=name)
 
@@ -227,7 +230,10 @@ class Model:
         return replace(settings, grid=self._grid(settings), steering=steering)
 
     def _in_own_way(self, settings: Settings) -> Settings:
-        return replace(settings, **own_way(self.config))
+        own = own_way(self.config)
+        if settings.steps in numbers_of_steps(self.config):
+            own["steps"] = settings.steps
+        return replace(settings, **own)
 
     def _grid(self, settings: Settings) -> str:
         return grid_name(settings.grid) if settings.grid else self.config.method.grid
@@ -324,13 +330,18 @@ class Model:
         if how.negative is not None:
             negative = self.encoded([self.conditions.clean(how.negative)] * pictures)
         return guided(
-            inside(self.denoiser),
+            inside(self._along(settings)),
             settings.guidance,
             how,
             negative=negative,
             weaker=inside(self.weaker(how.guide_with).denoiser) if how.guide_with is not None else None,
             log_prob=self.classifier.log_prob if how.classifier else None,
         )
+
+    def _along(self, settings: Settings) -> DenoiserLike:
+        """The denoiser; one that hears where its steps go is told of those of the settings."""
+        told = isinstance(self.denoiser, FlowMap)
+        return AlongGrid(self.denoiser, self.times(settings)) if told else self.denoiser
 
     def encoded(self, wishes: Sequence[Mapping[str, Wish]]) -> Condition:
         """Return what is asked for as the network hears it: attribute -> (B, k), where the model computes."""

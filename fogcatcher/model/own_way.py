@@ -32,6 +32,15 @@ def other_way(config: RunConfig, name: str) -> Message:
     if name == "limit":
         return Message("this model draws latents, which have no range to keep within: leave out {@limit}.")
     own = own_way(config)
+    if config.distilled and config.distilled.is_told_where and name == "steps":
+        *fewer, most = (str(n) for n in numbers_of_steps(config))
+        return Message(
+            "this model was made to draw in {fewer} or {most} steps of ddim: choose one of these, or draw "
+            "with its teacher, {teacher}.",
+            fewer=", ".join(fewer),
+            most=most,
+            teacher=config.distilled.teacher,
+        )
     if config.distilled:
         return Message(
             "this model was made to draw in {steps} steps of ddim, guided as its teacher was: "
@@ -46,6 +55,14 @@ def other_way(config: RunConfig, name: str) -> Message:
         sampler=own["sampler"],
         name=name,
     )
+
+
+def numbers_of_steps(config: RunConfig) -> tuple[int, ...]:
+    """Return in how many steps such a model may draw; none for one that draws in any number."""
+    if config.distilled:
+        return config.distilled.numbers_of_steps
+    own = own_way(config)
+    return (own["steps"],) if "steps" in own else ()
 
 
 def grid_of(config: RunConfig) -> str:

@@ -13,11 +13,12 @@ from fogcatcher.data.reading import Reading
 from fogcatcher.data.splitting import split
 from fogcatcher.model.build import build_denoiser
 from fogcatcher.model.choose_network import learning_rate_of
-from fogcatcher.model.config import Distilled, RunConfig
+from fogcatcher.model.config import MEANFLOW, Distilled, RunConfig
 from fogcatcher.model.distilling import METHODS, USUAL, grid_of
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.own_way import own_way
 from fogcatcher.model.start_from import START_RATE, licence_of, name_of
+from fogcatcher.model.told_where import begin_as, check_mean
 from fogcatcher.runs.devices import ONE_DEVICE, Devices
 from fogcatcher.runs.fingerprint import fingerprint
 from fogcatcher.runs.forecast import DEFAULT_MINUTES
@@ -30,6 +31,8 @@ TEACHER_STEPS = 32
 """Of a teacher that draws in any number of steps, for methods that ask it for one of them at a time."""
 SUBSTEPS = 4
 """Of such a teacher, by the second order, within each step of a student that learns all of them at once."""
+ASKED_AT = 1024
+"""Times at which a student is asked that learns steps of every length."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,13 @@ def prepare_distillation(
         ),
     )
     denoiser = build_denoiser(config, teacher.conditions)
-    denoiser.load_state_dict(teacher.denoiser.state_dict())
+    begin_as(denoiser, teacher)
     folder = setup.out or free_folder(f"{few.teacher}-{few.steps}-steps")
     run = assemble(folder, config, teacher.conditions, dataset, parts, devices, denoiser, teacher)
-    run.notes.append(
-        f"{few.method}: {few.steps} steps learn from {few.teacher_steps} of {few.teacher}, "
-        f"guidance {few.guidance:g}"
-    )
+    of = f"{few.teacher_steps} of {few.teacher}"
+    if few.is_told_where:
+        of = f"{few.teacher}, asked at {few.teacher_steps} times"
+    run.notes.append(f"{few.method}: {few.steps} steps learn from {of}, guidance {few.guidance:g}")
     if setup.updates is None:
         minutes = DEFAULT_MINUTES if setup.minutes is None else setup.minutes
         run = for_minutes(run, minutes, started)
@@ -113,6 +116,9 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
     method = USUAL if setup.method == "auto" else setup.method
     named("method", method, METHODS, about="method")
     steps, usual = setup.steps, SUBSTEPS * setup.steps if method == "progressive" else TEACHER_STEPS
+    if method == MEANFLOW:
+        check_mean(teacher, setup.run)
+        usual = ASKED_AT // steps * steps
     of = setup.teacher_steps or (before.steps if before else usual)
     if before and (of != before.steps or steps >= before.steps):
         raise UserError(
