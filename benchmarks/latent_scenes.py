@@ -1,9 +1,9 @@
 """Latent diffusion from the beginning: does a model of latents draw what two words ask for?
 
 python benchmarks/latent_scenes.py [--out runs/latent-scenes] [--first 700] [--steps 2500] [--codes 0]
-                                   [--unseen] [--encoder DIR]
+                                   [--factor 4] [--weight W] [--unseen] [--encoder DIR]
 
-An autoencoder of factor 4 learns from 4,000 of the built-in scenes, then a model learns 9,000 in its
+An autoencoder learns from 4,000 of the built-in scenes, then a model learns 9,000 in its
 latents, with captions such as "red circle". Drawings are judged by the rule of their pixels
 (``data/scenes.py``), as are they with captions that were shuffled, and real scenes that only were encoded
 and decoded. With --unseen the model is another, which was never shown two of the nine pairs; --encoder is
@@ -36,7 +36,13 @@ def autoencoder(given: argparse.Namespace) -> Path:
     out = given.out / "autoencoder"
     if not out.exists():
         setup = AutoencoderSetup(
-            "scenes", out, DataOptions(limit=FIRST), steps=given.first, codes=given.codes
+            "scenes",
+            out,
+            DataOptions(limit=FIRST),
+            factor=given.factor,
+            steps=given.first,
+            codes=given.codes,
+            weight=given.weight,
         )
         for _ in follow_autoencoder(prepare_autoencoder(setup)):
             pass
@@ -69,6 +75,8 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=700)
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--codes", type=int, default=0)
+    parser.add_argument("--factor", type=int, default=4)
+    parser.add_argument("--weight", type=float, help="of the cost of latents")
     parser.add_argument("--unseen", action="store_true")
     parser.add_argument("--encoder")
     given = parser.parse_args()

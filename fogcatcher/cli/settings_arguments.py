@@ -63,8 +63,8 @@ class SettingsArguments:
     """A number of the sampler's own, for example churn=20 with --sampler churn; docs/methods.md lists them.
     Default: as the sampler has it."""
     grid: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = USUAL.grid
-    """Spacing of the steps: karras, straight, log_snr, polyexponential, uniform, leading, linspace,
-    linspace_open. Default: the model's own."""
+    """Spacing of the steps: karras, karras_nested (better at 8 steps), straight (at 4), log_snr,
+    polyexponential, uniform, leading, linspace, linspace_open. Default: the model's own."""
     limit: Limit = USUAL.limit
     """Keep every answer of the network within the range of pictures: clip; dynamic scales it there, which
     suits strong guidance; none."""

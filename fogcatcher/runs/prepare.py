@@ -105,6 +105,8 @@ def prepare(
     factor = auto_factor(setup, measured, dataset)
     if factor and train_first and devices.processes.count == 1:
         stage = trained_first(setup, folder, factor, train_first)
+        # One that was taken up, or took longer, leaves the model its share.
+        started = max(started, time.monotonic() - 60 * SHARE * (setup.minutes or DEFAULT_MINUTES))
     kind = _kind(stage, measured, dataset)
     parts = split(dataset, setup.options, controls.spec)
     augmentation, said = _augmentation(augment_of(setup), kind, dataset, parts)
