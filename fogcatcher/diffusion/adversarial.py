@@ -154,12 +154,24 @@ class Adversarial(_Latent):
     def __call__(
         self, denoiser: DenoiserLike, x0: Samples, cond: Condition | None, generator: torch.Generator
     ) -> Tensor:
-        picks, critic = picking(denoiser), self._known.critic
         if torch.is_grad_enabled():
-            with torch.no_grad():
-                t, x_t, real, drawn = self._pair(picks, x0, cond, generator)
-            self._known.learn(self._loss_of_rival(real, drawn, x_t, t, cond))
-        t, x_t, real, drawn = self._pair(picks, x0, cond, generator)
+            self.teach_rival(denoiser, x0, cond, generator)
+        return self.judged(denoiser, x0, cond, generator)
+
+    def teach_rival(
+        self, denoiser: DenoiserLike, x0: Samples, cond: Condition | None, generator: torch.Generator
+    ) -> None:
+        """Let the rival take one step."""
+        with torch.no_grad():
+            t, x_t, real, drawn = self._pair(picking(denoiser), x0, cond, generator)
+        self._known.learn(self._loss_of_rival(real, drawn, x_t, t, cond))
+
+    def judged(
+        self, denoiser: DenoiserLike, x0: Samples, cond: Condition | None, generator: torch.Generator
+    ) -> Tensor:
+        """Return L_G, a scalar, by the rival as it is."""
+        critic = self._known.critic
+        t, x_t, real, drawn = self._pair(picking(denoiser), x0, cond, generator)
         weights = [weight for weight in critic.parameters() if weight.requires_grad]
         for weight in weights:
             weight.requires_grad_(False)
