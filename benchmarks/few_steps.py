@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--teacher", default="sprites")
     parser.add_argument("--updates", type=int, default=500)
     parser.add_argument("--students", type=int, nargs="*", default=[1, 2, 4, 8])
-    parser.add_argument("--methods", nargs="*", default=["progressive", "consistency"])
+    parser.add_argument("--methods", nargs="*", default=["matching", "progressive", "consistency"])
     parser.add_argument("--calls", type=int, nargs="*", default=list(TEACHER_CALLS), help="of the teacher")
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("runs/few-steps"))

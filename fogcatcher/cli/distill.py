@@ -31,9 +31,11 @@ class Distill:
     steps: Annotated[Steps, tyro.conf.arg(metavar="N")] = 4
     """Steps in which the new model draws, each one call of the network."""
     method: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
-    """progressive: all steps of the teacher within one of the student's; consistency: one step of the
-    teacher, and the student's own answer for the rest; meanflow: steps of every length, so that the new model
-    draws in N steps and in every number that divides N; auto is progressive."""
+    """matching: what is drawn in N steps is set beside the data, as the teacher sees them; progressive: all
+    steps of the teacher within one of the student's; consistency: one step of the teacher, and the student's
+    own answer for the rest; meanflow: steps of every length, so that the new model draws in N steps and in
+    every number that divides N; auto is matching where it can be, for pictures drawn as the data are, and
+    else progressive, as with --guidance or --teacher-steps."""
     guidance: Annotated[float | None, tyro.conf.arg(metavar="W", help_behavior_hint="")] = None
     """Guidance of the teacher, which the new model then has without a second call. Default: 1, as the data
     were."""

@@ -14,7 +14,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -171,6 +171,9 @@ class Objective:
     loss: Literal["l2", "l1", "huber"] = "l2"
     delta: float = field(default=1.0, kw_only=True)
     """Where huber goes over from squares to sizes."""
+
+    by_batch: ClassVar[bool] = False
+    """Whether the loss is of batches as wholes, and not a mean of each sample's."""
 
     @property
     def memory(self) -> dict[str, Tensor]:

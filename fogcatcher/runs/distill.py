@@ -14,7 +14,7 @@ from fogcatcher.data.splitting import split
 from fogcatcher.model.build import build_denoiser
 from fogcatcher.model.choose_network import learning_rate_of
 from fogcatcher.model.config import MEANFLOW, Distilled, RunConfig
-from fogcatcher.model.distilling import METHODS, USUAL, grid_of
+from fogcatcher.model.distilling import MATCHING, METHODS, grid_of, usual_method, why_not_matching
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.own_way import own_way
 from fogcatcher.model.start_from import START_RATE, licence_of, name_of
@@ -29,6 +29,8 @@ from fogcatcher.training.fit import Plan
 
 TEACHER_STEPS = 32
 """Of a teacher that draws in any number of steps, for methods that ask it for one of them at a time."""
+BATCH, RATE = 128, 0.2
+"""Of matching: two laws are told apart by many samples; and Adam at this share of the usual rate of Muon."""
 SUBSTEPS = 4
 """Of such a teacher, by the second order, within each step of a student that learns all of them at once."""
 ASKED_AT = 1024
@@ -97,10 +99,7 @@ def prepare_distillation(
     begin_as(denoiser, teacher)
     folder = setup.out or free_folder(f"{few.teacher}-{few.steps}-steps")
     run = assemble(folder, config, teacher.conditions, dataset, parts, devices, denoiser, teacher)
-    of = f"{few.teacher_steps} of {few.teacher}"
-    if few.is_told_where:
-        of = f"{few.teacher}, asked at {few.teacher_steps} times"
-    run.notes.append(f"{few.method}: {few.steps} steps learn from {of}, guidance {few.guidance:g}")
+    run.notes.append(_in_words(few))
     if setup.updates is None:
         minutes = DEFAULT_MINUTES if setup.minutes is None else setup.minutes
         run = for_minutes(run, minutes, started)
@@ -113,9 +112,14 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
     if teacher.config.method.latents:
         own = own_way(teacher.config)["steps"]
         raise UserError(f"{setup.run} draws in its own {own} steps, each by chance: it cannot teach fewer.")
-    method = USUAL if setup.method == "auto" else setup.method
+    guidance = 1.0 if setup.guidance is None else setup.guidance
+    method = usual_method(teacher.config, guidance) if setup.method == "auto" else setup.method
+    if setup.method == "auto" and setup.teacher_steps:
+        method = "progressive"
     named("method", method, METHODS, about="method")
-    steps, usual = setup.steps, SUBSTEPS * setup.steps if method == "progressive" else TEACHER_STEPS
+    if method == MATCHING:
+        _check_matching(setup, teacher, guidance)
+    steps, usual = setup.steps, TEACHER_STEPS if method == "consistency" else SUBSTEPS * setup.steps
     if method == MEANFLOW:
         check_mean(teacher, setup.run)
         usual = ASKED_AT // steps * steps
@@ -133,7 +137,6 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
             f"{of} steps of the teacher are not {steps} equal parts: the nearest number of steps is {near}.",
             about="steps",
         )
-    guidance = 1.0 if setup.guidance is None else setup.guidance
     if before and guidance != 1:
         raise UserError(
             f"{setup.run} draws with the guidance of its teacher: leave it out.", about="guidance"
@@ -152,6 +155,26 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
     )
 
 
+def _in_words(few: Distilled) -> str:
+    if few.method == MATCHING:
+        return f"{few.method}: {few.steps} steps learn from the data, as {few.teacher} sees them"
+    of = f"{few.teacher_steps} of {few.teacher}"
+    if few.is_told_where:
+        of = f"{few.teacher}, asked at {few.teacher_steps} times"
+    return f"{few.method}: {few.steps} steps learn from {of}, guidance {few.guidance:g}"
+
+
+def _check_matching(setup: DistillSetup, teacher: Model, guidance: float) -> None:
+    """Raises UserError where a student cannot learn by matching, or was told what means nothing there."""
+    if why_not := why_not_matching(teacher.config, guidance):
+        raise UserError(why_not, about="method")
+    if setup.teacher_steps is not None:
+        raise UserError(
+            Message("matching learns from no steps of the teacher: leave out {@teacher_steps}."),
+            about="teacher_steps",
+        )
+
+
 def _config(setup: DistillSetup, teacher: Model, few: Distilled) -> RunConfig:
     theirs = teacher.config
     plan: Plan = replace(
@@ -163,4 +186,7 @@ def _config(setup: DistillSetup, teacher: Model, few: Distilled) -> RunConfig:
         ends=(),
         seed=setup.seed,
     )
+    if few.method == MATCHING:
+        rate = RATE * learning_rate_of(theirs.network)
+        plan = replace(plan, batch_size=BATCH, optimizer="adam", learning_rate=rate)
     return replace(theirs, training=plan, distilled=few)

@@ -337,11 +337,12 @@ def assemble(
     if isinstance(objective, Adversarial):
         objective = with_rival(objective, config, conditions)
     state.memory = objective.memory
-    if state.memory and devices.processes.count > 1:
+    if (state.memory or objective.by_batch) and devices.processes.count > 1:
         raise UserError(
             Message(
-                "importance times and the adversarial loss learn from every picture, and each process sees "
-                "only its own: train in one process, or choose other {@times} or another {@loss}."
+                "importance times, the adversarial loss and matching learn from every picture, and each "
+                "process sees only its own: train in one process, or choose other {@times}, another {@loss} "
+                "or another {@method}."
             )
         )
     return Run(

@@ -31,7 +31,8 @@ def leave_gradient(
     Only ``size`` pictures at a time pass through the network. Times and noise are drawn for the whole batch
     first, so the sum of the parts is the whole batch's gradient to rounding. Three things see their part
     alone: batch norm, dropout (its draws differ, their law does not) and ``ImportanceTimes`` (it learns from
-    one part before it weighs the next). A lesson that is not of denoisers draws for each part anew.
+    one part before it weighs the next). A lesson that is not of denoisers, or is of batches as wholes,
+    draws for each part anew.
 
     Where ``x0`` are only the rows ``share`` of a batch of ``batch``, loss and gradient are theirs over
     ``batch``: the sum over all shares is the mean of the batch.
@@ -43,7 +44,7 @@ def leave_gradient(
             loss = objective(denoiser, x0, condition, generator)
         loss.backward()
         return loss.detach()
-    if not (isinstance(objective, Objective) and isinstance(denoiser, Denoiser)):
+    if not isinstance(objective, Objective) or objective.by_batch or not isinstance(denoiser, Denoiser):
         return _part_by_part(denoiser, objective, x0, condition, generator, size, batch, precision)
     # The draws of Objective.__call__, in its order.
     t = objective.times.sample(batch, denoiser.process.schedule, generator).to(x0.device)[share]

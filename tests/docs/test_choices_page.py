@@ -33,7 +33,8 @@ noise=0; --sampler ddim; --eta; --grid leading; interpolate; inversion; --classi
 log_likelihood; --sampler churn; zero_snr=1 --prediction v; 2015's two models; --ema; interval=;
 sinusoids; encoded; copied; grid sprites --x sampler; evaluate runs/small runs/large; --optimizer;
 --learning-rate; --network thesis_vanilla; scale_shift=no; resample=yes; rescaled=yes; heads=4;
-attention=16,8; blocks=4; progressive; consistency; ddgan; sr3; --preset imagen; --upscale-noise;
+attention=16,8; blocks=4; progressive; consistency; --method matching; ddgan; sr3; --preset imagen;
+--upscale-noise;
 train-autoencoder; --latents; caption:text; cascade; upscale; --limit dynamic;
 """
 

@@ -1,6 +1,7 @@
 """A run made from a run: what the student is, how it draws, and how it goes on."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,13 +9,16 @@ from safetensors.torch import load_file
 
 from fogcatcher.base.errors import UserError
 from fogcatcher.diffusion.distillation import Progressive
+from fogcatcher.diffusion.matching import Matching
 from fogcatcher.explain.comparing import Axis, Request, compare
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.reproduction import reproduce
+from fogcatcher.networks.eyes import LayersSeen
 from fogcatcher.runs.distill import DistillSetup, prepare_distillation
 from fogcatcher.runs.follow import follow
 from fogcatcher.runs.prepare import prepare, resume
 from fogcatcher.runs.setup import Setup
+from fogcatcher.training.micro_batches import leave_gradient
 from tests.small_trainings import save_pictures
 
 
@@ -76,16 +80,19 @@ def test_another_way_of_drawing_is_refused(places, choice, value):
         compare(Request(str(places[2])), [Axis(choice, [value])])
 
 
-@pytest.mark.parametrize("method", ["progressive", "consistency"])
+@pytest.mark.parametrize("method", ["progressive", "consistency", "matching"])
 @pytest.mark.slow
 def test_a_student_stopped_in_the_middle_goes_on_to_the_same_weights(places, tmp_path, method):
     """Its teacher lies in its own folder: the first one may be gone."""
     data, teacher, student = places
-    if method == "consistency":
+    choices: dict[str, Any] = {"updates": 6, "method": method}
+    if method == "matching":
+        choices |= {"teacher_steps": None, "guidance": None}
+    if method != "progressive":
         student = tmp_path / "whole"
-        for _ in follow(prepare_distillation(student_of(teacher, student, updates=6, method=method))):
+        for _ in follow(prepare_distillation(student_of(teacher, student, **choices))):
             pass
-    run = prepare_distillation(student_of(teacher, tmp_path / "stopped", updates=6, method=method))
+    run = prepare_distillation(student_of(teacher, tmp_path / "stopped", **choices))
     steps = follow(run)
     for progress in steps:
         if progress.step == 3:
@@ -109,10 +116,48 @@ def test_what_cannot_be_distilled_is_refused_in_words(places, tmp_path):
         "it can teach fewer": student_of(student, tmp_path / "a", steps=4, teacher_steps=8),
         "with the guidance of its teacher": student_of(student, tmp_path / "a", steps=1, teacher_steps=2),
         "method": student_of(teacher, tmp_path / "a", method="magic"),
+        "guidance leads away": student_of(teacher, tmp_path / "a", method="matching"),
+        "leave out teacher_steps": student_of(teacher, tmp_path / "a", method="matching", guidance=1.0),
+        "its own steps: learn from its teacher, teacher": student_of(
+            student, tmp_path / "a", method="matching", steps=1, teacher_steps=2, guidance=1.0
+        ),
     }
     for said, setup in cases.items():
         with pytest.raises(UserError, match=said):
             prepare_distillation(setup)
+
+
+def test_a_student_matches_laws_unless_it_was_asked_for_what_matching_has_not(places, tmp_path):
+    _, teacher, student = places
+    cases: list[tuple[Path, dict[str, Any], str]] = [
+        (teacher, {}, "matching"),
+        (teacher, {"guidance": 2.0}, "progressive"),
+        (teacher, {"teacher_steps": 4}, "progressive"),
+        (student, {"steps": 1}, "progressive"),
+    ]
+    for of, choices, expected in cases:
+        run = prepare_distillation(
+            DistillSetup(str(of), out=tmp_path / "new", updates=1, **{"steps": 2, **choices})
+        )
+        few = run.config.distilled
+        assert few is not None and few.method == expected
+        assert isinstance(run.objective, Matching if expected == "matching" else Progressive)
+
+
+def test_a_batch_to_match_goes_through_memory_in_parts(places, tmp_path):
+    """Each part is matched by itself: half of it is the mean of two distances."""
+    run = prepare_distillation(DistillSetup(str(places[1]), out=tmp_path / "new", steps=2, updates=1))
+    assert isinstance(run.objective, Matching) and isinstance(run.objective.eyes, LayersSeen)
+    x0, told = run.batches.at(0, 8)
+    student, known = run.state.denoiser, torch.Generator().manual_seed(0)
+    loss = leave_gradient(student, run.objective, x0, told, known, 4)
+    halves, known = [slice(0, 4), slice(4, 8)], torch.Generator().manual_seed(0)
+    each = [
+        run.objective(student, x0[half], {name: rows[half] for name, rows in told.items()}, known)
+        for half in halves
+    ]
+    assert loss.item() == pytest.approx(torch.stack(each).mean().item(), abs=1e-6)
+    assert all(weight.grad is None for weight in run.objective.eyes.denoiser.parameters())
 
 
 def test_a_student_teaches_another_one_of_half_its_steps(places, tmp_path):
