@@ -37,7 +37,7 @@ class MeanFlow(Distillation):
     """
 
     nudge: float = 0.02
-    steady: float | None = 1e-3
+    steady: float | None = 0.1
     """Each sample's loss l is divided by l + this, which is taken for a constant: so no few samples lead all
     (the adaptive weight of Geng et al. 2025, section 4, with p = 1). None divides by nothing."""
 

@@ -35,6 +35,8 @@ SUBSTEPS = 4
 """Of such a teacher, by the second order, within each step of a student that learns all of them at once."""
 ASKED_AT = 1024
 """Times at which a student is asked that learns steps of every length."""
+SLOWER = 0.4
+"""The learning rate of such a student, as a share of the others': its targets are its own answers."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _config(setup: DistillSetup, teacher: Model, few: Distilled) -> RunConfig:
     plan: Plan = replace(
         theirs.training,
         steps=setup.updates or 1,
-        learning_rate=START_RATE * learning_rate_of(theirs.network),
+        learning_rate=START_RATE * (SLOWER if few.is_told_where else 1) * learning_rate_of(theirs.network),
         warmup=Plan.warmup,
         fall=Plan.fall,
         ends=(),
