@@ -114,6 +114,12 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
     if teacher.config.method.latents:
         own = own_way(teacher.config)["steps"]
         raise UserError(f"{setup.run} draws in its own {own} steps, each by chance: it cannot teach fewer.")
+    if before and before.is_told_where:
+        numbers = " ".join(str(n) for n in before.numbers_of_steps)
+        raise UserError(
+            f"{setup.run} is told where its steps go, and so draws in each of {numbers} of them: it teaches "
+            f"no other; learn from its teacher, {before.teacher}."
+        )
     guidance = 1.0 if setup.guidance is None else setup.guidance
     method = usual_method(teacher.config, guidance) if setup.method == "auto" else setup.method
     if setup.method == "auto" and setup.teacher_steps:

@@ -141,8 +141,15 @@ def test_one_stopped_in_the_middle_goes_on_to_the_same_weights(folder, tmp_path)
 
 
 def test_what_cannot_learn_so_is_refused_in_words(folder, tmp_path):
+    few, method = tmp_path / "few", "progressive"
+    setup = DistillSetup(str(folder / "teacher"), out=few, steps=2, method=method, updates=1)
+    for _ in follow(prepare_distillation(setup)):
+        pass
     cases = {
-        "was distilled itself": student_of(folder / "student", tmp_path / "a", steps=2),
+        "draws in each of 1 2 4 of them: it teaches no other": DistillSetup(
+            str(folder / "student"), out=tmp_path / "a", steps=2, updates=1
+        ),
+        "was distilled itself": student_of(few, tmp_path / "a", steps=1),
         "times of its own steps alone": student_of("ddpm", tmp_path / "a", data=str(folder / "data")),
         "from 1 to 1023 steps here, not 1024": student_of(folder / "teacher", tmp_path / "a", steps=1024),
     }
