@@ -37,6 +37,9 @@ _ALIKE = 0.75
 """An object has the shape that it overlaps the most, by at least this (intersection over union): so 98 of
 100 scenes are read right that came back from an autoencoder a little soft (36 dB), and hardly one wrong;
 with 0.85 every third triangle would be unclear, for want of its tip."""
+_APART = 0.05
+"""And by so much more than any other: what lies between a circle and a square is neither. Of the scenes that
+came back 97 of 100 are still read right; true shapes are at least 0.1 apart."""
 _PURE = 0.9
 """An object has a colour where so many of its pixels do."""
 
@@ -111,7 +114,7 @@ def seen(pixels: NDArray[np.uint8]) -> Seen:
 
     The object is what is not grey. Its box is around all of that, its colour is the one whose strongest
     channel nine of ten of its pixels share, and its shape the one that overlaps it the most when drawn into
-    the box, by at least 0.75 of intersection over union.
+    the box, by at least 0.75 of intersection over union and 0.05 more than any other.
     """
     rgb = pixels[..., :3].astype(np.int64)
     object_ = rgb.max(2) - rgb.min(2) >= _COLOURFUL
@@ -120,8 +123,9 @@ def seen(pixels: NDArray[np.uint8]) -> Seen:
         return Seen(None, None, None)
     box = Box(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1)
     overlaps = {shape: _overlap(object_, _coverage(shape, box) >= _COVERED) for shape in SHAPES}
-    shape = max(overlaps, key=lambda name: overlaps[name])
-    return Seen(shape if overlaps[shape] >= _ALIKE else None, _colour_of(rgb[object_]), box)
+    shape, other = sorted(overlaps, key=lambda name: overlaps[name], reverse=True)[:2]
+    clear = overlaps[shape] >= _ALIKE and overlaps[shape] - overlaps[other] >= _APART
+    return Seen(shape if clear else None, _colour_of(rgb[object_]), box)
 
 
 def _colour_of(rgb: NDArray[np.int64]) -> str | None:

@@ -51,6 +51,10 @@ def test_what_is_unclear_is_said_to_be() -> None:
     ring = scene.pixels.copy()  # a frame is none of the shapes
     ring[box.top + 2 : box.top + box.height - 2, box.left + 2 : box.left + box.width - 2] = 40
     assert scenes.seen(ring) == scenes.Seen(None, "green", box)
+    arch = scene.pixels.copy()  # above a circle, below a square: it covers nine tenths of either
+    round_ = scenes._coverage("circle", box) >= scenes._COVERED
+    arch[: box.top + box.height // 2][~round_[: box.top + box.height // 2]] = 40
+    assert scenes.seen(arch) == scenes.Seen(None, "green", box)
     mixed = scene.pixels.copy()
     upper = mixed[: box.top + box.height // 2]
     upper[..., :2] = upper[..., 1::-1].copy()  # its upper half is red
