@@ -27,6 +27,8 @@ MATCHING = "matching"
 METHODS: Mapping[str, type[Objective]] = {**FROM_PATH, MATCHING: Matching}
 TEACHER = "teacher"
 """Folder of a run in which its teacher lies, so that it can go on wherever it is."""
+USUAL = "progressive"
+"""What auto means: it was the best after twenty minutes (docs/experiments.md)."""
 
 
 def grid_of(config: RunConfig) -> str:
@@ -37,11 +39,6 @@ def grid_of(config: RunConfig) -> str:
     if config.distilled:
         return config.distilled.grid
     return "straight" if steps_of(config.method) is None else "uniform"
-
-
-def usual_method(config: RunConfig, guidance: float) -> str:
-    """Return what auto means for a teacher: matching, where it can be (docs/experiments.md)."""
-    return "progressive" if why_not_matching(config, guidance) else MATCHING
 
 
 def why_not_matching(config: RunConfig, guidance: float) -> Message | None:

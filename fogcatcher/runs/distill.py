@@ -14,7 +14,7 @@ from fogcatcher.data.splitting import split
 from fogcatcher.model.build import build_denoiser
 from fogcatcher.model.choose_network import learning_rate_of
 from fogcatcher.model.config import MEANFLOW, Distilled, RunConfig
-from fogcatcher.model.distilling import MATCHING, METHODS, grid_of, usual_method, why_not_matching
+from fogcatcher.model.distilling import MATCHING, METHODS, USUAL, grid_of, why_not_matching
 from fogcatcher.model.model import Model, load
 from fogcatcher.model.own_way import own_way
 from fogcatcher.model.start_from import START_RATE, licence_of, name_of
@@ -121,9 +121,7 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
             f"no other; learn from its teacher, {before.teacher}."
         )
     guidance = 1.0 if setup.guidance is None else setup.guidance
-    method = usual_method(teacher.config, guidance) if setup.method == "auto" else setup.method
-    if setup.method == "auto" and setup.teacher_steps:
-        method = "progressive"
+    method = USUAL if setup.method == "auto" else setup.method
     named("method", method, METHODS, about="method")
     if method == MATCHING:
         _check_matching(setup, teacher, guidance)

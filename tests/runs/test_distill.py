@@ -127,26 +127,10 @@ def test_what_cannot_be_distilled_is_refused_in_words(places, tmp_path):
             prepare_distillation(setup)
 
 
-def test_a_student_matches_laws_unless_it_was_asked_for_what_matching_has_not(places, tmp_path):
-    _, teacher, student = places
-    cases: list[tuple[Path, dict[str, Any], str]] = [
-        (teacher, {}, "matching"),
-        (teacher, {"guidance": 2.0}, "progressive"),
-        (teacher, {"teacher_steps": 4}, "progressive"),
-        (student, {"steps": 1}, "progressive"),
-    ]
-    for of, choices, expected in cases:
-        run = prepare_distillation(
-            DistillSetup(str(of), out=tmp_path / "new", updates=1, **{"steps": 2, **choices})
-        )
-        few = run.config.distilled
-        assert few is not None and few.method == expected
-        assert isinstance(run.objective, Matching if expected == "matching" else Progressive)
-
-
 def test_a_batch_to_match_goes_through_memory_in_parts(places, tmp_path):
     """Each part is matched by itself: half of it is the mean of two distances."""
-    run = prepare_distillation(DistillSetup(str(places[1]), out=tmp_path / "new", steps=2, updates=1))
+    setup = DistillSetup(str(places[1]), out=tmp_path / "new", steps=2, method="matching", updates=1)
+    run = prepare_distillation(setup)
     assert isinstance(run.objective, Matching) and isinstance(run.objective.eyes, LayersSeen)
     x0, told = run.batches.at(0, 8)
     student, known = run.state.denoiser, torch.Generator().manual_seed(0)
