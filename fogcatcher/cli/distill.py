@@ -34,7 +34,8 @@ class Distill:
     """matching: what is drawn in N steps is set beside the data, as the teacher sees them; progressive: all
     steps of the teacher within one of the student's; consistency: one step of the teacher, and the student's
     own answer for the rest; meanflow: steps of every length, so that the new model draws in N steps and in
-    every number that divides N; auto is progressive."""
+    every number that divides N; reflow: pairs of noise and what the teacher draws from it; auto is
+    progressive."""
     guidance: Annotated[float | None, tyro.conf.arg(metavar="W", help_behavior_hint="")] = None
     """Guidance of the teacher, which the new model then has without a second call. Default: 1, as the data
     were."""

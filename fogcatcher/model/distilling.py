@@ -12,14 +12,16 @@ from fogcatcher.diffusion.guidance import ClassifierFree, Clipped
 from fogcatcher.diffusion.matching import Matching
 from fogcatcher.diffusion.mean_flow import MeanFlow
 from fogcatcher.diffusion.objectives import Objective
+from fogcatcher.diffusion.rectified_flow import Reflow
 from fogcatcher.model.build import build_grid, steps_of
 from fogcatcher.model.config import MEANFLOW, Distilled, RunConfig
 from fogcatcher.networks.eyes import LayersSeen
 
-FROM_PATH: Mapping[str, type[Distillation]] = {
+FROM_PATH: Mapping[str, type[Distillation] | type[Reflow]] = {
     "consistency": Consistency,
     MEANFLOW: MeanFlow,
     "progressive": Progressive,
+    "reflow": Reflow,
 }
 """How a student learns where its teacher's steps lead (``diffusion/distillation.py``)."""
 MATCHING = "matching"

@@ -157,7 +157,7 @@ def _few(setup: DistillSetup, teacher: Model) -> Distilled:
         teacher.hash,
         licence_of(teacher.folder),
         # A student is right only where its own steps, of DDIM, lead.
-        "ddim" if before or method != "progressive" else "dpmpp_2m",
+        "ddim" if before or method not in ("progressive", "reflow") else "dpmpp_2m",
     )
 
 

@@ -80,7 +80,7 @@ def test_another_way_of_drawing_is_refused(places, choice, value):
         compare(Request(str(places[2])), [Axis(choice, [value])])
 
 
-@pytest.mark.parametrize("method", ["progressive", "consistency", "matching"])
+@pytest.mark.parametrize("method", ["progressive", "consistency", "reflow", "matching"])
 @pytest.mark.slow
 def test_a_student_stopped_in_the_middle_goes_on_to_the_same_weights(places, tmp_path, method):
     """Its teacher lies in its own folder: the first one may be gone."""
