@@ -35,7 +35,7 @@ SUBSTEPS = 4
 """Of such a teacher, by the second order, within each step of a student that learns all of them at once."""
 ASKED_AT = 1024
 """Times at which a student is asked that learns steps of every length."""
-SLOWER = 0.4
+SLOWER = 0.1
 """The learning rate of such a student, as a share of the others': its targets are its own answers."""
 
 
