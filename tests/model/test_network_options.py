@@ -216,9 +216,9 @@ def test_imagens_networks_come_with_its_preset(pictures: str, tmp_path):
     setup = Setup(
         pictures, tmp_path / "run", steps=1, options=DataOptions(size=(16, 16)), preset="imagen", width=32
     )
-    base = prepare(setup).state.denoiser.network.shape
+    (base,) = {part.shape for part in prepare(setup).state.denoiser.modules() if isinstance(part, DDPMUNet)}
     assert base.widths == (32, 64, 96, 128) and base.blocks == 3 and not base.resample_first
-    larger = prepare(replace(setup, upscale=2)).state.denoiser.network
+    larger = prepare(replace(setup, upscale=2)).state.denoiser
     (shape,) = {part.shape for part in larger.modules() if isinstance(part, DDPMUNet)}
     assert shape.widths == (32, 64, 128, 256) and shape.depths == (2, 4, 8, 8) and shape.resample_first
     own = replace(setup, width=None, network="small", network_options={"levels": 2})

@@ -288,9 +288,8 @@ def test_a_kill_loses_nothing(places, tmp_path):
 
 def test_a_kill_between_the_last_checkpoint_and_the_weights_loses_nothing(places, tmp_path):
     weights = tmp_path / "run" / "autoencoder.safetensors"
-    steps = follow_autoencoder(
-        prepare_autoencoder(AutoencoderSetup(str(places[0]), tmp_path / "run", steps=2, **QUICK))
-    )
+    setup = AutoencoderSetup(str(places[0]), tmp_path / "run", steps=2, factor=2, width=8, batch_size=4)
+    steps = follow_autoencoder(prepare_autoencoder(setup))
     next(steps)
     before = weights.read_bytes()
     list(steps)
