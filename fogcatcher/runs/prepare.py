@@ -102,8 +102,8 @@ def prepare(
         row, dataset = read_any(setup.data, setup.options, progress)
     controls = choose_controls(dataset.columns, setup.conditions, setup.text_encoder)
     measured, folder = row.measure(dataset.rows), setup.out or free_folder(setup.data)
-    factor = auto_factor(setup, measured, dataset)
-    if factor and train_first and devices.processes.count == 1:
+    factor = auto_factor(setup, measured, dataset) if devices.processes.count == 1 else None
+    if factor and train_first:
         stage = trained_first(setup, folder, factor, train_first)
         # One that was taken up, or took longer, leaves the model its share.
         started = max(started, time.monotonic() - 60 * SHARE * (setup.minutes or DEFAULT_MINUTES))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from fogcatcher.base.errors import UserError
+from fogcatcher.base.processes import Processes
 from fogcatcher.data.kinds import read_any
 from fogcatcher.data.latents.spec import LatentSpec
 from fogcatcher.data.options import DataOptions
@@ -31,6 +33,7 @@ from fogcatcher.runs.autoencoder import (
     prepare_autoencoder,
     resume_autoencoder,
 )
+from fogcatcher.runs.devices import Devices
 from fogcatcher.runs.distill import DistillSetup, prepare_distillation
 from fogcatcher.runs.first_stage import auto_factor, stopped_before
 from fogcatcher.runs.follow import follow
@@ -362,3 +365,22 @@ def test_an_autoencoder_learns_first_where_nothing_was_said(tmp_path):
     list(follow(run))
     assert not stopped_before(tmp_path / "run")
     assert load(tmp_path / "run").sample(1).pictures.shape == (1, 3, 64, 64)
+
+
+class Two(Processes):
+    """The first of two that wait for nobody."""
+
+    @contextmanager
+    def first_of_each_machine_first(self):
+        yield
+
+
+def test_several_processes_draw_pixels_and_promise_nothing_else(tmp_path):
+    setup = Setup(str(photographs(tmp_path)), tmp_path / "run", steps=2, batch_size=2)
+
+    def train_first(first):
+        raise AssertionError("each process would train one of its own")
+
+    run = prepare(setup, devices=Devices(Two(count=2)), train_first=train_first)
+    assert isinstance(run.config.kind, PictureSpec)
+    assert not any("an autoencoder learns first" in note for note in run.notes)
